@@ -1,0 +1,179 @@
+"""A child process, with all its descendants, that cannot outlive this process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from cli.trouble import Trouble
+
+LEASH = Path(__file__).with_name("leash.py")
+KILL_WAIT_S = 5.0
+LOG_BYTES_MAX = 20_000_000
+
+# Its input is a pipe that only the supervisor holds: a line dismisses it, the end of the pipe means the
+# supervisor is gone. Then the group gets the given signals, up to a second apart, until none of it is left.
+WATCHER = """
+read -r _ && exit 0
+group=$1; shift
+for signal in "$@"; do
+  kill -s "$signal" -- "-$group" 2>/dev/null || exit 0
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    sleep 0.1
+    kill -s 0 -- "-$group" 2>/dev/null || exit 0
+  done
+done
+"""
+
+
+class BoundProcess:
+    """A command in a process group of its own that ends when this process does, kill -9 included.
+
+    Two things see to it: the kernel signals the command when this process dies (Linux), and a watcher
+    outside the group kills the rest of the group, grandchildren too.
+
+    death_signals: what the watcher sends, in order; the kernel sends the first.
+    identity: as in leash.py. Raises RuntimeError outside the main thread: the kernel's signal is bound
+    to the thread that forks, and would come when that thread ends.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str | os.PathLike[str]],
+        *,
+        env: Mapping[str, str],
+        log: Path,
+        directory: Path = Path("/"),
+        identity: str = "self",
+        death_signals: Sequence[signal.Signals] = (signal.SIGKILL,),
+    ) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            raise RuntimeError("a bound process must be started from the main thread")
+        with open_log(log) as output:
+            self._process = subprocess.Popen(
+                [*leash(identity, death_signals[0]), *command],
+                env={**env, "LEASH_DIRECTORY": str(directory)},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        self.pid = self._process.pid
+        self._watcher: subprocess.Popen[bytes] | None = watch(self.pid, death_signals)
+
+    def poll(self) -> int | None:
+        """The exit code once the command has ended (negative: the signal), else None."""
+        code = self._process.poll()
+        if code is not None and self._watcher is not None:
+            self._end_group()
+        return code
+
+    def stop(
+        self,
+        steps: Sequence[tuple[signal.Signals, float]],
+        *,
+        hurry: Callable[[], bool] = lambda: False,
+    ) -> int:
+        """Send each signal to the command and give it so many seconds; then kill the whole group.
+
+        hurry: asked while waiting; True goes on to the next step at once.
+        """
+        for signal_number, grace_s in steps:
+            if self.poll() is not None:
+                break
+            self._process.send_signal(signal_number)
+            self._wait(grace_s, hurry)
+        if self.poll() is None:
+            self._kill_group()
+            self._process.wait(KILL_WAIT_S)
+        code = self.poll()
+        assert code is not None
+        return code
+
+    def _wait(self, grace_s: float, hurry: Callable[[], bool]) -> None:
+        deadline_s = time.monotonic() + grace_s
+        hurried_already = hurry()
+        while time.monotonic() < deadline_s and (hurried_already or not hurry()):
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.1)
+                return
+
+    def _end_group(self) -> None:
+        self._kill_group()
+        assert self._watcher is not None
+        # Writes the line that dismisses the watcher, closes the pipe and waits.
+        self._watcher.communicate(b"\n", timeout=KILL_WAIT_S)
+        self._watcher = None
+
+    def _kill_group(self) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+
+def leash(identity: str, death_signal: signal.Signals) -> list[str]:
+    return [sys.executable, "-I", "-S", str(LEASH), str(int(death_signal)), str(os.getpid()), identity]
+
+
+def watch(group: int, signals: Sequence[signal.Signals]) -> subprocess.Popen[bytes]:
+    names = [item.name.removeprefix("SIG") for item in signals]
+    return subprocess.Popen(
+        ["/bin/sh", "-c", WATCHER, "watcher", str(group), *names],
+        env={"PATH": os.defpath},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def open_log(path: Path) -> "subprocess.IO[bytes]":
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(FileNotFoundError):
+        if path.stat().st_size > LOG_BYTES_MAX:
+            path.replace(path.with_suffix(".old.log"))
+    return path.open("ab")
+
+
+def log_size_bytes(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def log_since(path: Path, offset_bytes: int, *, bytes_max: int = 20_000) -> str:
+    """What was written to the log after the offset, its last part when it is long."""
+    with path.open("rb") as file:
+        file.seek(max(offset_bytes, file.seek(0, os.SEEK_END) - bytes_max))
+        return file.read().decode("utf-8", "replace")
+
+
+def processes_in(directory: Path, program: str) -> list[int]:
+    """Living processes of that program whose working directory this is (Linux; elsewhere none)."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*") if sys.platform == "linux" else ():
+        with suppress(OSError):
+            name = (entry / "comm").read_text(encoding="utf-8").strip()
+            if name == program and (entry / "cwd").readlink() == directory:
+                found.append(int(entry.name))
+    return found
+
+
+def end_orphans(directory: Path, program: str, signals: Sequence[tuple[signal.Signals, float]]) -> None:
+    """End what a supervisor that died left behind in this directory; the caller holds its lock."""
+    for signal_number, grace_s in (*signals, (signal.SIGKILL, KILL_WAIT_S)):
+        deadline_s = time.monotonic() + grace_s
+        for pid in processes_in(directory, program):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal_number)
+        while processes_in(directory, program):
+            if time.monotonic() > deadline_s:
+                break
+            time.sleep(0.05)
+        else:
+            return
+    raise Trouble(f"{program} still runs in {directory} and cannot be ended")
