@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -86,7 +85,6 @@ def translated_errors() -> Iterator[None]:
     except (
         OSError,
         TimeoutError,
-        asyncio.TimeoutError,
         asyncpg.InterfaceError,
         asyncpg.PostgresConnectionError,
         asyncpg.CannotConnectNowError,

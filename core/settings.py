@@ -72,4 +72,4 @@ class Settings(BaseSettings):
 
 def load_settings() -> Settings:
     """Read the environment. Raises pydantic.ValidationError naming what is missing."""
-    return Settings()  # pyright: ignore[reportCallIssue]
+    return Settings()
