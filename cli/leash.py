@@ -1,11 +1,13 @@
-"""Run a command that gets a signal when its parent dies: leash.py SIGNAL PARENT IDENTITY COMMAND…
+"""Run a command that gets a signal when its parent dies.
 
-A program of its own (standard library only, run with -I -S) because code between fork and exec of a
-process with threads may deadlock. IDENTITY is "self", "user:UID:GID" or "namespace".
+Usage: leash.py SIGNAL PARENT IDENTITY COMMAND…, where IDENTITY is "self", "user:UID:GID" or "namespace".
+A program of its own, of the standard library only (run with -I -S), because code between the fork and the
+exec of a process with threads may deadlock.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 from pathlib import Path
@@ -16,6 +18,7 @@ NOBODY = 65534
 
 
 def main() -> None:
+    # ctypes is imported by now: another user may not reach this interpreter's files.
     signal_number, parent, identity, *command = sys.argv[1:]
     os.chdir(os.environ.pop("LEASH_DIRECTORY", "/"))
     become(identity)
@@ -38,8 +41,6 @@ def become(identity: str) -> None:
 
 def become_nobody_inside() -> None:
     """Enter a user namespace: whoever we are outside, `nobody` inside; files keep their owner outside."""
-    import ctypes
-
     uid, gid = os.geteuid(), os.getegid()
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(CLONE_NEWUSER):
@@ -50,8 +51,6 @@ def become_nobody_inside() -> None:
 
 def die_with_parent(signal_number: int) -> None:
     if sys.platform == "linux":
-        import ctypes
-
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal_number, 0, 0, 0)
 
 

@@ -8,23 +8,25 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from cli.trouble import Trouble
 
+Steps = Sequence[tuple[signal.Signals, float]]
 LEASH = Path(__file__).with_name("leash.py")
 KILL_WAIT_S = 5.0
+HURRIED_GRACE_S = 0.5
 LOG_BYTES_MAX = 20_000_000
 
 # Its input is a pipe that only the supervisor holds: a line dismisses it, the end of the pipe means the
-# supervisor is gone. Then the group gets the given signals, up to a second apart, until none of it is left.
+# supervisor is gone. Then the group gets the given signals, a second apart, until none of it is left.
 WATCHER = """
 read -r _ && exit 0
 group=$1; shift
-for signal in "$@"; do
-  kill -s "$signal" -- "-$group" 2>/dev/null || exit 0
+while kill -s "$1" -- "-$group" 2>/dev/null && shift && [ $# -gt 0 ]; do
   for _ in 1 2 3 4 5 6 7 8 9 10; do
     sleep 0.1
     kill -s 0 -- "-$group" 2>/dev/null || exit 0
@@ -75,35 +77,18 @@ class BoundProcess:
             self._end_group()
         return code
 
-    def stop(
-        self,
-        steps: Sequence[tuple[signal.Signals, float]],
-        *,
-        hurry: Callable[[], bool] = lambda: False,
-    ) -> int:
-        """Send each signal to the command and give it so many seconds; then kill the whole group.
+    def send(self, signal_number: signal.Signals) -> None:
+        """To the command alone: what it started is its own business."""
+        self._process.send_signal(signal_number)
 
-        hurry: asked while waiting; True goes on to the next step at once.
-        """
-        for signal_number, grace_s in steps:
-            if self.poll() is not None:
-                break
-            self._process.send_signal(signal_number)
-            self._wait(grace_s, hurry)
-        if self.poll() is None:
-            self._kill_group()
-            self._process.wait(KILL_WAIT_S)
-        code = self.poll()
-        assert code is not None
-        return code
+    def stop(self, steps: Steps, *, hurry: Callable[[], bool] = lambda: False) -> None:
+        stop_all([self], steps, hurry=hurry)
 
-    def _wait(self, grace_s: float, hurry: Callable[[], bool]) -> None:
-        deadline_s = time.monotonic() + grace_s
-        hurried_already = hurry()
-        while time.monotonic() < deadline_s and (hurried_already or not hurry()):
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(0.1)
-                return
+    def kill(self) -> None:
+        """The command and all its descendants, at once."""
+        self._kill_group()
+        self._process.wait(KILL_WAIT_S)
+        self.poll()
 
     def _end_group(self) -> None:
         self._kill_group()
@@ -115,6 +100,23 @@ class BoundProcess:
     def _kill_group(self) -> None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
+
+
+def stop_all(processes: Iterable[BoundProcess], steps: Steps, *, hurry: Callable[[], bool] = lambda: False) -> None:
+    """Send each signal to those still alive and give them so many seconds; in the end kill what is left.
+
+    hurry: asked while waiting; once it is true every step gets HURRIED_GRACE_S at most.
+    """
+    alive = [process for process in processes if process.poll() is None]
+    for signal_number, grace_s in steps:
+        for process in alive:
+            process.send(signal_number)
+        started_s = time.monotonic()
+        while alive and time.monotonic() - started_s < (min(grace_s, HURRIED_GRACE_S) if hurry() else grace_s):
+            time.sleep(0.01)
+            alive = [process for process in alive if process.poll() is None]
+    for process in alive:
+        process.kill()
 
 
 def leash(identity: str, death_signal: signal.Signals) -> list[str]:
@@ -133,7 +135,7 @@ def watch(group: int, signals: Sequence[signal.Signals]) -> subprocess.Popen[byt
     )
 
 
-def open_log(path: Path) -> "subprocess.IO[bytes]":
+def open_log(path: Path) -> BinaryIO:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with suppress(FileNotFoundError):
         if path.stat().st_size > LOG_BYTES_MAX:
@@ -163,9 +165,9 @@ def processes_in(directory: Path, program: str) -> list[int]:
     return found
 
 
-def end_orphans(directory: Path, program: str, signals: Sequence[tuple[signal.Signals, float]]) -> None:
+def end_orphans(directory: Path, program: str, steps: Steps) -> None:
     """End what a supervisor that died left behind in this directory; the caller holds its lock."""
-    for signal_number, grace_s in (*signals, (signal.SIGKILL, KILL_WAIT_S)):
+    for signal_number, grace_s in (*steps, (signal.SIGKILL, KILL_WAIT_S)):
         deadline_s = time.monotonic() + grace_s
         for pid in processes_in(directory, program):
             with suppress(ProcessLookupError):

@@ -112,7 +112,7 @@ CREATE TRIGGER transfers_append_only BEFORE UPDATE OR DELETE ON transfers
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 CREATE TYPE idempotency_outcome AS ENUM (
-    'SOLD', 'SOLD_OUT', 'NO_FUNDS', 'CLOSED', 'TOMBSTONE', 'CANCELLED', 'CANCEL_REFUSED');
+    'SOLD', 'SOLD_OUT', 'NO_FUNDS', 'CLOSED', 'TOMBSTONE', 'CANCELLED', 'CANCELLED_UNSOLD', 'CANCEL_REFUSED');
 
 -- One row per key and acting user: what was answered, and what it referred to. Not partitioned by time:
 -- a key must be unique however long it is kept.
@@ -148,6 +148,13 @@ CREATE TABLE exposure (
     amount_cents bigint NOT NULL CONSTRAINT exposure_never_negative CHECK (amount_cents >= 0),
     PRIMARY KEY (banca_id, sorteo_id, scope, scope_id, multiplier_key, number)
 ) WITH (fillfactor = 50);
+
+-- How sell_tickets judged a ticket. core/till/outcomes.py gives each its meaning for the caller.
+CREATE TYPE sale_verdict AS ENUM (
+    'SOLD', 'KNOWN', 'MISMATCH', 'CANCELLED_BEFORE_SALE', 'STALE',
+    'BANCA_INACTIVE', 'SESSION_REVOKED', 'USER_INACTIVE', 'VENTANA_INACTIVE', 'TERMINAL_DISABLED',
+    'TERMINAL_KEY_REVOKED', 'TERMINAL_MISMATCH', 'SELLER_NOT_FOUND', 'SORTEO_NOT_FOUND', 'SORTEO_NOT_OPEN',
+    'CLOSED', 'CUTOFF', 'SOLD_OUT', 'NO_FUNDS');
 
 -- A partition per month, named after it. Safe to call at any time, by anyone who may create a draw.
 CREATE FUNCTION ensure_partitions(p_day date) RETURNS void

@@ -1,0 +1,96 @@
+"""From the bytes of a body to one JSON object, strictly: what two readers could read differently is refused."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from api.problems import ProblemError, refuse
+from core.domain.money import JsonNumber
+
+DEPTH_MAX = 16
+
+# Numbers with a fraction or an exponent stay text: a float cannot tell 0.1 from 0.10000000000000001.
+_DECODER = msgspec.json.Decoder(float_hook=JsonNumber)
+
+
+class _DuplicateKeyError(ValueError):
+    pass
+
+
+def decode_object(raw: bytes) -> dict[str, Any]:
+    """The JSON object in raw. Fractional numbers come as JsonNumber.
+
+    Raises ProblemError: JSON_MALFORMED, JSON_TOO_DEEP, JSON_NOT_AN_OBJECT, JSON_DUPLICATE_KEY, TEXT_INVALID.
+    """
+    try:
+        value = _DECODER.decode(raw)
+    except RecursionError:
+        raise _too_deep() from None
+    except ValueError as error:  # msgspec.DecodeError, UnicodeDecodeError, and integers of thousands of digits
+        raise refuse(400, "JSON_MALFORMED", f"The body is not JSON: {_reason(error)}.") from None
+    if type(value) is not dict:
+        raise refuse(400, "JSON_NOT_AN_OBJECT", "The body must be a JSON object.")
+    pairs = _count_pairs(value, 1)
+    # Each pair has its colon. As many colons as pairs that survived decoding: no pair was overwritten, and no text
+    # has a colon. Otherwise it takes a closer look.
+    if raw.count(b":") != pairs:
+        _refuse_duplicate_keys(raw)
+    if b"\\u0000" in raw:
+        _refuse_nul(value)
+    return value
+
+
+def _count_pairs(value: Any, depth: int) -> int:
+    if depth > DEPTH_MAX:
+        raise _too_deep()
+    if type(value) is dict:
+        pairs = len(value)
+        for item in value.values():
+            if type(item) is dict or type(item) is list:
+                pairs += _count_pairs(item, depth + 1)
+        return pairs
+    return sum(_count_pairs(item, depth + 1) for item in value if type(item) is dict or type(item) is list)
+
+
+def _refuse_duplicate_keys(raw: bytes) -> None:
+    try:
+        json.loads(raw, object_pairs_hook=_distinct, parse_float=str, parse_int=str)
+    except _DuplicateKeyError as error:
+        raise refuse(400, "JSON_DUPLICATE_KEY", f"The body names a member twice: {error}.") from None
+    except RecursionError:  # in a member that another of the same name replaced
+        raise _too_deep() from None
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> None:
+    seen = set()
+    for key, _ in pairs:
+        if key in seen:
+            raise _DuplicateKeyError(json.dumps(key)[:100])
+        seen.add(key)
+
+
+def _refuse_nul(value: Any) -> None:
+    if type(value) is dict:
+        for key, item in value.items():
+            _refuse_nul(key)
+            _refuse_nul(item)
+    elif type(value) is list:
+        for item in value:
+            _refuse_nul(item)
+    elif isinstance(value, str) and "\x00" in value:
+        raise refuse(400, "TEXT_INVALID", "A text contains the character U+0000.")
+
+
+def _too_deep() -> ProblemError:
+    return refuse(400, "JSON_TOO_DEEP", f"The body nests deeper than {DEPTH_MAX} levels.")
+
+
+def _reason(error: ValueError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not valid UTF-8"
+    if isinstance(error, msgspec.DecodeError):
+        return str(error).removeprefix("JSON is malformed: ").rstrip(".")
+    return "a number is too long"

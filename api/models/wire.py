@@ -1,0 +1,48 @@
+"""How JSON looks at our border: camelCase, no unknown members, text that is text."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+from core.domain.calendar import format_instant
+from core.domain.money import JsonNumber, format_cents, format_hundredths
+
+
+class RequestModel(BaseModel):
+    """What clients send: unknown members are refused."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
+
+
+class AnswerModel(BaseModel):
+    """What we answer; made from our own values by their Python names."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, serialize_by_alias=True)
+
+
+def _text(value: Any) -> Any:
+    # JsonNumber is a str, so that a decimal keeps its digits; as a name it is still a number.
+    if isinstance(value, JsonNumber):
+        raise PydanticCustomError("FIELD_INVALID", "Input should be a text")
+    return value
+
+
+def _stripped(value: str) -> str:
+    return value.strip()
+
+
+# A JSON string.
+Text = Annotated[str, BeforeValidator(_text)]
+# The same without blanks at its ends.
+TrimmedText = Annotated[str, BeforeValidator(_text), AfterValidator(_stripped)]
+
+# Cents and hundredths inside, "500.00" outside.
+Amount = Annotated[int, PlainSerializer(format_cents, return_type=str)]
+Hundredths = Annotated[int, PlainSerializer(format_hundredths, return_type=str)]
+# "2026-11-21T03:26:34.123Z"
+Instant = Annotated[datetime, PlainSerializer(format_instant, return_type=str)]

@@ -1,0 +1,46 @@
+"""The directory of a stack: who may use it, and how it is emptied."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from cli.embedded_server import make_data_directory
+from cli.postgres import ORPHAN_STEPS, place_elsewhere
+from cli.private_files import DirectoryLock
+from cli.process import end_orphans
+from cli.stack import LOCK_FILE, SECRETS_FILE, STACK_FILE
+from cli.trouble import Trouble
+
+DEMO_FILE = "demo.json"
+# All that a stack writes there, the lock aside; nothing else is ever deleted.
+CONTENTS = (
+    *("postgres", "postgres.new", "postgres.json", "postgres.lock"),
+    *("valkey", "valkey.json", "valkey.lock"),
+    *(STACK_FILE, SECRETS_FILE, DEMO_FILE, "log"),
+)
+
+
+def lock(data: Path, *, fresh: bool) -> DirectoryLock:
+    """For the one `up` of a data directory, made when it is missing; to be used as a context.
+
+    Raises Trouble when fresh and the directory is not a stack's.
+    """
+    if fresh and data.exists() and any(data.iterdir()) and not (data / LOCK_FILE).exists():
+        raise Trouble(f"{data} is not empty and no stack's: --fresh will not touch it")
+    make_data_directory(data)
+    return DirectoryLock(data / LOCK_FILE, taken=f"a stack already runs in {data}: stop it first, or take another --data")
+
+
+def empty(data: Path) -> None:
+    """Delete everything that stacks left there. The caller holds the lock."""
+    elsewhere = place_elsewhere(data)
+    cluster = (elsewhere or data) / "postgres"
+    # After a kill -9 the servers may still be on their way down.
+    end_orphans(cluster, "postgres", ORPHAN_STEPS)
+    end_orphans(data / "valkey", "valkey-server", ())
+    for path in (*(data / name for name in CONTENTS), *([elsewhere] if elsewhere else [])):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)

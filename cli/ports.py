@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import random
+import socket
+
+LOOPBACK = "127.0.0.1"
+# Below the range that Linux takes for outgoing connections, so that a busy client does not take a
+# server's port while it restarts.
+PORTS = range(20_000, 32_000)
+TRIES = 200
+
+
+def is_free(port: int, host: str = LOOPBACK) -> bool:
+    """Whether nobody listens there. Without SO_REUSEPORT, so that another stack's API counts too."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+            # Linux lets two sockets bind with SO_REUSEADDR; listening is what conflicts.
+            probe.listen(1)
+        except OSError:
+            return False
+    return True
+
+
+def free_port() -> int:
+    """A port that was free a moment ago: whoever uses it must be ready to ask again."""
+    for _ in range(TRIES):
+        port = random.choice(PORTS)  # noqa: S311 - spread, not secrecy
+        if is_free(port):
+            return port
+    raise OSError(f"no free port between {PORTS.start} and {PORTS.stop - 1}")

@@ -1,0 +1,165 @@
+"""PostgreSQL as a child of this process: own port, own password, full durability."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import stat
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from cli.embedded_server import EmbeddedServer
+from cli.ports import LOOPBACK
+from cli.postgres_installation import ENVIRONMENT, SHARED_PLACE, Installation, can_reach, find_installation
+from cli.private_files import read_json_object
+from cli.process import BoundProcess, Steps, end_orphans
+from cli.trouble import Trouble
+
+SETTINGS: Final[Mapping[str, str]] = {
+    "shared_buffers": "256MB",
+    "max_connections": "100",
+    "max_wal_size": "4GB",
+    "checkpoint_timeout": "15min",
+    "wal_compression": "off",
+    "random_page_cost": "1.1",
+    # Compiling a plan costs more than these short statements take.
+    "jit": "off",
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    "shared_preload_libraries": "pg_stat_statements",
+    "log_line_prefix": "%m [%p] ",
+    "log_timezone": "UTC",
+}
+DATABASE = "banca"
+# One collation everywhere, so that an index built here orders like one built elsewhere.
+LOCALE = ("-E", "UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+ORPHAN_STEPS: Steps = ((signal.SIGINT, 5.0), (signal.SIGQUIT, 3.0))
+DEATH_SIGNALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)
+# In postmaster.pid: the line where the server says how it is, counted from 0.
+STATUS_LINE = 7
+
+
+class EmbeddedPostgres(EmbeddedServer):
+    """A PostgreSQL server on TCP at 127.0.0.1 with a database `banca`; see EmbeddedServer.
+
+    The cluster is in data/postgres, unless the server's user cannot get there (root's home): then it
+    is in a directory under /var/tmp that postgres.json names.
+
+    settings: on top of SETTINGS. With fsync off, making the cluster skips its fsyncs too.
+    """
+
+    name = "PostgreSQL"
+    file_name = "postgres"
+    # Fast shutdown writes a checkpoint; immediate shutdown leaves that to the next start's recovery.
+    stop_steps = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 5.0))
+    # A start may have to replay max_wal_size after a kill.
+    start_timeout_s = 120.0
+    port_taken_words = "Address already in use"
+
+    def __init__(self, data: Path, *, port: int | None = None, settings: Mapping[str, str] | None = None) -> None:
+        super().__init__(data, port=port)
+        self._settings = {**SETTINGS, **(settings or {})}
+        self._cluster = self.data / "postgres"
+        self._installation: Installation | None = None
+
+    @property
+    def owner_url(self) -> str:
+        """For the superuser `banca` of the database `banca`; no query string."""
+        return f"postgresql://banca:{self._password}@{LOOPBACK}:{self.port}/{DATABASE}"
+
+    def launch(self) -> BoundProcess:
+        assert self._installation is not None, "start() comes first"
+        end_orphans(self._cluster, "postgres", ORPHAN_STEPS)
+        # Without it the number in the file, taken by another process since, would stop the start; that
+        # no leftover uses the cluster's shared memory is checked by the server itself.
+        (self._cluster / "postmaster.pid").unlink(missing_ok=True)
+        options = {"listen_addresses": LOOPBACK, "port": str(self.port), "unix_socket_directories": "", **self._settings}
+        self.process = BoundProcess(
+            [
+                self._installation.bin / "postgres",  # the full path: it finds its files from there
+                *("-D", self._cluster),
+                *(part for name, value in options.items() for part in ("-c", f"{name}={value}")),
+            ],
+            env=ENVIRONMENT,
+            log=self.log,
+            identity=self._installation.identity.argument,
+            death_signals=DEATH_SIGNALS,
+        )
+        return self.process
+
+    def is_ready(self) -> bool:
+        if self.process is None or self.process.poll() is not None:
+            return False
+        try:
+            lines = (self._cluster / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            return False
+        return len(lines) > STATUS_LINE and lines[0] == str(self.process.pid) and lines[STATUS_LINE].strip() == "ready"
+
+    def _prepare(self, state: dict[str, Any]) -> None:
+        self._cluster = Path(state.get("cluster", self._cluster))
+        if (self._cluster / "PG_VERSION").exists():
+            if not self._password:
+                raise Trouble(f"{self._cluster} has data, but its password ({self._state_file}) is gone; --fresh starts anew")
+            self._installation = find_installation(self._cluster.stat().st_uid)
+        else:
+            self._installation = find_installation()
+            self._create_cluster(self._installation)
+
+    def _create_cluster(self, installation: Installation) -> None:
+        """Make the cluster under another name first, so that one cut off half way is never used."""
+        place = self.data if can_reach(installation.identity, self.data) else make_place_elsewhere(self.data)
+        draft, password_file = place / "postgres.new", place / "postgres.password"
+        self._cluster = place / "postgres"
+        self._password = secrets.token_hex(16)
+        for leftover in (self._cluster, draft):
+            if leftover.exists():
+                shutil.rmtree(leftover)
+        draft.mkdir(mode=0o700)
+        try:
+            password_file.unlink(missing_ok=True)
+            password_file.touch(mode=0o600)
+            password_file.write_text(f"{self._password}\n", encoding="ascii")
+            for path in (draft, password_file):
+                give(path, installation)
+            sync = () if self._settings["fsync"] == "on" else ("--no-sync",)
+            access = ("-U", "banca", "-A", "scram-sha-256", "--pwfile", password_file)
+            installation.run("initdb", "-D", draft, *access, *LOCALE, *sync)
+        finally:
+            password_file.unlink(missing_ok=True)
+        installation.run("postgres", "--single", "-D", draft, "postgres", text=f"CREATE DATABASE {DATABASE};\n")
+        # The password before the cluster: a cluster whose password is lost is of no use.
+        self._save()
+        draft.rename(self._cluster)
+
+    def _state(self) -> dict[str, Any]:
+        return {**super()._state(), **({} if self._cluster.parent == self.data else {"cluster": str(self._cluster)})}
+
+
+def make_place_elsewhere(data: Path) -> Path:
+    if (place_before := place_elsewhere(data)) is not None:
+        return place_before
+    place = Path(tempfile.mkdtemp(prefix="banca-pg-", dir=SHARED_PLACE))
+    place.chmod(0o711)
+    return place
+
+
+def place_elsewhere(data: Path) -> Path | None:
+    """The directory under /var/tmp where this stack's cluster had to go; None when it is in data."""
+    cluster = read_json_object(data / "postgres.json").get("cluster")
+    place = Path(cluster).parent if cluster else None
+    if place is None or place.parent != SHARED_PLACE or not place.name.startswith("banca-pg-"):
+        return None
+    status = place.lstat() if place.exists() else None
+    return place if status is not None and stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() else None
+
+
+def give(path: Path, installation: Installation) -> None:
+    """To the user that the server runs as; in a namespace that is who we are."""
+    if not installation.identity.namespace and installation.identity.uid != os.geteuid():
+        os.chown(path, installation.identity.uid, installation.identity.gid)

@@ -1,0 +1,153 @@
+"""The stack that `up` runs in a data directory, as other commands and processes find it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, Self
+from urllib.parse import quote, urlsplit
+
+from cli.private_files import is_locked, read_json_object, write_private_json
+from cli.trouble import Trouble
+
+ROOT = Path(__file__).resolve().parents[1]
+DEFAULT_DATA = ROOT / ".banca"
+
+STACK_FILE = "stack.json"
+SECRETS_FILE = "secrets.json"
+LOCK_FILE = "stack.lock"
+API_ROLE = "banca_api"
+WORKER_ROLE = "banca_worker"
+
+Role = Literal["owner", "api", "worker"]
+
+
+class StackNotRunning(Trouble):
+    """No `up` runs in the data directory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secrets:
+    """Made once per data directory; what the environment sets wins and is not written down."""
+
+    jwt_access_secret: str
+    jwt_refresh_secret: str
+    terminal_master_key: str
+    api_database_password: str
+    worker_database_password: str
+
+    @classmethod
+    def load_or_create(cls, data: Path, environment: Mapping[str, str] = os.environ) -> Self:
+        path = data / SECRETS_FILE
+        kept = read_json_object(path)
+        names = [field.name for field in fields(cls)]
+        missing = {camel(name): secrets.token_hex(32) for name in names if camel(name) not in kept}
+        if missing:
+            kept |= missing
+            write_private_json(path, kept)
+        return cls(**{name: environment.get(name.upper()) or kept[camel(name)] for name in names})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """Where everything is. The URLs carry passwords, so the file is private."""
+
+    data: Path
+    api_url: str
+    owner_url: str
+    redis_url: str
+    amqp_url: str | None
+    pid: int
+    started_at: datetime
+    secrets: Secrets
+
+    @classmethod
+    def load(cls, data: Path) -> Self:
+        """The stack that runs in this directory. Raises StackNotRunning."""
+        data = data.resolve()
+        if not is_locked(data / LOCK_FILE):
+            option = "" if data == DEFAULT_DATA else f" --data {data}"
+            raise StackNotRunning(f"no stack runs in {data}: start one with ./banca up{option}")
+        found = read_json_object(data / STACK_FILE)
+        if not found:
+            raise StackNotRunning(f"the stack in {data} is still starting: try again in a moment")
+        return cls(
+            data=data,
+            api_url=found["apiUrl"],
+            owner_url=found["ownerUrl"],
+            redis_url=found["redisUrl"],
+            amqp_url=found["amqpUrl"],
+            pid=found["pid"],
+            started_at=datetime.fromisoformat(found["startedAt"]),
+            secrets=Secrets.load_or_create(data),
+        )
+
+    def save(self) -> None:
+        write_private_json(
+            self.data / STACK_FILE,
+            {
+                "apiUrl": self.api_url,
+                "ownerUrl": self.owner_url,
+                "apiDatabaseUrl": self.api_database_url,
+                "workerDatabaseUrl": self.worker_database_url,
+                "redisUrl": self.redis_url,
+                "amqpUrl": self.amqp_url,
+                "pid": self.pid,
+                "startedAt": self.started_at.isoformat(),
+            },
+        )
+
+    @property
+    def api_database_url(self) -> str:
+        return with_login(self.owner_url, user=API_ROLE, password=self.secrets.api_database_password)
+
+    @property
+    def worker_database_url(self) -> str:
+        return with_login(self.owner_url, user=WORKER_ROLE, password=self.secrets.worker_database_password)
+
+    def environment(self, role: Role) -> dict[str, str]:
+        """The settings that this stack decides, for a process of that role. Only the owner may migrate."""
+        urls = {
+            "owner": {"DATABASE_URL": self.owner_url, "MIGRATION_DATABASE_URL": self.owner_url},
+            "api": {"DATABASE_URL": self.api_database_url},
+            "worker": {"DATABASE_URL": self.worker_database_url},
+        }
+        api = urlsplit(self.api_url)
+        return {
+            **urls[role],
+            "REDIS_URL": self.redis_url,
+            **({"AMQP_URL": self.amqp_url} if self.amqp_url else {}),
+            "JWT_ACCESS_SECRET": self.secrets.jwt_access_secret,
+            "JWT_REFRESH_SECRET": self.secrets.jwt_refresh_secret,
+            "TERMINAL_MASTER_KEY": self.secrets.terminal_master_key,
+            "HOST": os.environ.get("HOST") or api.hostname or "",
+            "PORT": str(api.port),
+        }
+
+    def process_environment(self, role: Role) -> dict[str, str]:
+        """Our own environment with the stack's on top, and without what the role must not have."""
+        inherited = {name: value for name, value in os.environ.items() if name != "MIGRATION_DATABASE_URL"}
+        return inherited | self.environment(role)
+
+
+def with_login(url: str, *, user: str, password: str) -> str:
+    """The same URL for another user."""
+    parts = urlsplit(url)
+    place = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=f"{quote(user)}:{quote(password, safe='')}@{place}").geturl()
+
+
+def without_password(url: str) -> str:
+    """For messages."""
+    parts = urlsplit(url)
+    user, _, place = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{user.partition(':')[0]}@{place}" if user else place, query="").geturl()
+
+
+def camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)

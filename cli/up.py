@@ -1,0 +1,243 @@
+"""`./banca up`: the whole stack as children of one process."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from cli.data_directory import DEMO_FILE, empty, lock
+from cli.migrate import migrate
+from cli.ports import LOOPBACK, free_port, is_free
+from cli.postgres import EmbeddedPostgres
+from cli.private_files import read_json_object, write_private_json
+from cli.process import BoundProcess
+from cli.signals import Signals
+from cli.stack import ROOT, STACK_FILE, Role, Secrets, Stack
+from cli.supervisor import Child, Supervisor
+from cli.trouble import Trouble, UsageTrouble
+from cli.valkey import EmbeddedValkey
+
+READY_TIMEOUT_S = 60.0
+READY_REQUEST_TIMEOUT_S = 2.0
+READY_POLL_S = 0.05
+DEMO_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    module: str
+    role: Role
+
+
+# In the order of starting and of stopping: first what takes requests, then what carries them on.
+PROGRAMS: Mapping[str, Program] = {
+    "api": Program("api", "api"),
+    "relay": Program("workers.relay", "worker"),
+    "worker": Program("workers", "worker"),
+}
+
+
+def run(*, data: Path, port: int, fresh: bool, api: int, only: str | None) -> int:
+    """Run the stack until a signal asks to stop. Returns the exit code."""
+    counts = chosen_programs(only, api=api)
+    data = data.resolve()
+    try:
+        with Signals() as signals, lock(data, fresh=fresh), ExitStack() as closing:
+            if fresh:
+                with step("emptied", str(data)):
+                    empty(data)
+            run_locked(data, port, counts, signals, closing)
+            say("stopping; once more to hasten")
+    except KeyboardInterrupt:
+        say("stopped while starting")
+        return 130
+    say("stopped")
+    return 0
+
+
+def run_locked(data: Path, port: int, counts: Mapping[str, int], signals: Signals, closing: ExitStack) -> None:
+    started_s = time.monotonic()
+    # A file of an earlier run must not be taken for this one's.
+    (data / STACK_FILE).unlink(missing_ok=True)
+    closing.callback((data / STACK_FILE).unlink, missing_ok=True)
+    host = os.environ.get("HOST") or LOOPBACK
+    port = choose_port(host, port) if counts.get("api") else port
+    stack, servers = start_servers(data, api_address(host, port), signals, closing)
+    with step("migrated", "the database"):
+        migrate(stack.owner_url, stack.secrets)
+    credentials = load_demo(stack)
+    supervisor = Supervisor(children(stack, counts), servers=servers, report=say)
+    closing.callback(supervisor.stop, hurry=signals.hurried)
+    supervisor.tick()
+    if counts.get("api"):
+        with step("answers", stack.api_url):
+            await_ready(stack, supervisor)
+    stack.save()
+    show(stack, credentials, counts, seconds=time.monotonic() - started_s)
+    signals.patient()
+    while not signals.requests:
+        signals.wait(supervisor.tick())
+
+
+def chosen_programs(only: str | None, *, api: int) -> dict[str, int]:
+    """How many processes of each program."""
+    names = [name.strip() for name in only.split(",") if name.strip()] if only is not None else list(PROGRAMS)
+    if unknown := [name for name in names if name not in PROGRAMS]:
+        raise UsageTrouble(f"--only knows {', '.join(PROGRAMS)}; not {', '.join(unknown)}")
+    return {name: api if name == "api" else 1 for name in PROGRAMS if name in names}
+
+
+def choose_port(host: str, port: int) -> int:
+    if port == 0:
+        return free_port()
+    if not is_free(port, host):
+        raise Trouble(f"port {port} is in use: stop what listens there, or take another --port")
+    return port
+
+
+def api_address(host: str, port: int) -> str:
+    """Where a client of this machine finds the API."""
+    name = LOOPBACK if host in {"0.0.0.0", "::"} else host  # noqa: S104 - this only recognises them
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+
+
+def start_servers(data: Path, api_url: str, signals: Signals, closing: ExitStack) -> tuple[Stack, list[Child]]:
+    """Start the servers that the environment does not replace; the stack that they make, and their children."""
+    servers = []
+    owner_url = os.environ.get("MIGRATION_DATABASE_URL") or os.environ.get("DATABASE_URL")
+    if owner_url is None:
+        postgres = EmbeddedPostgres(data)
+        closing.callback(postgres.stop, hurry=signals.hurried)
+        with step("started", "PostgreSQL"):
+            postgres.start()
+        servers.append(Child("postgres", postgres.launch, process=postgres.process))
+        owner_url = postgres.owner_url
+    redis_url = os.environ.get("REDIS_URL")
+    if redis_url is None:
+        valkey = EmbeddedValkey(data)
+        closing.callback(valkey.stop, hurry=signals.hurried)
+        with step("started", "Valkey"):
+            valkey.start()
+        servers.append(Child("valkey", valkey.launch, process=valkey.process))
+        redis_url = valkey.redis_url
+    stack = Stack(
+        data=data,
+        api_url=api_url,
+        owner_url=owner_url,
+        redis_url=redis_url,
+        amqp_url=os.environ.get("AMQP_URL") or None,
+        pid=os.getpid(),
+        started_at=datetime.now(UTC),
+        secrets=Secrets.load_or_create(data),
+    )
+    return stack, servers
+
+
+def load_demo(stack: Stack) -> dict[str, str]:
+    """The demo banca's credentials; loads it at the directory's first start."""
+    path = stack.data / DEMO_FILE
+    if not path.exists():
+        from cli.demo import load_first_banca
+
+        with step("loaded", "the demo banca"):
+            write_private_json(path, asyncio.run(asyncio.wait_for(load_first_banca(stack), DEMO_TIMEOUT_S)))
+    return read_json_object(path)
+
+
+def children(stack: Stack, counts: Mapping[str, int]) -> list[list[Child]]:
+    return [
+        [child(stack, PROGRAMS[name], name if count == 1 else f"{name}-{number}") for number in range(1, count + 1)]
+        for name, count in counts.items()
+    ]
+
+
+def child(stack: Stack, program: Program, name: str) -> Child:
+    def spawn() -> BoundProcess:
+        return BoundProcess(
+            # -P: a folder named like a module, wherever we were started, must not be taken for it.
+            [sys.executable, "-P", "-m", program.module],
+            env={**stack.process_environment(program.role), "PYTHONUNBUFFERED": "1"},
+            log=stack.data / "log" / f"{name}.log",
+            directory=ROOT,
+        )
+
+    return Child(name, spawn)
+
+
+def await_ready(stack: Stack, supervisor: Supervisor) -> None:
+    """Look after the children until the API says that it is ready. Raises Trouble when it takes too long."""
+    deadline_s = time.monotonic() + READY_TIMEOUT_S
+    answer = "nothing"
+    while time.monotonic() < deadline_s:
+        supervisor.tick()
+        try:
+            status = get_status(stack.api_url, "/health/ready")
+        except (OSError, http.client.HTTPException) as error:
+            answer = str(error)
+        else:
+            if status == http.HTTPStatus.OK:
+                return
+            answer = f"HTTP {status}"
+        time.sleep(READY_POLL_S)
+    raise Trouble(f"the API was not ready in {READY_TIMEOUT_S:.0f} s ({answer}); see {stack.data / 'log'}")
+
+
+def get_status(url: str, path: str) -> int:
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or LOOPBACK, parts.port, timeout=READY_REQUEST_TIMEOUT_S)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def show(stack: Stack, credentials: Mapping[str, str], counts: Mapping[str, int], *, seconds: float) -> None:
+    api = [("API", stack.api_url), ("Docs", f"{stack.api_url}/api-docs"), ("Metrics", f"{stack.api_url}/metrics")]
+    places = [
+        *(api if counts.get("api") else []),
+        ("Database", stack.owner_url),
+        ("Redis", stack.redis_url),
+        *([("RabbitMQ", stack.amqp_url)] if stack.amqp_url else []),
+        ("Logs", str(stack.data / "log")),
+    ]
+    lines = [
+        f"Banca runs ({', '.join(f'{count} {name}' for name, count in counts.items())}; {seconds:.1f} s).",
+        *section("", places),
+        *section("Demo banca", list(credentials.items())),
+        "",
+        f"Stop with Ctrl-C, or kill {stack.pid}.",
+    ]
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+
+
+def section(title: str, rows: Sequence[tuple[str, str]]) -> list[str]:
+    width = max((len(name) for name, _ in rows), default=0)
+    return ["", *([title] if title else []), *(f"  {name:<{width}}  {value}" for name, value in rows)] if rows else []
+
+
+@contextmanager
+def step(verb: str, what: str) -> Iterator[None]:
+    """Say what was done and how long it took."""
+    started_s = time.monotonic()
+    yield
+    say(f"{verb} {what} ({time.monotonic() - started_s:.2f} s)")
+
+
+def say(line: str) -> None:
+    """Progress, for the person who watches; nobody watching is no reason to fall over."""
+    try:
+        sys.stderr.write(f"banca: {line}\n")
+        sys.stderr.flush()
+    except OSError:
+        return

@@ -1,0 +1,114 @@
+"""Who earns how much of a line (§2.13).
+
+A chain is the policies that could decide, nearest first. The first one in force decides alone: when none of its
+rules matches, its default holds, and the next policy is never asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from core.domain.money import Cents, percent_of
+from core.domain.rulebook import CommissionPolicy, CommissionRule, JugadaType, Rulebook, Seller, Ventana
+
+Chain = tuple[tuple[str, CommissionPolicy | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyInForce:
+    """policy, origin: None when no policy is in force. The answer holds in [valid_from, valid_until)."""
+
+    policy: CommissionPolicy | None
+    origin: str | None
+    valid_from: datetime | None
+    valid_until: datetime | None
+
+
+class Commission(NamedTuple):
+    """rule_id: None when the policy's default decided."""
+
+    basis_points: int
+    cents: Cents
+    origin: str | None
+    rule_id: str | None
+
+
+def commission_of(
+    in_force: PolicyInForce, *, loteria_id: UUID, bet_type: JugadaType, x_hundredths: int, amount_cents: Cents
+) -> Commission:
+    """One line's commission, rounded half up. x_hundredths: 0 for REVENTADO, whose multiplier the draw decides."""
+    basis_points, rule_id = rate_of(
+        in_force.policy, loteria_id=loteria_id, bet_type=bet_type, x_hundredths=x_hundredths
+    )
+    return Commission(basis_points, percent_of(amount_cents, basis_points), in_force.origin, rule_id)
+
+
+def rate_of(
+    policy: CommissionPolicy | None, *, loteria_id: UUID, bet_type: JugadaType, x_hundredths: int
+) -> tuple[int, str | None]:
+    """(basis points, id of the first rule that matches or None)."""
+    if policy is None:
+        return 0, None
+    for rule in policy.rules:
+        if _matches(rule, loteria_id, bet_type, x_hundredths):
+            return rule.basis_points, rule.id
+    return policy.default_basis_points, None
+
+
+def seller_chain(rulebook: Rulebook, seller: Seller) -> Chain:
+    ventana = _ventana_of(rulebook, seller)
+    return (("USER", seller.policy), ("VENTANA", ventana.policy), ("BANCA", rulebook.policy))
+
+
+def listero_chain(rulebook: Rulebook, seller: Seller) -> Chain:
+    """The listero is the VENTANA user of the seller's ventana."""
+    ventana = _ventana_of(rulebook, seller)
+    return (("USER", ventana.listero_policy), ("VENTANA", ventana.policy), ("BANCA", rulebook.policy))
+
+
+def policy_in_force(chain: Chain, *, at: datetime) -> PolicyInForce:
+    """The first policy of the chain that is in force, and how long that stays so."""
+    starts: list[datetime] = []
+    ends: list[datetime] = []
+    for origin, policy in chain:
+        if policy is None:
+            continue
+        start, end = policy.effective_from, policy.effective_to
+        if start is not None and at < start:
+            ends.append(start)
+        elif end is not None and at >= end:
+            starts.append(end)
+        else:
+            starts += [start] if start else []
+            ends += [end] if end else []
+            return PolicyInForce(policy, origin, latest(starts), earliest(ends))
+    return PolicyInForce(None, None, latest(starts), earliest(ends))
+
+
+def latest(instants: Iterable[datetime | None]) -> datetime | None:
+    return max((instant for instant in instants if instant is not None), default=None)
+
+
+def earliest(instants: Iterable[datetime | None]) -> datetime | None:
+    return min((instant for instant in instants if instant is not None), default=None)
+
+
+def _ventana_of(rulebook: Rulebook, seller: Seller) -> Ventana:
+    # A ventana that is missing is one of the rulebook's defects; commissions never stop a sale.
+    return rulebook.ventanas.get(seller.ventana_id) or Ventana(seller.ventana_id)
+
+
+def _matches(rule: CommissionRule, loteria_id: UUID, bet_type: JugadaType, x_hundredths: int) -> bool:
+    if rule.loteria_id is not None and rule.loteria_id != loteria_id:
+        return False
+    if rule.bet_type is not None and rule.bet_type is not bet_type:
+        return False
+    if rule.bet_type is JugadaType.REVENTADO:
+        return True  # a range says nothing about a line that has no multiplier yet
+    return (rule.multiplier_min is None or rule.multiplier_min <= x_hundredths) and (
+        rule.multiplier_max is None or x_hundredths <= rule.multiplier_max
+    )

@@ -1,0 +1,115 @@
+"""Reads the members of a JSON document and notes every one that is not as it must be."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from uuid import UUID
+
+from core.domain.money import AmountError, parse_hundredths
+from core.domain.violations import Violation
+
+UNKNOWN_FIELD = "UNKNOWN_FIELD"
+INVALID_FIELD = "INVALID_FIELD"
+_UUID_LENGTH = 36
+
+
+class Document:
+    """One object of a document. A member that is absent or null reads as None, and so does one that is refused.
+
+    path: where the object stands, as violations name it; "" for the root. Violations of nested objects go to the
+    same list.
+    """
+
+    def __init__(self, value: object, *, path: str = "", violations: list[Violation] | None = None) -> None:
+        self.path = path
+        self.violations: list[Violation] = [] if violations is None else violations
+        self.is_object = isinstance(value, Mapping)
+        self._members: Mapping[str, object] = value if isinstance(value, Mapping) else {}
+        if not self.is_object:
+            self._note(INVALID_FIELD, "must be an object", path or None)
+
+    def member(self, key: str) -> object:
+        return self._members.get(key)
+
+    def place(self, key: str) -> str:
+        return f"{self.path}.{key}" if self.path else key
+
+    def refuse(self, key: str, message: str, *, code: str = INVALID_FIELD) -> None:
+        self._note(code, message, self.place(key))
+
+    def allow_only(self, keys: Collection[str]) -> None:
+        for key in self._members:
+            if key not in keys:
+                self.refuse(key, "there is no such field", code=UNKNOWN_FIELD)
+
+    def require(self, key: str) -> None:
+        if self.is_object and self.member(key) is None:
+            self.refuse(key, "is required")
+
+    def integer(self, key: str, *, minimum: int, maximum: int) -> int | None:
+        value = self.member(key)
+        if value is None:
+            return None
+        if type(value) is int and minimum <= value <= maximum:  # not a bool
+            return value
+        self.refuse(key, f"must be a whole number from {minimum} to {maximum}")
+        return None
+
+    def hundredths(self, key: str, *, maximum: int, minimum: int = 0) -> int | None:
+        value = self.member(key)
+        if value is None:
+            return None
+        try:
+            hundredths = parse_hundredths(value, maximum=maximum)
+        except AmountError as error:
+            self.refuse(key, error.message)
+            return None
+        if hundredths < minimum:
+            self.refuse(key, "must be greater than 0")
+            return None
+        return hundredths
+
+    def flag(self, key: str) -> bool | None:
+        value = self.member(key)
+        if value is None or isinstance(value, bool):
+            return value
+        self.refuse(key, "must be true or false")
+        return None
+
+    def text(self, key: str, *, length_max: int) -> str | None:
+        value = self.member(key)
+        if value is None:
+            return None
+        if isinstance(value, str) and 1 <= len(value) <= length_max:
+            return value
+        self.refuse(key, f"must be a text of 1 to {length_max} characters")
+        return None
+
+    def uuid(self, key: str) -> UUID | None:
+        value = self.member(key)
+        if value is None:
+            return None
+        # UUID() by itself also takes braces, URNs and texts without hyphens.
+        if isinstance(value, str) and len(value) == _UUID_LENGTH and value.count("-") == 4:
+            try:
+                return UUID(value)
+            except ValueError:
+                pass
+        self.refuse(key, "must be a UUID")
+        return None
+
+    def list(self, key: str, *, length_max: int) -> tuple[object, ...]:
+        value = self.member(key)
+        if value is None:
+            return ()
+        if isinstance(value, (list, tuple)) and len(value) <= length_max:
+            return tuple(value)
+        self.refuse(key, f"must be a list of at most {length_max}")
+        return ()
+
+    def object(self, key: str) -> Document | None:
+        value = self.member(key)
+        return None if value is None else Document(value, path=self.place(key), violations=self.violations)
+
+    def _note(self, code: str, message: str, field: str | None) -> None:
+        self.violations.append(Violation(code, message, field))

@@ -1,0 +1,153 @@
+"""Events: what happened, as the outbox keeps it, the broker carries it and the workers read it.
+
+A payload is written by SQL, in the transaction of what it tells (sql/functions); its text is hashed into the audit
+chain, so it travels as the text that was written.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+
+
+class EventType(enum.StrEnum):
+    TICKETS_SOLD = "tickets.sold"
+    TICKETS_CANCELLED = "tickets.cancelled"
+    SESSIONS_OPENED = "sessions.opened"
+    SESSIONS_CLOSED = "sessions.closed"
+
+
+class EventUndecodableError(Exception):
+    """An event that is not what its type promises. Its writer is at fault; sending it again will not help."""
+
+
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class Event(msgspec.Struct, frozen=True, rename="camel"):
+    """An outbox row on its way. type is text: a newer writer may know types that we do not."""
+
+    id: int
+    banca_id: UUID
+    type: str
+    payload: str
+    created_at: Instant
+
+
+class SorteoRange(msgspec.Struct, frozen=True, rename="camel"):
+    """The sequences that one batch took in one draw, without a gap between its events."""
+
+    sorteo_id: UUID
+    first: int = msgspec.field(name="from")
+    last: int = msgspec.field(name="to")
+
+
+class TicketsSold(msgspec.Struct, frozen=True, rename="camel"):
+    """One committed batch of sales: parallel arrays, one entry per ticket."""
+
+    at: Instant
+    rulebook_version: int
+    sorteos: list[SorteoRange]
+    ticket_ids: Annotated[list[UUID], msgspec.Meta(min_length=1)]
+    sorteo_ids: list[UUID]
+    sequences: list[int]
+    vendedor_ids: list[UUID]
+    actor_ids: list[UUID]
+    actor_roles: list[str]
+    terminal_ids: list[UUID | None]
+    totals_cents: list[int]
+    keys: list[str]
+    request_ids: list[str | None]
+
+    def __post_init__(self) -> None:
+        columns: list[list[Any]] = [
+            self.sorteo_ids,
+            self.sequences,
+            self.vendedor_ids,
+            self.actor_ids,
+            self.actor_roles,
+            self.terminal_ids,
+            self.totals_cents,
+            self.keys,
+            self.request_ids,
+        ]
+        if any(len(column) != len(self.ticket_ids) for column in columns):
+            raise ValueError("the columns of tickets.sold differ in length")
+
+
+class TicketsCancelled(msgspec.Struct, frozen=True, rename="camel"):
+    at: Instant
+    ticket_id: UUID
+    sorteo_id: UUID
+    sequence: int
+    vendedor_id: UUID
+    actor_id: UUID
+    actor_role: str
+    total_cents: int
+    request_id: str | None = None
+    terminal_id: UUID | None = None
+
+
+class SessionsOpened(msgspec.Struct, frozen=True, rename="camel"):
+    at: Instant
+    session_id: UUID
+    actor_id: UUID
+    actor_role: str
+    request_id: str | None = None
+    terminal_id: UUID | None = None
+
+
+class SessionsClosed(msgspec.Struct, frozen=True, rename="camel"):
+    at: Instant
+    session_id: UUID
+    actor_id: UUID
+    actor_role: str
+    reason: str | None = None
+    request_id: str | None = None
+
+
+Payload = TicketsSold | TicketsCancelled | SessionsOpened | SessionsClosed
+
+_PAYLOADS: Mapping[str, msgspec.json.Decoder[Any]] = {
+    EventType.TICKETS_SOLD: msgspec.json.Decoder(TicketsSold),
+    EventType.TICKETS_CANCELLED: msgspec.json.Decoder(TicketsCancelled),
+    EventType.SESSIONS_OPENED: msgspec.json.Decoder(SessionsOpened),
+    EventType.SESSIONS_CLOSED: msgspec.json.Decoder(SessionsClosed),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedEvent:
+    event: Event
+    payload: Payload
+
+
+def decode(event: Event) -> DecodedEvent:
+    """Members that we do not know are passed over. Raises EventUndecodableError."""
+    decoder = _PAYLOADS.get(event.type)
+    if decoder is None:
+        raise EventUndecodableError(f"event {event.id}: the type {event.type} is not known here")
+    try:
+        return DecodedEvent(event, decoder.decode(event.payload))
+    except msgspec.MsgspecError as error:
+        raise EventUndecodableError(f"event {event.id} ({event.type}): {error}") from error
+
+
+def to_wire(event: Event) -> dict[str, object]:
+    """The event as plain JSON values, for a message."""
+    wire: dict[str, object] = msgspec.to_builtins(event)
+    return wire
+
+
+def from_wire(wire: object) -> Event:
+    """Raises EventUndecodableError."""
+    try:
+        return msgspec.convert(wire, Event)
+    except msgspec.ValidationError as error:
+        raise EventUndecodableError(f"an envelope out of form: {error}") from error

@@ -1,0 +1,93 @@
+"""Logs: one JSON object a line on stdout, shaped {time, level, layer, action, requestId?, payload?}."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from datetime import UTC, datetime
+
+import orjson
+
+_PAYLOAD = "banca_payload"
+_REQUEST = "banca_request_id"
+
+
+class Log:
+    """Writes what happened (`action`, in capitals) in one layer of the system (`api`, `till`, `relay`, …)."""
+
+    __slots__ = ("_logger", "layer")
+
+    def __init__(self, layer: str) -> None:
+        self.layer = layer
+        self._logger = logging.getLogger(f"banca.{layer}")
+
+    @property
+    def is_verbose(self) -> bool:
+        return self._logger.isEnabledFor(logging.DEBUG)
+
+    def debug(self, action: str, *, request_id: str | None = None, **payload: object) -> None:
+        self._write(logging.DEBUG, action, request_id, payload)
+
+    def info(self, action: str, *, request_id: str | None = None, **payload: object) -> None:
+        self._write(logging.INFO, action, request_id, payload)
+
+    def warning(self, action: str, *, request_id: str | None = None, **payload: object) -> None:
+        self._write(logging.WARNING, action, request_id, payload)
+
+    def error(
+        self,
+        action: str,
+        *,
+        request_id: str | None = None,
+        error: BaseException | None = None,
+        **payload: object,
+    ) -> None:
+        """error: its type, message and stack go to the log, never to a client."""
+        self._write(logging.ERROR, action, request_id, payload, error)
+
+    def _write(
+        self,
+        level: int,
+        action: str,
+        request_id: str | None,
+        payload: dict[str, object],
+        error: BaseException | None = None,
+    ) -> None:
+        if self._logger.isEnabledFor(level):
+            extra = {_PAYLOAD: payload, _REQUEST: request_id}
+            self._logger.log(level, "%s", action, extra=extra, exc_info=error)
+
+
+class JsonFormatter(logging.Formatter):
+    """Our own records and those of libraries, in the same shape."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC),
+            "level": record.levelname.lower(),
+            "layer": record.name.removeprefix("banca."),
+            "action": record.getMessage(),
+        }
+        if request_id := getattr(record, _REQUEST, None):
+            line["requestId"] = request_id
+        if payload := getattr(record, _PAYLOAD, None):
+            line["payload"] = payload
+        if record.exc_info and record.exc_info[1] is not None:
+            error = record.exc_info[1]
+            line["error"] = {
+                "type": type(error).__name__,
+                "message": str(error),
+                "stack": "".join(traceback.format_exception(error)),
+            }
+        return orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z).decode()
+
+
+def configure_logging(level: str) -> None:
+    """For a process's entry point: everything goes to stdout, at this level and above."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO if level == "debug" else level.upper())
+    logging.getLogger("banca").setLevel(level.upper())

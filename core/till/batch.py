@@ -1,0 +1,100 @@
+"""A batch as the parallel arrays of sell_tickets, and its rows as outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import asyncpg
+
+from core.till.order import SaleOrder
+from core.till.outcomes import Outcome, TicketPlace, Verdict
+
+TICKET_COLUMNS = 21
+JUGADA_COLUMNS = 11
+FACT_COLUMNS = 6
+ORIGIN_CODES = {None: 0, "USER": 1, "VENTANA": 2, "BANCA": 3}
+
+
+def batch_arguments(orders: Sequence[SaleOrder]) -> list[Sequence[Any]]:
+    """What sql/queries/tickets/sell.sql takes after the banca and before the time; empty for no orders."""
+    jugada_owners = [position for position, order in enumerate(orders, 1) for _ in order.priced.jugadas]
+    fact_owners = [position for position, order in enumerate(orders, 1) for _ in order.priced.limits]
+    return [
+        *_columns((_ticket_row(order) for order in orders), TICKET_COLUMNS),
+        jugada_owners,
+        *_columns((row for order in orders for row in _jugada_rows(order)), JUGADA_COLUMNS),
+        fact_owners,
+        *_columns((row for order in orders for row in _fact_rows(order)), FACT_COLUMNS),
+    ]
+
+
+def _columns(rows: Iterable[tuple[Any, ...]], width: int) -> list[Sequence[Any]]:
+    return list(zip(*rows, strict=False)) or [()] * width
+
+
+def _ticket_row(order: SaleOrder) -> tuple[Any, ...]:
+    actor, priced = order.actor, order.priced
+    return (
+        order.ticket_id,
+        priced.draw.id,
+        priced.vendedor_id,
+        priced.ventana_id,
+        actor.user_id,
+        actor.role,
+        actor.session_id,
+        actor.terminal_id,
+        actor.key_version,
+        order.key,
+        order.fingerprint,
+        order.request_id,
+        priced.request.cliente_nombre,
+        priced.rulebook_version,
+        priced.total_cents,
+        priced.commission_cents,
+        priced.seller_credit_cents,
+        priced.listero_commission_cents,
+        priced.cutoff_s,
+        priced.valid_from,
+        priced.valid_until,
+    )
+
+
+def _jugada_rows(order: SaleOrder) -> list[tuple[Any, ...]]:
+    return [
+        (
+            jugada.line,
+            jugada.number,
+            jugada.type == "REVENTADO",
+            jugada.amount_cents,
+            jugada.multiplier_id,
+            jugada.multiplier_x_hundredths,
+            jugada.commission_basis_points,
+            jugada.commission_cents,
+            ORIGIN_CODES[jugada.commission_origin],
+            jugada.commission_rule_id,
+            jugada.listero_commission_cents,
+        )
+        for jugada in order.priced.jugadas
+    ]
+
+
+def _fact_rows(order: SaleOrder) -> list[tuple[Any, ...]]:
+    return [
+        (fact.scope, fact.scope_id, fact.multiplier_key, fact.number, fact.amount_cents, fact.cap_cents)
+        for fact in order.priced.limits
+    ]
+
+
+def outcome_of(row: asyncpg.Record) -> Outcome:
+    """One row of sell_tickets."""
+    verdict = Verdict(row["outcome"])
+    sequence, balance = row["sequence"], row["balance_cents"]
+    return Outcome(
+        verdict,
+        row["at"],
+        row["recorded"],
+        None if sequence is None else TicketPlace(row["business_date"], row["sorteo_id"], sequence),
+        row["violations"] or (),
+        None if balance is None else (balance, row["balance_version"]),
+    )

@@ -1,0 +1,128 @@
+"""A lane: one banca's waiting tickets, written a batch at a time.
+
+No timer: while one batch is being written, the next one gathers; a lone ticket waits for nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from core.metrics import TILL_BATCH_SECONDS, TILL_BATCH_TICKETS
+from core.till.order import SaleOrder
+from core.till.outcomes import Outcome
+from core.till.recorder import Recorder
+
+
+@dataclass(slots=True)
+class Waiting:
+    order: SaleOrder
+    answer: asyncio.Future[Outcome]
+    # The same sale sent again while this one waits: one row, as many answers.
+    echoes: list[asyncio.Future[Outcome]] = field(default_factory=list)
+
+
+class Lane:
+    def __init__(
+        self,
+        banca_id: UUID,
+        recorder: Recorder,
+        *,
+        tickets_max: int,
+        jugadas_max: int,
+        on_written: Callable[[UUID, list[Waiting], list[Outcome]], None],
+    ) -> None:
+        self._banca_id = banca_id
+        self._recorder = recorder
+        self._tickets_max = tickets_max
+        self._jugadas_max = jugadas_max
+        self._on_written = on_written
+        self._queue: deque[Waiting] = deque()
+        self._by_name: dict[tuple[UUID, str], Waiting] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def idle(self) -> bool:
+        return self._task is None
+
+    def put(self, order: SaleOrder) -> asyncio.Future[Outcome]:
+        """Wait in line. The same key and content as a waiting order shares its answer."""
+        answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        twin = self._by_name.get(order.name)
+        if twin is not None and twin.order.fingerprint == order.fingerprint:
+            twin.echoes.append(answer)
+            return answer
+        waiting = Waiting(order, answer)
+        self._queue.append(waiting)
+        self._by_name.setdefault(order.name, waiting)
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run(), name=f"lane-{self._banca_id}")
+        return answer
+
+    async def drain(self) -> None:
+        """Return when everything that waits was answered."""
+        if self._task is not None:
+            await self._task
+
+    async def _run(self) -> None:
+        try:
+            while self._queue:
+                await self._write(self._take())
+        finally:
+            self._task = None
+
+    def _take(self) -> list[Waiting]:
+        """The next batch: in order of arrival, bounded by tickets and jugadas, one order per key."""
+        batch: list[Waiting] = []
+        held_back: list[Waiting] = []
+        names: set[tuple[UUID, str]] = set()
+        jugadas = 0
+        while self._queue and len(batch) < self._tickets_max:
+            waiting = self._queue[0]
+            jugadas += len(waiting.order.priced.jugadas)
+            if batch and jugadas > self._jugadas_max:
+                break
+            self._queue.popleft()
+            if waiting.order.name in names:
+                # Another ticket under the same key: judged when the first one's fate is recorded.
+                held_back.append(waiting)
+                continue
+            names.add(waiting.order.name)
+            batch.append(waiting)
+        self._queue.extendleft(reversed(held_back))
+        return batch
+
+    async def _write(self, batch: list[Waiting]) -> None:
+        began = time.perf_counter()
+        try:
+            outcomes = await self._recorder.record(self._banca_id, [waiting.order for waiting in batch])
+        except Exception as error:  # noqa: BLE001 - whatever it is, every waiting caller must hear of it
+            self._forget(batch)
+            for waiting in batch:
+                _answer(waiting, error)
+            return
+        TILL_BATCH_SECONDS.observe(time.perf_counter() - began)
+        TILL_BATCH_TICKETS.observe(len(batch))
+        self._forget(batch)
+        self._on_written(self._banca_id, batch, outcomes)
+        for waiting, outcome in zip(batch, outcomes, strict=True):
+            _answer(waiting, outcome)
+
+    def _forget(self, batch: list[Waiting]) -> None:
+        for waiting in batch:
+            if self._by_name.get(waiting.order.name) is waiting:
+                del self._by_name[waiting.order.name]
+
+
+def _answer(waiting: Waiting, result: Outcome | Exception) -> None:
+    for future in (waiting.answer, *waiting.echoes):
+        if future.done():
+            continue
+        if isinstance(result, Exception):
+            future.set_exception(result)
+        else:
+            future.set_result(result)

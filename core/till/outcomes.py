@@ -1,0 +1,64 @@
+"""How a ticket was judged: one value per ticket, never an exception."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+
+class Verdict(StrEnum):
+    """In order of precedence. Source: type sale_verdict, sql/functions/sell_tickets.sql."""
+
+    SESSION_REVOKED = "SESSION_REVOKED"
+    BANCA_INACTIVE = "BANCA_INACTIVE"
+    USER_INACTIVE = "USER_INACTIVE"
+    VENTANA_INACTIVE = "VENTANA_INACTIVE"
+    TERMINAL_DISABLED = "TERMINAL_DISABLED"
+    TERMINAL_KEY_REVOKED = "TERMINAL_KEY_REVOKED"
+    TERMINAL_MISMATCH = "TERMINAL_MISMATCH"
+    # The key was answered before: the same again; another ticket; a cancel that came first.
+    KNOWN = "KNOWN"
+    MISMATCH = "MISMATCH"
+    CANCELLED_BEFORE_SALE = "CANCELLED_BEFORE_SALE"
+    SELLER_NOT_FOUND = "SELLER_NOT_FOUND"
+    # The price no longer holds: price again, submit again.
+    STALE = "STALE"
+    SORTEO_NOT_FOUND = "SORTEO_NOT_FOUND"
+    SORTEO_NOT_OPEN = "SORTEO_NOT_OPEN"
+    CLOSED = "CLOSED"
+    CUTOFF = "CUTOFF"
+    SOLD_OUT = "SOLD_OUT"
+    NO_FUNDS = "NO_FUNDS"
+    SOLD = "SOLD"
+    # The database refuses this ticket's data (SQLSTATE class 22 or 23); its neighbours were recorded.
+    REJECTED = "REJECTED"
+
+
+# Written with the key, so the same answer comes for ever. To try again, use a new key.
+RECORDED = frozenset({Verdict.SOLD, Verdict.SOLD_OUT, Verdict.NO_FUNDS, Verdict.CLOSED, Verdict.CUTOFF})
+
+
+@dataclass(frozen=True, slots=True)
+class TicketPlace:
+    """Where a ticket is stored."""
+
+    business_date: date
+    sorteo_id: UUID
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    verdict: Verdict
+    # The database's clock, under the locks; of the first answer when the key was known.
+    at: datetime
+    # KNOWN only: what was recorded (SOLD, SOLD_OUT, NO_FUNDS, CLOSED, …).
+    recorded: str | None = None
+    place: TicketPlace | None = None
+    violations: Sequence[Mapping[str, Any]] = ()
+    # The seller's balance after the batch, and its version; sold tickets only.
+    balance: tuple[int, int] | None = None

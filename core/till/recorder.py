@@ -1,0 +1,62 @@
+"""One function call per batch, split where one ticket poisons it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+import asyncpg
+
+from core.database import DatabaseUnavailableError, OutcomeUnknownError
+from core.logging import get_logger
+from core.till.batch import batch_arguments, outcome_of
+from core.till.caller import Caller
+from core.till.order import SaleOrder
+from core.till.outcomes import Outcome, Verdict
+
+log = get_logger("till")
+
+# Data exceptions and integrity violations: one ticket's fault, not the batch's.
+POISON_CLASSES = ("22", "23")
+
+
+class Recorder:
+    """Knows sell_tickets and its errors, and nothing of queues."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    async def record(
+        self, banca_id: UUID, orders: Sequence[SaleOrder], *, at: datetime | None = None
+    ) -> list[Outcome]:
+        """Judge and record a batch of one banca in one transaction.
+
+        orders: 0 or more, keys distinct per actor. at: decides the cutoff; the database's clock unless a test's
+        database allows another.
+        Returns one Outcome per order, same order. Raises DatabaseUnavailableError when nothing was written,
+        OutcomeUnknownError when the commit's fate is not known.
+        Source: sql/functions/sell_tickets.sql.
+        """
+        try:
+            rows = await self._caller.call("tickets/sell", banca_id, *batch_arguments(orders), at)
+        except asyncpg.PostgresError as error:
+            if (error.sqlstate or "")[:2] not in POISON_CLASSES:
+                raise DatabaseUnavailableError(f"{error.sqlstate}: {error}") from error
+            if len(orders) == 1:
+                log.error("till.ticket_rejected", sqlstate=error.sqlstate, error=str(error), key=orders[0].key)
+                return [Outcome(Verdict.REJECTED, datetime.now(UTC))]
+            return await self._record_halves(banca_id, orders, at)
+        assert len(rows) == len(orders), "sell_tickets answers every ticket once"
+        return [outcome_of(row) for row in rows]
+
+    async def _record_halves(
+        self, banca_id: UUID, orders: Sequence[SaleOrder], at: datetime | None
+    ) -> list[Outcome]:
+        middle = len(orders) // 2
+        first = await self.record(banca_id, orders[:middle], at=at)
+        try:
+            return first + await self.record(banca_id, orders[middle:], at=at)
+        except DatabaseUnavailableError as error:
+            # The first half is committed; to its callers "nothing was written" would be a lie.
+            raise OutcomeUnknownError("a part of the batch was recorded") from error

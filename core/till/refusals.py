@@ -1,0 +1,102 @@
+"""Why a ticket was not sold, in the words that its seller reads: a code, a sentence, the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.domain.money import format_cents
+from core.domain.pricing import Refusal
+from core.domain.violations import Violation
+from core.till.outcomes import RECORDED, Outcome, Verdict
+
+# Of verdicts that carry no figures. A code of its own where the caller must act on it.
+SENTENCES: Mapping[Verdict, tuple[str, str]] = {
+    Verdict.SESSION_REVOKED: ("SESSION_REVOKED", "This session has ended; log in again."),
+    Verdict.BANCA_INACTIVE: ("BANCA_INACTIVE", "This banca is not selling."),
+    Verdict.USER_INACTIVE: ("USER_INACTIVE", "This seller is disabled."),
+    Verdict.VENTANA_INACTIVE: ("VENTANA_INACTIVE", "This ventana is disabled."),
+    Verdict.TERMINAL_DISABLED: ("TERMINAL_DISABLED", "This terminal is disabled."),
+    Verdict.TERMINAL_KEY_REVOKED: ("TERMINAL_KEY_REVOKED", "This terminal's secret was replaced; use the new one."),
+    Verdict.TERMINAL_MISMATCH: ("TERMINAL_MISMATCH", "This terminal belongs to another seller or ventana."),
+    Verdict.MISMATCH: ("IDEMPOTENCY_PAYLOAD_MISMATCH", "This key was used for another request; use a new key."),
+    Verdict.CANCELLED_BEFORE_SALE: (
+        "CANCELLED_BEFORE_SALE",
+        "This key was cancelled before its sale arrived; nothing was sold.",
+    ),
+    Verdict.SELLER_NOT_FOUND: ("SELLER_NOT_FOUND", "This banca has no account for the seller."),
+    Verdict.SORTEO_NOT_FOUND: ("SORTEO_NOT_FOUND", "This banca has no such draw."),
+    Verdict.SORTEO_NOT_OPEN: ("SORTEO_NOT_OPEN", "This draw is not open for sale yet."),
+    Verdict.REJECTED: ("TICKET_REJECTED", "This ticket cannot be recorded; nothing was written."),
+}
+
+TRY_AGAIN_WITH_NEW_KEY = "This answer stands for its key; to try again, use a new one."
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """code: of the first violation. recorded: the same key gets this answer for ever."""
+
+    code: str
+    detail: str
+    violations: Sequence[Mapping[str, Any]]
+    recorded: bool
+    replayed: bool
+
+
+def refused_by_rules(refusal: Refusal) -> Refused:
+    """Today's rules do not allow this ticket; nothing was recorded."""
+    violations = [violation.to_json() for violation in refusal.violations]
+    first: Violation = refusal.violations[0]
+    return Refused(first.code, first.message, violations, recorded=False, replayed=False)
+
+
+def refused_by_till(outcome: Outcome) -> Refused:
+    """A function of what was recorded and of nothing else, so that a replay is the same to the byte."""
+    known = outcome.verdict is Verdict.KNOWN
+    if outcome.violations:
+        violations = [violation_of(facts).to_json() for facts in outcome.violations]
+        return Refused(
+            violations[0]["code"],
+            f"{violations[0]['message']} {TRY_AGAIN_WITH_NEW_KEY}",
+            violations,
+            recorded=known or outcome.verdict in RECORDED,
+            replayed=known,
+        )
+    code, sentence = SENTENCES[outcome.verdict]
+    return Refused(code, sentence, [], recorded=outcome.verdict is Verdict.CANCELLED_BEFORE_SALE, replayed=False)
+
+
+def violation_of(facts: Mapping[str, Any]) -> Violation:
+    """Facts as sell_tickets and cancel_ticket record them."""
+    code = facts["code"]
+    match code:
+        case "NUMBER_MAXTOTAL_EXCEEDED":
+            figures = _figures(facts)
+            sentence = f"Number {facts['number']} is sold out for this draw: {figures['available']} left."
+            return Violation(code, sentence, None, {"number": facts["number"], "scope": facts["scope"], **figures})
+        case "INSUFFICIENT_FUNDS":
+            figures = _figures(facts)
+            return Violation(code, f"The seller's account has {figures['available']} left.", None, figures)
+        case "SORTEO_CLOSED" | "SORTEO_LOCKED":
+            return Violation(code, "This draw is closed.", "sorteoId", {"status": facts["status"]})
+        case "SALES_CUTOFF_REACHED":
+            minutes = facts["cutoffS"] // 60
+            return Violation(
+                code,
+                f"Sales of this draw end {minutes} minutes before it is drawn.",
+                "sorteoId",
+                {"scheduledAt": facts["scheduledAt"], "cutoffMinutes": minutes},
+            )
+        case "TICKET_ALREADY_CANCELLED":
+            return Violation(code, "This ticket was cancelled before.", None, {"cancelledAt": facts["at"]})
+        case "SALE_WAS_REFUSED":
+            return Violation(code, "This key's sale was refused; there is nothing to cancel.", "saleKey")
+        case _:
+            raise ValueError(f"unknown violation {code!r}")
+
+
+def _figures(facts: Mapping[str, Any]) -> dict[str, str]:
+    names = {"amountCents": "amount", "capCents": "limit", "availableCents": "available"}
+    return {name: format_cents(facts[key]) for key, name in names.items() if key in facts}

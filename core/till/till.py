@@ -1,0 +1,104 @@
+"""The till: every banca's lane, bounded together, closed in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+from core.metrics import TILL_OUTCOMES, TILL_QUEUE_TICKETS
+from core.till.lane import Lane, Waiting
+from core.till.order import SaleOrder
+from core.till.outcomes import Outcome
+from core.till.recorder import Recorder
+
+
+class TillFullError(Exception):
+    """More tickets wait than the till takes; nothing was written. Try again after retry_after_s."""
+
+    retry_after_s = 1
+
+
+class TillClosedError(Exception):
+    """The process is shutting down; nothing was written. Another one takes the sale."""
+
+    retry_after_s = 1
+
+
+class Till:
+    def __init__(
+        self,
+        recorder: Recorder,
+        *,
+        queue_tickets_max: int,
+        batch_tickets_max: int,
+        batch_jugadas_max: int,
+        publish_balance: Callable[[UUID, UUID, int, int], None],
+    ) -> None:
+        """publish_balance: (banca, account, balance in cents, version); must return at once."""
+        self._recorder = recorder
+        self._queue_tickets_max = queue_tickets_max
+        self._batch_tickets_max = batch_tickets_max
+        self._batch_jugadas_max = batch_jugadas_max
+        self._publish_balance = publish_balance
+        self._lanes: dict[UUID, Lane] = {}
+        self._waiting = 0
+        self._open = True
+
+    async def submit(self, order: SaleOrder) -> Outcome:
+        """Wait for the ticket's outcome; a caller that goes away cancels nothing.
+
+        Raises TillFullError, TillClosedError, DatabaseUnavailableError: nothing written. OutcomeUnknownError: resend.
+        """
+        return await asyncio.shield(self._put(order))
+
+    async def submit_all(self, orders: Sequence[SaleOrder]) -> list[Outcome | BaseException]:
+        """The same for several tickets; per ticket its outcome or the error that submit would raise."""
+        if self._waiting + len(orders) > self._queue_tickets_max:
+            return [TillFullError() for _ in orders]
+        answers = [self._put(order) for order in orders]
+        return await asyncio.gather(*(asyncio.shield(answer) for answer in answers), return_exceptions=True)
+
+    async def close(self) -> None:
+        """Take nothing more, answer all that waits."""
+        self._open = False
+        await asyncio.gather(*(lane.drain() for lane in list(self._lanes.values())))
+
+    def _put(self, order: SaleOrder) -> asyncio.Future[Outcome]:
+        if not self._open:
+            raise TillClosedError
+        if self._waiting >= self._queue_tickets_max:
+            raise TillFullError
+        self._waiting += 1
+        TILL_QUEUE_TICKETS.set(self._waiting)
+        answer = self._lane(order.actor.banca_id).put(order)
+        answer.add_done_callback(self._left)
+        return answer
+
+    def _lane(self, banca_id: UUID) -> Lane:
+        lane = self._lanes.get(banca_id)
+        if lane is None:
+            lane = self._lanes[banca_id] = Lane(
+                banca_id,
+                self._recorder,
+                tickets_max=self._batch_tickets_max,
+                jugadas_max=self._batch_jugadas_max,
+                on_written=self._written,
+            )
+        return lane
+
+    def _left(self, answer: asyncio.Future[Outcome]) -> None:
+        self._waiting -= 1
+        TILL_QUEUE_TICKETS.set(self._waiting)
+        if not answer.cancelled():
+            # A caller that went away never asks; the lane has logged what went wrong.
+            answer.exception()
+
+    def _written(self, banca_id: UUID, batch: list[Waiting], outcomes: list[Outcome]) -> None:
+        balances: dict[UUID, tuple[int, int]] = {}
+        for waiting, outcome in zip(batch, outcomes, strict=True):
+            TILL_OUTCOMES.labels(outcome.verdict.value).inc()
+            if outcome.balance is not None:
+                balances[waiting.order.priced.vendedor_id] = outcome.balance
+        for account_id, (balance_cents, version) in balances.items():
+            self._publish_balance(banca_id, account_id, balance_cents, version)

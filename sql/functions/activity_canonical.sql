@@ -1,0 +1,13 @@
+-- One row of the audit trail as text, for the rows hash of its link (core/audit_chain.py). It must stay the same for
+-- ever, whatever the session's settings: hence the epoch, and jsonb, whose text is canonical.
+CREATE OR REPLACE FUNCTION activity_canonical(entry activity_log) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT jsonb_build_array(
+        entry.banca_id, entry.event_id, entry.line, entry.occurred_on,
+        (extract(epoch FROM entry.occurred_at) * 1000000)::bigint,
+        entry.action, entry.actor_id, entry.target_type, entry.target_id, entry.layer, entry.request_id,
+        entry.details)::text
+$$;
+
+-- An operation may fall into a month in which no draw was made yet.
+GRANT EXECUTE ON FUNCTION ensure_partitions(date) TO banca_worker;

@@ -1,0 +1,171 @@
+-- Cancel one ticket of the acting seller, by its id or by the key of its sale: one call, one transaction.
+--
+-- Takes   exactly one of p_ticket and p_sale_key; p_cutoff_s as the rulebook p_version says.
+-- Gives   one row. RETRY: the sale arrived while we looked; call again. A tombstone (CANCELLED_UNSOLD) refuses the
+--         sale should it still come.
+-- Locks   the draw → the account, as every writer does; by a sale's key the ticket is looked up before, and once
+--         more under the account's lock.
+CREATE OR REPLACE FUNCTION cancel_ticket(
+    p_banca uuid, p_actor uuid, p_session uuid, p_terminal uuid, p_key_version integer,
+    p_key text, p_fingerprint bytea, p_ticket uuid, p_sale_key text, p_request text,
+    p_version bigint, p_cutoff_s integer, p_at timestamptz DEFAULT NULL
+) RETURNS TABLE (
+    outcome text, recorded text, business_date date, sorteo_id uuid, sequence bigint, at timestamptz,
+    violations jsonb, balance_cents bigint, balance_version bigint
+)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = public, pg_temp
+SET enable_seqscan = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    c_nil CONSTANT uuid := '00000000-0000-0000-0000-000000000000';
+    v_at timestamptz;
+    v_event bigint;
+    v_gate text;
+    v_ticket tickets;
+    v_sorteo sorteos;
+    v_known idempotency;
+    v_sale idempotency;
+    v_account accounts;
+    v_net bigint;
+    v_violation jsonb;
+BEGIN
+    PERFORM set_config('app.banca_id', p_banca::text, true);
+
+    IF p_sale_key IS NOT NULL THEN
+        SELECT * INTO v_sale FROM idempotency k
+         WHERE k.banca_id = p_banca AND k.actor_id = p_actor AND k.key = p_sale_key;
+        SELECT * INTO v_ticket FROM tickets t
+         WHERE t.banca_id = p_banca AND t.business_date = v_sale.business_date
+           AND t.sorteo_id = v_sale.sorteo_id AND t.sequence = v_sale.sequence AND v_sale.outcome = 'SOLD';
+    ELSE
+        SELECT * INTO v_ticket FROM tickets t WHERE t.banca_id = p_banca AND t.id = p_ticket;
+    END IF;
+
+    SELECT * INTO v_sorteo FROM sorteos s WHERE s.banca_id = p_banca AND s.id = v_ticket.sorteo_id
+       FOR NO KEY UPDATE;
+    SELECT * INTO v_account FROM accounts a
+     WHERE a.banca_id = p_banca AND a.id = coalesce(v_ticket.vendedor_id, p_actor) FOR NO KEY UPDATE;
+
+    v_at := date_trunc('milliseconds', clock_timestamp());
+    IF p_at IS NOT NULL AND current_setting('banca.test_clock', true) = 'on' THEN
+        v_at := p_at;
+    END IF;
+
+    SELECT g.verdict INTO v_gate
+      FROM actor_gate(p_banca, p_actor, p_actor, p_session, p_terminal, p_key_version, v_at) g;
+    IF v_gate IS NOT NULL THEN
+        RETURN QUERY SELECT v_gate, NULL::text, NULL::date, NULL::uuid, NULL::bigint, v_at, NULL::jsonb,
+                            NULL::bigint, NULL::bigint;
+        RETURN;
+    END IF;
+
+    SELECT * INTO v_known FROM idempotency k
+     WHERE k.banca_id = p_banca AND k.actor_id = p_actor AND k.key = p_key;
+    IF FOUND THEN
+        RETURN QUERY SELECT CASE WHEN v_known.fingerprint = p_fingerprint THEN 'KNOWN' ELSE 'MISMATCH' END,
+                            v_known.outcome::text, v_known.business_date, v_known.sorteo_id, v_known.sequence,
+                            v_known.created_at, v_known.violations, NULL::bigint, NULL::bigint;
+        RETURN;
+    END IF;
+
+    IF v_ticket.id IS NULL AND p_sale_key IS NOT NULL THEN
+        SELECT * INTO v_sale FROM idempotency k
+         WHERE k.banca_id = p_banca AND k.actor_id = p_actor AND k.key = p_sale_key;
+        IF v_sale.outcome = 'SOLD' THEN
+            RETURN QUERY SELECT 'RETRY', NULL::text, NULL::date, NULL::uuid, NULL::bigint, v_at, NULL::jsonb,
+                                NULL::bigint, NULL::bigint;
+            RETURN;
+        END IF;
+        IF v_sale.outcome IS NOT NULL AND v_sale.outcome <> 'TOMBSTONE' THEN
+            v_violation := jsonb_build_object('code', 'SALE_WAS_REFUSED');
+        ELSE
+            IF v_sale.outcome IS NULL THEN
+                INSERT INTO idempotency (banca_id, actor_id, key, fingerprint, outcome, created_at)
+                VALUES (p_banca, p_actor, p_sale_key, p_fingerprint, 'TOMBSTONE', v_at);
+            END IF;
+            INSERT INTO idempotency (banca_id, actor_id, key, fingerprint, outcome, created_at)
+            VALUES (p_banca, p_actor, p_key, p_fingerprint, 'CANCELLED_UNSOLD', v_at);
+            RETURN QUERY SELECT 'CANCELLED_UNSOLD', NULL::text, NULL::date, NULL::uuid, NULL::bigint, v_at,
+                                NULL::jsonb, NULL::bigint, NULL::bigint;
+            RETURN;
+        END IF;
+    ELSIF v_ticket.id IS NULL OR v_ticket.vendedor_id <> p_actor THEN
+        RETURN QUERY SELECT 'TICKET_NOT_FOUND', NULL::text, NULL::date, NULL::uuid, NULL::bigint, v_at, NULL::jsonb,
+                            NULL::bigint, NULL::bigint;
+        RETURN;
+    ELSE
+        IF p_version <> (SELECT b.rulebook_version FROM bancas b WHERE b.id = p_banca) THEN
+            RETURN QUERY SELECT 'STALE', NULL::text, NULL::date, NULL::uuid, NULL::bigint, v_at, NULL::jsonb,
+                                NULL::bigint, NULL::bigint;
+            RETURN;
+        END IF;
+        -- Under the locks now: read again what may have changed while we waited.
+        SELECT * INTO v_ticket FROM tickets t
+         WHERE t.banca_id = p_banca AND t.business_date = v_ticket.business_date
+           AND t.sorteo_id = v_ticket.sorteo_id AND t.sequence = v_ticket.sequence;
+        v_violation := CASE
+            WHEN v_ticket.status = 'CANCELLED' THEN
+                jsonb_build_object('code', 'TICKET_ALREADY_CANCELLED', 'at', v_ticket.cancelled_at)
+            WHEN v_sorteo.status IN ('CLOSED', 'EVALUATED') THEN
+                jsonb_build_object('code', 'SORTEO_LOCKED', 'status', v_sorteo.status)
+            WHEN v_at >= v_sorteo.scheduled_at - make_interval(secs => p_cutoff_s - 1) THEN
+                jsonb_build_object('code', 'SALES_CUTOFF_REACHED', 'scheduledAt', v_sorteo.scheduled_at,
+                                   'cutoffS', p_cutoff_s, 'at', v_at) END;
+    END IF;
+
+    IF v_violation IS NOT NULL THEN
+        INSERT INTO idempotency (banca_id, actor_id, key, fingerprint, outcome, violations, created_at)
+        VALUES (p_banca, p_actor, p_key, p_fingerprint, 'CANCEL_REFUSED', jsonb_build_array(v_violation), v_at);
+        RETURN QUERY SELECT 'CANCEL_REFUSED', NULL::text, NULL::date, NULL::uuid, NULL::bigint, v_at,
+                            jsonb_build_array(v_violation), NULL::bigint, NULL::bigint;
+        RETURN;
+    END IF;
+
+    v_event := nextval('outbox_id');
+    UPDATE tickets t SET status = 'CANCELLED', cancelled_at = v_at, cancelled_by = p_actor
+     WHERE t.banca_id = p_banca AND t.business_date = v_ticket.business_date
+       AND t.sorteo_id = v_ticket.sorteo_id AND t.sequence = v_ticket.sequence;
+
+    -- The sale's own transfers, one by one, the other way.
+    INSERT INTO transfers (banca_id, business_date, reference_id, event_id, kind, ordinal, debit_account_id,
+                           credit_account_id, amount_cents, created_at)
+    SELECT p_banca, f.business_date, f.reference_id, v_event, (f.kind::text || '_REVERSAL')::transfer_kind, f.ordinal,
+           f.credit_account_id, f.debit_account_id, f.amount_cents, v_at
+      FROM transfers f
+     WHERE f.banca_id = p_banca AND f.business_date = v_ticket.business_date AND f.reference_id = v_ticket.id
+       AND f.kind IN ('SALE', 'COMMISSION', 'LISTERO_COMMISSION');
+
+    v_net := v_ticket.total_cents - v_ticket.seller_credit_cents;
+    UPDATE accounts a SET balance_cents = a.balance_cents + v_net, balance_version = a.balance_version + 1
+     WHERE a.banca_id = p_banca AND a.id = v_ticket.vendedor_id
+    RETURNING * INTO v_account;
+
+    UPDATE exposure e SET amount_cents = e.amount_cents - x.amount
+      FROM (SELECT j.number, sum(j.amount_cents) AS amount FROM jugadas j
+             WHERE j.banca_id = p_banca AND j.business_date = v_ticket.business_date
+               AND j.sorteo_id = v_ticket.sorteo_id AND j.sequence = v_ticket.sequence
+             GROUP BY j.number) x
+     WHERE e.banca_id = p_banca AND e.sorteo_id = v_ticket.sorteo_id AND e.scope = 'BANCA' AND e.scope_id = p_banca
+       AND e.multiplier_key = c_nil AND e.number = x.number;
+
+    INSERT INTO idempotency (banca_id, actor_id, key, fingerprint, outcome, business_date, sorteo_id, sequence,
+                             created_at)
+    VALUES (p_banca, p_actor, p_key, p_fingerprint, 'CANCELLED', v_ticket.business_date, v_ticket.sorteo_id,
+            v_ticket.sequence, v_at);
+
+    INSERT INTO outbox (id, banca_id, type, payload, created_at)
+    VALUES (v_event, p_banca, 'tickets.cancelled', json_build_object(
+                'at', v_at, 'ticketId', v_ticket.id, 'sorteoId', v_ticket.sorteo_id, 'sequence', v_ticket.sequence,
+                'vendedorId', v_ticket.vendedor_id, 'actorId', p_actor, 'actorRole', v_ticket.created_by_role,
+                'terminalId', p_terminal, 'totalCents', v_ticket.total_cents, 'key', p_key, 'requestId', p_request),
+            v_at);
+
+    RETURN QUERY SELECT 'CANCELLED', NULL::text, v_ticket.business_date, v_ticket.sorteo_id, v_ticket.sequence, v_at,
+                        NULL::jsonb, v_account.balance_cents, v_account.balance_version;
+END $$;
+
+ALTER FUNCTION cancel_ticket OWNER TO banca_definer;
+REVOKE ALL ON FUNCTION cancel_ticket FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION cancel_ticket TO banca_api;

@@ -1,0 +1,1 @@
+SELECT banca_exists($1)

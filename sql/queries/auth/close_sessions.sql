@@ -1,0 +1,1 @@
+SELECT close_sessions_of($1, $2, $3, $4)

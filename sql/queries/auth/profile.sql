@@ -1,0 +1,1 @@
+SELECT profile_of($1)

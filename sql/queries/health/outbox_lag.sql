@@ -1,0 +1,1 @@
+SELECT unpublished, lag_s FROM outbox_lag()

@@ -1,0 +1,1 @@
+SELECT * FROM terminal_facts($1)

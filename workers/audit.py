@@ -1,0 +1,187 @@
+"""The audit: writes what happened into the trail, once, and links it to what came before."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import asyncpg
+import dramatiq
+
+from core.audit_chain import GENESIS_HASH, hash_content, hash_link
+from core.database import Database, DatabaseUnavailableError
+from core.domain.calendar import costa_rica_date
+from core.events import DecodedEvent, EventUndecodableError, decode, from_wire
+from core.logging import Log
+from core.queries import sql
+from workers.activity import Operation, operations_of
+from workers.backoff import backoff_s
+from workers.consumers import AUDIT, queue_name
+
+if TYPE_CHECKING:
+    from core.database import Connection
+
+# A message waits in its thread for a database that is away, so that the queue stays in the broker.
+DATABASE_PATIENCE_S = 30.0
+# Then it is tried again, later and later: about five minutes in all. Dead, its events come again with the relay's sweep.
+RETRIES_MAX = 8
+RETRY_FIRST_MS = 500
+RETRY_LONGEST_MS = 30_000
+
+log = Log("audit")
+
+
+class PoisonousEventsError(Exception):
+    """Events that can never be recorded; everything else of their message was."""
+
+
+class Auditor:
+    """Records events. Any number may run at once; of one banca, one at a time gets on."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.poisonous_events = 0
+
+    async def record(self, envelopes: Sequence[object]) -> None:
+        """Record every event that is not recorded yet, in one transaction per banca.
+
+        Raises DatabaseUnavailableError (send all again) and PoisonousEventsError (park the message).
+        """
+        events, faults = decoded(envelopes)
+        by_banca: dict[UUID, list[DecodedEvent]] = defaultdict(list)
+        for event in sorted(events, key=lambda item: item.event.id):
+            by_banca[event.event.banca_id].append(event)
+        for banca_id, group in by_banca.items():
+            faults += await self._record_or_single_out(banca_id, group)
+        if faults:
+            self.poisonous_events += len(faults)
+            log.error("EVENTS_POISONOUS", faults=faults, total=self.poisonous_events)
+            raise PoisonousEventsError("; ".join(faults))
+
+    async def _record_or_single_out(self, banca_id: UUID, events: Sequence[DecodedEvent]) -> list[str]:
+        """Record the events, one by one if the database refuses them together. Returns what is wrong with which."""
+        try:
+            await self._record_in_partitions(banca_id, events)
+        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
+            if len(events) == 1:
+                return [f"event {events[0].event.id}: {type(error).__name__}: {error}"]
+            return [fault for event in events for fault in await self._record_or_single_out(banca_id, [event])]
+        return []
+
+    async def _record_in_partitions(self, banca_id: UUID, events: Sequence[DecodedEvent]) -> None:
+        try:
+            await self._record_group(banca_id, events)
+        except asyncpg.CheckViolationError:
+            # A month that has no partition yet is refused so.
+            async with self.database.tenant(banca_id, readonly=False) as connection:
+                await connection.execute(sql("audit/ensure_partitions"), days_of(events))
+            await self._record_group(banca_id, events)
+
+    async def _record_group(self, banca_id: UUID, events: Sequence[DecodedEvent]) -> None:
+        async with self.database.tenant(banca_id, readonly=False) as connection:
+            # In a statement of its own: the next ones then see what its holder before us wrote.
+            await connection.execute(sql("audit/lock_banca"), banca_id)
+            known = await connection.fetch(sql("audit/known_events"), AUDIT, [item.event.id for item in events])
+            known_ids = {row["event_id"] for row in known}
+            fresh = {item.event.id: item for item in events if item.event.id not in known_ids}
+            if fresh:
+                await append(connection, banca_id, list(fresh.values()))
+
+
+async def append(connection: Connection, banca_id: UUID, events: Sequence[DecodedEvent]) -> None:
+    """Write events that are not recorded, their links and their inbox rows; the banca is locked."""
+    hashed = await connection.fetch(sql("audit/insert_activity"), banca_id, *activity_columns(events))
+    rows_of = {row["event_id"]: row for row in hashed}
+    end = await connection.fetchrow(sql("audit/chain_end"), banca_id)
+    position, previous_hash = (end["position"], end["hash"]) if end is not None else (0, GENESIS_HASH)
+    links = []
+    for position_after, item in enumerate(events, start=position + 1):
+        rows = rows_of[item.event.id]
+        content_hash = hash_content(item.event.payload)
+        link_hash = hash_link(
+            previous_hash=previous_hash, content_hash=content_hash, rows_hash=rows["rows_hash"]
+        )
+        links.append((position_after, item.event.id, rows["rows_count"], content_hash, previous_hash, link_hash))
+        previous_hash = link_hash
+    await connection.execute(sql("audit/insert_links"), banca_id, AUDIT, *columns(links))
+
+
+def activity_columns(events: Sequence[DecodedEvent]) -> list[list[Any]]:
+    """As sql/queries/audit/insert_activity.sql takes them."""
+    return columns([row for item in events for row in activity_rows(item, operations_of(item.payload))])
+
+
+def activity_rows(item: DecodedEvent, operations: Sequence[Operation]) -> list[tuple[object, ...]]:
+    event_id, at = item.event.id, item.payload.at
+    day = costa_rica_date(at)
+    return [
+        (
+            event_id,
+            line,
+            day,
+            at,
+            operation.action,
+            operation.actor_id,
+            operation.target_type,
+            operation.target_id,
+            operation.layer,
+            operation.request_id,
+            operation.details,
+        )
+        for line, operation in enumerate(operations, start=1)
+    ]
+
+
+def columns(rows: Iterable[tuple[object, ...]]) -> list[list[Any]]:
+    """rows: at least one."""
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def days_of(events: Sequence[DecodedEvent]) -> list[Any]:
+    return sorted({costa_rica_date(item.payload.at) for item in events})
+
+
+def decoded(envelopes: Sequence[object]) -> tuple[list[DecodedEvent], list[str]]:
+    """What could be decoded, and what is wrong with the rest."""
+    events, faults = [], []
+    for envelope in envelopes:
+        try:
+            events.append(decode(from_wire(envelope)))
+        except EventUndecodableError as error:
+            faults.append(str(error))
+    return events, faults
+
+
+def declare_audit(
+    broker: dramatiq.Broker, auditor: Auditor, *, instance_id: str, stopping: threading.Event
+) -> dramatiq.Actor[[list[object]], None]:
+    """The actor that records a message's events. stopping: then it does not wait for the database any more."""
+
+    async def audit(envelopes: list[object]) -> None:
+        deadline_s = time.monotonic() + DATABASE_PATIENCE_S
+        failures = 0
+        while True:
+            try:
+                return await auditor.record(envelopes)
+            except DatabaseUnavailableError as error:
+                failures += 1
+                if stopping.is_set() or time.monotonic() > deadline_s:
+                    raise
+                log.warning("AUDIT_WAITS", reason=str(error), failures=failures)
+            await asyncio.sleep(backoff_s(failures))
+
+    return dramatiq.actor(
+        broker=broker,
+        actor_name=AUDIT,
+        queue_name=queue_name(instance_id, AUDIT),
+        max_retries=RETRIES_MAX,
+        min_backoff=RETRY_FIRST_MS,
+        max_backoff=RETRY_LONGEST_MS,
+        # No second chance for what can never be recorded: it goes to the dead letters.
+        throws=PoisonousEventsError,
+    )(audit)

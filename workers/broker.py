@@ -1,0 +1,132 @@
+"""Dramatiq's brokers, as relay and worker use them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import redis
+from dramatiq.brokers.rabbitmq import DEAD_MESSAGE_TTL, RabbitmqBroker
+from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
+from dramatiq.common import dq_name, xq_name
+from dramatiq.errors import DecodeError
+from dramatiq.middleware import Middleware
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from core.logging import Log
+
+# A message that kills its worker is delivered again; after so many times it is dead.
+DELIVERY_LIMIT = 20
+SOCKET_TIMEOUT_S = 5.0
+HEARTBEAT_S = 30
+# Redis: a worker that is silent for so long is dead, and its messages go back to the queue. Maintenance, which
+# does that, runs with every hundredth command: a few times a minute when idle.
+WORKER_SILENT_MS = 15_000
+MAINTENANCE_PER_MILLION = 10_000
+
+log = Log("broker")
+
+
+def create_broker(
+    *, instance_id: str, redis_url: str | None, amqp_url: str | None, middleware: Sequence[Middleware] = ()
+) -> RabbitmqBroker | RedisBroker:
+    """RabbitMQ when it has a URL, else Redis. Connects at its first use. Raises ValueError without any URL."""
+    if amqp_url is not None:
+        return QuorumRabbitmqBroker(amqp_url, middleware=middleware)
+    if redis_url is not None:
+        return ParkingRedisBroker(redis_url, instance_id=instance_id, middleware=middleware)
+    raise ValueError("neither AMQP_URL nor REDIS_URL is set: there is no broker")
+
+
+class QuorumRabbitmqBroker(RabbitmqBroker):  # type: ignore[misc] # Dramatiq's class is untyped
+    """Quorum queues, whatever the virtual host's default. Overrides private methods: hence dramatiq~=2.2."""
+
+    def __init__(self, url: str, *, middleware: Sequence[Middleware] = ()) -> None:
+        # Without confirms a retry can vanish.
+        super().__init__(url=url, confirm_delivery=True, middleware=list(middleware))
+        self.parameters.heartbeat = HEARTBEAT_S
+        self.parameters.blocked_connection_timeout = HEARTBEAT_S
+        self.parameters.socket_timeout = SOCKET_TIMEOUT_S
+
+    def _build_queue_arguments(self, queue_name: str) -> dict[str, Any]:
+        return live_queue_arguments(queue_name)
+
+    def _declare_xq_queue(self, queue_name: str) -> Any:
+        return self.channel.queue_declare(
+            queue=xq_name(queue_name), durable=True, arguments=dead_queue_arguments()
+        )
+
+
+def live_queue_arguments(queue_name: str) -> dict[str, Any]:
+    return {
+        "x-queue-type": "quorum",
+        "x-delivery-limit": DELIVERY_LIMIT,
+        "x-dead-letter-exchange": "",
+        "x-dead-letter-routing-key": xq_name(queue_name),
+    }
+
+
+def dead_queue_arguments() -> dict[str, Any]:
+    return {"x-queue-type": "quorum", "x-message-ttl": DEAD_MESSAGE_TTL}
+
+
+def queue_declarations(queue_name: str) -> dict[str, dict[str, Any]]:
+    """All queues that Dramatiq makes of one, with the arguments that every declaration must repeat."""
+    return {
+        queue_name: live_queue_arguments(queue_name),
+        dq_name(queue_name): live_queue_arguments(queue_name),
+        xq_name(queue_name): dead_queue_arguments(),
+    }
+
+
+class ParkingRedisBroker(RedisBroker):  # type: ignore[misc] # Dramatiq's class is untyped
+    """Its keys carry the instance; what cannot be decoded goes to the dead letters."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        instance_id: str,
+        middleware: Sequence[Middleware] = (),
+        maintenance_per_million: int = MAINTENANCE_PER_MILLION,
+        worker_silent_ms: int = WORKER_SILENT_MS,
+    ) -> None:
+        super().__init__(
+            client=redis.Redis.from_url(
+                url,
+                socket_timeout=SOCKET_TIMEOUT_S,
+                socket_connect_timeout=SOCKET_TIMEOUT_S,
+                # Once: a pooled connection may be one that the server closed long ago.
+                retry=Retry(NoBackoff(), 1),
+            ),
+            namespace=f"banca.{instance_id}",
+            middleware=list(middleware),
+            maintenance_chance=maintenance_per_million,
+            heartbeat_timeout=worker_silent_ms,
+        )
+
+    @property
+    def consumer_class(self) -> type[_RedisConsumer]:
+        return ParkingRedisConsumer
+
+    def close(self) -> None:
+        self.client.close()
+
+
+class ParkingRedisConsumer(_RedisConsumer):  # type: ignore[misc] # Dramatiq's class is untyped
+    """Dramatiq's own stops at a message that it cannot decode, and forgets those fetched with it."""
+
+    def __next__(self) -> Any:
+        try:
+            return super().__next__()
+        except DecodeError as error:
+            log.error("MESSAGE_UNDECODABLE", error=error.error, queue=self.queue_name)
+            self._park(error.data)
+            return None
+
+    def _park(self, undecodable: bytes) -> None:
+        """It does not say its own id: look for it among the messages of its queue."""
+        for message_id, data in self.broker.client.hscan_iter(f"{self.broker.namespace}:{self.queue_name}.msgs"):
+            if data == undecodable:
+                self.broker.do_nack(self.queue_name, message_id)
