@@ -173,7 +173,14 @@ async def create_admin(
     password = secrets.token_urlsafe(12)
     user_id, username = uuid4(), f"admin-{secrets.token_hex(3)}"
     await connection.execute(
-        sql("demo/user"), user_id, place.banca_id, None, "ADMIN", username, "Demo admin", PasswordHasher().hash(password)
+        sql("demo/user"),
+        user_id,
+        place.banca_id,
+        None,
+        "ADMIN",
+        username,
+        "Demo admin",
+        PasswordHasher().hash(password),
     )
     [token] = await _tokens(connection, stack, place, [user_id], Role.ADMIN, token_ttl_s)
     return DemoUser(user_id, username, password, token)

@@ -32,9 +32,7 @@ TILL_BATCH_SECONDS = Histogram("till_batch_seconds", "Time of one sell_tickets c
 TILL_OUTCOMES = Counter("till_outcomes_total", "What became of tickets", ["outcome"])
 TILL_QUEUE_TICKETS = Gauge("till_queue_tickets", "Tickets waiting for a batch", multiprocess_mode="livesum")
 
-DB_POOL_CONNECTIONS = Gauge(
-    "db_pool_connections", "Connections to PostgreSQL", ["state"], multiprocess_mode="livesum"
-)
+DB_POOL_CONNECTIONS = Gauge("db_pool_connections", "Connections to PostgreSQL", ["state"], multiprocess_mode="livesum")
 OUTBOX_LAG_SECONDS = Gauge("outbox_lag_seconds", "Age of the oldest unpublished event", multiprocess_mode="mostrecent")
 OUTBOX_UNPUBLISHED = Gauge("outbox_unpublished", "Events not yet published", multiprocess_mode="mostrecent")
 

@@ -10,10 +10,10 @@ from core.database import Database
 from core.domain.rulebook import Rulebook
 from core.domain.rulebook_json import rulebook_from_json
 from core.domain.ticket import Draw
-from core.logging import get_logger
+from core.logging import Log
 from core.queries import sql
 
-log = get_logger("rulebooks")
+log = Log("rulebooks")
 
 # Draws that are sold at one time are few; the oldest looked at goes first.
 DRAWS_MAX = 20_000
@@ -74,6 +74,6 @@ class RulebookStore:
             raise BancaNotFoundError(str(banca_id))
         rulebook = rulebook_from_json(document)
         for defect in rulebook.defects:
-            log.warning("rulebook.defect", banca_id=str(banca_id), version=rulebook.version, defect=defect)
+            log.warning("RULEBOOK_DEFECT", banca_id=str(banca_id), version=rulebook.version, defect=defect)
         self._rulebooks[banca_id] = rulebook
         return rulebook

@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -103,9 +103,7 @@ async def append(connection: Connection, banca_id: UUID, events: Sequence[Decode
     for position_after, item in enumerate(events, start=position + 1):
         rows = rows_of[item.event.id]
         content_hash = hash_content(item.event.payload)
-        link_hash = hash_link(
-            previous_hash=previous_hash, content_hash=content_hash, rows_hash=rows["rows_hash"]
-        )
+        link_hash = hash_link(previous_hash=previous_hash, content_hash=content_hash, rows_hash=rows["rows_hash"])
         links.append((position_after, item.event.id, rows["rows_count"], content_hash, previous_hash, link_hash))
         previous_hash = link_hash
     await connection.execute(sql("audit/insert_links"), banca_id, AUDIT, *columns(links))
@@ -158,16 +156,20 @@ def decoded(envelopes: Sequence[object]) -> tuple[list[DecodedEvent], list[str]]
 
 
 def declare_audit(
-    broker: dramatiq.Broker, auditor: Auditor, *, instance_id: str, stopping: threading.Event
+    broker: dramatiq.Broker, auditor: Callable[[], Auditor], *, instance_id: str, stopping: threading.Event
 ) -> dramatiq.Actor[[list[object]], None]:
-    """The actor that records a message's events. stopping: then it does not wait for the database any more."""
+    """The actor that records a message's events.
+
+    auditor: asked in the worker's loop, where its connections live.
+    stopping: once set, nobody waits for the database any more.
+    """
 
     async def audit(envelopes: list[object]) -> None:
         deadline_s = time.monotonic() + DATABASE_PATIENCE_S
         failures = 0
         while True:
             try:
-                return await auditor.record(envelopes)
+                return await auditor().record(envelopes)
             except DatabaseUnavailableError as error:
                 failures += 1
                 if stopping.is_set() or time.monotonic() > deadline_s:

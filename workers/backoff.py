@@ -12,7 +12,7 @@ DOUBLINGS_MAX = 10
 
 def backoff_s(failures: int) -> float:
     """failures: in a row, from 1."""
-    ceiling_s = min(LONGEST_S, FIRST_S * 2 ** min(failures - 1, DOUBLINGS_MAX))
+    ceiling_s = min(LONGEST_S, FIRST_S * (1 << min(failures - 1, DOUBLINGS_MAX)))
     return ceiling_s * random.uniform(0.5, 1.0)  # noqa: S311 - it spreads load, it guards nothing
 
 

@@ -39,23 +39,23 @@ def create_broker(
     raise ValueError("neither AMQP_URL nor REDIS_URL is set: there is no broker")
 
 
-class QuorumRabbitmqBroker(RabbitmqBroker):  # type: ignore[misc] # Dramatiq's class is untyped
+class QuorumRabbitmqBroker(RabbitmqBroker):
     """Quorum queues, whatever the virtual host's default. Overrides private methods: hence dramatiq~=2.2."""
 
     def __init__(self, url: str, *, middleware: Sequence[Middleware] = ()) -> None:
         # Without confirms a retry can vanish.
         super().__init__(url=url, confirm_delivery=True, middleware=list(middleware))
-        self.parameters.heartbeat = HEARTBEAT_S
-        self.parameters.blocked_connection_timeout = HEARTBEAT_S
-        self.parameters.socket_timeout = SOCKET_TIMEOUT_S
+        parameters = self.parameters if isinstance(self.parameters, list) else [self.parameters]
+        for each in parameters:
+            each.heartbeat = HEARTBEAT_S
+            each.blocked_connection_timeout = HEARTBEAT_S
+            each.socket_timeout = SOCKET_TIMEOUT_S
 
     def _build_queue_arguments(self, queue_name: str) -> dict[str, Any]:
         return live_queue_arguments(queue_name)
 
     def _declare_xq_queue(self, queue_name: str) -> Any:
-        return self.channel.queue_declare(
-            queue=xq_name(queue_name), durable=True, arguments=dead_queue_arguments()
-        )
+        return self.channel.queue_declare(queue=xq_name(queue_name), durable=True, arguments=dead_queue_arguments())
 
 
 def live_queue_arguments(queue_name: str) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def queue_declarations(queue_name: str) -> dict[str, dict[str, Any]]:
     }
 
 
-class ParkingRedisBroker(RedisBroker):  # type: ignore[misc] # Dramatiq's class is untyped
+class ParkingRedisBroker(RedisBroker):
     """Its keys carry the instance; what cannot be decoded goes to the dead letters."""
 
     def __init__(
@@ -92,7 +92,7 @@ class ParkingRedisBroker(RedisBroker):  # type: ignore[misc] # Dramatiq's class 
         maintenance_per_million: int = MAINTENANCE_PER_MILLION,
         worker_silent_ms: int = WORKER_SILENT_MS,
     ) -> None:
-        super().__init__(
+        super().__init__(  # type: ignore[no-untyped-call] # Dramatiq's
             client=redis.Redis.from_url(
                 url,
                 socket_timeout=SOCKET_TIMEOUT_S,
@@ -114,12 +114,12 @@ class ParkingRedisBroker(RedisBroker):  # type: ignore[misc] # Dramatiq's class 
         self.client.close()
 
 
-class ParkingRedisConsumer(_RedisConsumer):  # type: ignore[misc] # Dramatiq's class is untyped
+class ParkingRedisConsumer(_RedisConsumer):
     """Dramatiq's own stops at a message that it cannot decode, and forgets those fetched with it."""
 
     def __next__(self) -> Any:
         try:
-            return super().__next__()
+            return super().__next__()  # type: ignore[no-untyped-call] # Dramatiq's
         except DecodeError as error:
             log.error("MESSAGE_UNDECODABLE", error=error.error, queue=self.queue_name)
             self._park(error.data)

@@ -20,7 +20,7 @@ from core.queries import sql
 from core.settings import Settings, load_settings
 from workers.backoff import backoff_s, wait
 from workers.consumers import CONSUMERS, queue_name
-from workers.instance import await_instance_id
+from workers.instance import InstanceUnknownError, read_instance_id
 from workers.packing import packed
 from workers.pools import close_pool
 from workers.transport import Transport, create_transport
@@ -94,7 +94,12 @@ class Relay:
             except Exception as error:
                 failures += 1
                 pause_s = backoff_s(failures)
-                log.warning("RELAY_WAITS", reason=f"{type(error).__name__}: {error}", failures=failures, pause_s=round(pause_s, 2))
+                log.warning(
+                    "RELAY_WAITS",
+                    reason=f"{type(error).__name__}: {error}",
+                    failures=failures,
+                    pause_s=round(pause_s, 2),
+                )
                 await wait(stop, pause_s)
                 continue
             failures = 0
@@ -115,9 +120,7 @@ class Relay:
         return [
             message
             for consumer in CONSUMERS
-            for message in packed(
-                events, queue_name=queue_name(self.instance_id, consumer), actor_name=consumer
-            )
+            for message in packed(events, queue_name=queue_name(self.instance_id, consumer), actor_name=consumer)
         ]
 
 
@@ -138,7 +141,7 @@ async def main() -> None:
 
 
 async def relay_until(stop: asyncio.Event, database: Database, settings: Settings) -> None:
-    instance_id = await await_instance_id(database, stop=stop, log=log)
+    instance_id = await await_instance_id(database, stop)
     if instance_id is None:
         return
     transport = create_transport(
@@ -159,6 +162,19 @@ async def relay_until(stop: asyncio.Event, database: Database, settings: Setting
         await relay.run(stop)
     finally:
         await transport.close()
+
+
+async def await_instance_id(database: Database, stop: asyncio.Event) -> str | None:
+    """The instance id as soon as a migrated database answers; None when stop came first."""
+    failures = 0
+    while not stop.is_set():
+        try:
+            return await read_instance_id(database)
+        except InstanceUnknownError as error:
+            failures += 1
+            log.warning("DATABASE_AWAITED", reason=str(error), failures=failures)
+            await wait(stop, backoff_s(failures))
+    return None
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A terminal's signature over a request, as bytes on the wire; no sockets, no clock.
 
-    canonical = "v1" LF terminal LF timestamp LF METHOD LF path-with-query LF idempotency-key LF hex(SHA-256(body))
-    X-Signature: v1=hex(HMAC-SHA256(secret as UTF-8 text, canonical))
+canonical = "v1" LF terminal LF timestamp LF METHOD LF path-with-query LF idempotency-key LF hex(SHA-256(body))
+X-Signature: v1=hex(HMAC-SHA256(secret as UTF-8 text, canonical))
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -18,8 +17,9 @@ from core.till.caller import Caller
 from core.till.order import Actor
 from core.till.outcomes import Outcome, TicketPlace, Verdict
 from core.till.records import TicketRecord, load_tickets
-from core.till.refusals import Refused, refused_by_till, violation_of
+from core.till.refusals import Refused, refused_by_till, refused_for, violation_of
 from core.till.sales import PriceKeepsChangingError
+from core.till.till import PublishBalance
 
 # STALE and RETRY each need one more look; more than a few in a row means that something else is wrong.
 ROUNDS_MAX = 4
@@ -68,7 +68,7 @@ class Canceller:
         *,
         database: Database,
         rulebooks: RulebookStore,
-        publish_balance: Callable[[UUID, UUID, int, int], None],
+        publish_balance: PublishBalance,
     ) -> None:
         self._caller = caller
         self._database = database
@@ -125,9 +125,8 @@ class Canceller:
             case "TICKET_NOT_FOUND":
                 return TicketNotFound()
             case "CANCEL_REFUSED":
-                violations = [violation_of(facts).to_json() for facts in row["violations"]]
-                first = violations[0]
-                return Refused(first["code"], first["message"], violations, recorded=True, replayed=replayed)
+                violations = [violation_of(facts) for facts in row["violations"]]
+                return refused_for(violations, recorded=True, replayed=replayed)
             case _:
                 return refused_by_till(Outcome(Verdict(result), row["at"]))
 
@@ -137,6 +136,9 @@ class Canceller:
         record, _ = tickets[place]
         if row["balance_cents"] is not None:
             self._publish_balance(
-                request.actor.banca_id, record.vendedor_id, row["balance_cents"], row["balance_version"]
+                request.actor.banca_id,
+                record.vendedor_id,
+                balance_cents=row["balance_cents"],
+                version=row["balance_version"],
             )
         return Cancelled(record, row["at"], replayed)

@@ -100,7 +100,8 @@ class Lane:
         began = time.perf_counter()
         try:
             outcomes = await self._recorder.record(self._banca_id, [waiting.order for waiting in batch])
-        except Exception as error:  # noqa: BLE001 - whatever it is, every waiting caller must hear of it
+        except Exception as error:
+            # Whatever it is, every caller that waits must hear of it.
             self._forget(batch)
             for waiting in batch:
                 _answer(waiting, error)

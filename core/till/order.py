@@ -43,5 +43,9 @@ def new_ticket_id() -> UUID:
     random = int.from_bytes(os.urandom(10))
     milliseconds = time.time_ns() // 1_000_000
     return UUID(
-        int=(milliseconds << 80) | (0x7 << 76) | ((random >> 68 & 0xFFF) << 64) | (0b10 << 62) | (random & ((1 << 62) - 1))
+        int=(milliseconds << 80)
+        | (0x7 << 76)
+        | ((random >> 68 & 0xFFF) << 64)
+        | (0b10 << 62)
+        | (random & ((1 << 62) - 1))
     )

@@ -9,13 +9,13 @@ from uuid import UUID
 import asyncpg
 
 from core.database import DatabaseUnavailableError, OutcomeUnknownError
-from core.logging import get_logger
+from core.logging import Log
 from core.till.batch import batch_arguments, outcome_of
 from core.till.caller import Caller
 from core.till.order import SaleOrder
 from core.till.outcomes import Outcome, Verdict
 
-log = get_logger("till")
+log = Log("till")
 
 # Data exceptions and integrity violations: one ticket's fault, not the batch's.
 POISON_CLASSES = ("22", "23")
@@ -27,9 +27,7 @@ class Recorder:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
-    async def record(
-        self, banca_id: UUID, orders: Sequence[SaleOrder], *, at: datetime | None = None
-    ) -> list[Outcome]:
+    async def record(self, banca_id: UUID, orders: Sequence[SaleOrder], *, at: datetime | None = None) -> list[Outcome]:
         """Judge and record a batch of one banca in one transaction.
 
         orders: 0 or more, keys distinct per actor. at: decides the cutoff; the database's clock unless a test's
@@ -44,15 +42,13 @@ class Recorder:
             if (error.sqlstate or "")[:2] not in POISON_CLASSES:
                 raise DatabaseUnavailableError(f"{error.sqlstate}: {error}") from error
             if len(orders) == 1:
-                log.error("till.ticket_rejected", sqlstate=error.sqlstate, error=str(error), key=orders[0].key)
+                log.error("TICKET_REJECTED", request_id=orders[0].request_id, error=error, key=orders[0].key)
                 return [Outcome(Verdict.REJECTED, datetime.now(UTC))]
             return await self._record_halves(banca_id, orders, at)
         assert len(rows) == len(orders), "sell_tickets answers every ticket once"
         return [outcome_of(row) for row in rows]
 
-    async def _record_halves(
-        self, banca_id: UUID, orders: Sequence[SaleOrder], at: datetime | None
-    ) -> list[Outcome]:
+    async def _record_halves(self, banca_id: UUID, orders: Sequence[SaleOrder], at: datetime | None) -> list[Outcome]:
         middle = len(orders) // 2
         first = await self.record(banca_id, orders[:middle], at=at)
         try:

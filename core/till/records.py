@@ -11,6 +11,7 @@ from uuid import UUID
 import asyncpg
 
 from core.database import Database
+from core.domain.rulebook import JugadaType
 from core.domain.ticket import PricedJugada
 from core.domain.ticket_number import ticket_number
 from core.queries import sql
@@ -43,9 +44,7 @@ class TicketRecord:
 
     @property
     def ticket_number(self) -> str:
-        return ticket_number(
-            business_date=self.business_date, ordinal=self.daily_ordinal, sequence=self.sequence
-        )
+        return ticket_number(business_date=self.business_date, ordinal=self.daily_ordinal, sequence=self.sequence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +139,7 @@ def _jugada(values: list[Any]) -> PricedJugada:
     line, kind, number, amount, multiplier_id, x, points, commission, origin, rule_id, listero = values
     return PricedJugada(
         line=line,
-        type=kind,
+        type=JugadaType(kind),
         number=number,
         amount_cents=amount,
         multiplier_id=None if multiplier_id is None else UUID(multiplier_id),

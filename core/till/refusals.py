@@ -47,25 +47,24 @@ class Refused:
 
 def refused_by_rules(refusal: Refusal) -> Refused:
     """Today's rules do not allow this ticket; nothing was recorded."""
-    violations = [violation.to_json() for violation in refusal.violations]
-    first: Violation = refusal.violations[0]
-    return Refused(first.code, first.message, violations, recorded=False, replayed=False)
+    return refused_for(refusal.violations, recorded=False, replayed=False)
 
 
 def refused_by_till(outcome: Outcome) -> Refused:
     """A function of what was recorded and of nothing else, so that a replay is the same to the byte."""
     known = outcome.verdict is Verdict.KNOWN
     if outcome.violations:
-        violations = [violation_of(facts).to_json() for facts in outcome.violations]
-        return Refused(
-            violations[0]["code"],
-            f"{violations[0]['message']} {TRY_AGAIN_WITH_NEW_KEY}",
-            violations,
-            recorded=known or outcome.verdict in RECORDED,
-            replayed=known,
-        )
+        violations = [violation_of(facts) for facts in outcome.violations]
+        return refused_for(violations, recorded=known or outcome.verdict in RECORDED, replayed=known)
     code, sentence = SENTENCES[outcome.verdict]
     return Refused(code, sentence, [], recorded=outcome.verdict is Verdict.CANCELLED_BEFORE_SALE, replayed=False)
+
+
+def refused_for(violations: Sequence[Violation], *, recorded: bool, replayed: bool) -> Refused:
+    """violations: at least one; the first names the refusal."""
+    first = violations[0]
+    detail = f"{first.message} {TRY_AGAIN_WITH_NEW_KEY}" if recorded else first.message
+    return Refused(first.code, detail, [violation.to_json() for violation in violations], recorded, replayed)
 
 
 def violation_of(facts: Mapping[str, Any]) -> Violation:

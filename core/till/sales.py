@@ -142,9 +142,7 @@ class Counter:
                 continue
             actor = sale.request.actor
             async with self._database.tenant(actor.banca_id) as connection:
-                row = await connection.fetchrow(
-                    sql("tickets/outcome"), actor.banca_id, actor.user_id, sale.request.key
-                )
+                row = await connection.fetchrow(sql("tickets/outcome"), actor.banca_id, actor.user_id, sale.request.key)
             if row is not None:
                 sale.refusal, sale.outcome = None, _outcome_of_key(row, sale.fingerprint)
 

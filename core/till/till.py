@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 from uuid import UUID
 
 from core.metrics import TILL_OUTCOMES, TILL_QUEUE_TICKETS
@@ -11,6 +12,12 @@ from core.till.lane import Lane, Waiting
 from core.till.order import SaleOrder
 from core.till.outcomes import Outcome
 from core.till.recorder import Recorder
+
+
+class PublishBalance(Protocol):
+    """Tells readers of a seller's new balance; returns at once."""
+
+    def __call__(self, banca_id: UUID, account_id: UUID, *, balance_cents: int, version: int) -> None: ...
 
 
 class TillFullError(Exception):
@@ -33,9 +40,8 @@ class Till:
         queue_tickets_max: int,
         batch_tickets_max: int,
         batch_jugadas_max: int,
-        publish_balance: Callable[[UUID, UUID, int, int], None],
+        publish_balance: PublishBalance,
     ) -> None:
-        """publish_balance: (banca, account, balance in cents, version); must return at once."""
         self._recorder = recorder
         self._queue_tickets_max = queue_tickets_max
         self._batch_tickets_max = batch_tickets_max
@@ -101,4 +107,4 @@ class Till:
             if outcome.balance is not None:
                 balances[waiting.order.priced.vendedor_id] = outcome.balance
         for account_id, (balance_cents, version) in balances.items():
-            self._publish_balance(banca_id, account_id, balance_cents, version)
+            self._publish_balance(banca_id, account_id, balance_cents=balance_cents, version=version)

@@ -42,7 +42,7 @@ CREATE INDEX activity_log_of_target ON activity_log (banca_id, target_id, occurr
 CREATE INDEX activity_log_of_actor ON activity_log (banca_id, actor_id, occurred_at);
 
 -- The chain over it: one link per (event, banca), in the order in which the audit saw them.
--- hash = SHA-256(previous_hash ‖ content_hash); content_hash = SHA-256 of the event as published.
+-- content_hash = SHA-256 of the event's payload; core/audit_chain.py says how a link's hash follows.
 CREATE TABLE audit_chain (
     banca_id uuid NOT NULL REFERENCES bancas,
     position bigint NOT NULL CHECK (position >= 1),

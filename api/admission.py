@@ -1,0 +1,234 @@
+"""What every request passes before its handler, always in this order:
+
+authenticate → signature over the raw bytes → authorise → validate → idempotency key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from api.authentication import Authentication, Principal
+from api.context import PublicContext, RequestContext
+from api.json_body import decode_object
+from api.operations import PUBLIC, Answer, Key, Operation
+from api.problems import refuse
+from api.rate_limits import TokenBuckets
+from api.request_id import REQUEST_ID
+from api.sessions import Sessions
+from api.signed_requests import Signatures, Signer
+from api.validation import parse_model, parse_query
+from core.domain.permissions import Role, Scope, scope_of
+from core.settings import Settings
+
+# A client that sends its body more slowly than this is let go.
+BODY_TIMEOUT_S = 30.0
+KEY_LENGTH_MIN, KEY_LENGTH_MAX = 8, 100
+_VISIBLE = frozenset(chr(code) for code in range(0x21, 0x7F))
+# Two of one of these: one reader would see the first, another the last.
+_SINGLE_HEADERS = frozenset(
+    (
+        b"authorization",
+        b"content-encoding",
+        b"content-type",
+        b"idempotency-key",
+        b"x-active-banca-id",
+        b"x-request-id",
+        b"x-signature",
+        b"x-terminal",
+        b"x-timestamp",
+    )
+)
+
+Endpoint = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Admission:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        authentication: Authentication,
+        sessions: Callable[[], Sessions],
+        signatures: Callable[[], Signatures],
+    ) -> None:
+        self._authentication = authentication
+        self._sessions = sessions
+        self._signatures = signatures
+        self._bytes_max = (settings.body_single_bytes_max, settings.body_batch_bytes_max)
+        self.ticket_buckets = (
+            TokenBuckets(rate_per_s=settings.rate_limit_tickets_per_s, burst=settings.rate_limit_tickets_burst)
+            if settings.rate_limit_enabled
+            else None
+        )
+
+    def endpoint(self, operation: Operation) -> Endpoint:
+        if operation.permission is PUBLIC:
+            return self._public_endpoint(operation)
+        permission = operation.permission
+        bytes_max = self._bytes_max[operation.batch]
+
+        async def endpoint(request: web.Request) -> web.StreamResponse:
+            refuse_repeated_headers(request)
+            principal = self._authentication.principal(request.headers.get("Authorization"))
+            self._limit_rate(operation, principal)
+            body = await read_body(request, bytes_max)
+            key = request.headers.get("Idempotency-Key")
+            signer = await self._signatures().signer(request, principal, body, key) if operation.signed else None
+            scope = scope_of(permission, principal.role)
+            if scope is None:
+                raise refuse(403, "FORBIDDEN", f"A user of role {principal.role} may not do this.")
+            banca_id = await self._authorise(operation, request, principal, signer)
+            arguments = read_arguments(operation, request, body)
+            require_key(operation.key, key)
+            context = RequestContext(
+                request, request[REQUEST_ID], principal, scope, banca_id, body, key, signer
+            )
+            return answer(operation, await operation.handler(context, *arguments))
+
+        return endpoint
+
+    def _public_endpoint(self, operation: Operation) -> Endpoint:
+        bytes_max = self._bytes_max[operation.batch]
+
+        async def endpoint(request: web.Request) -> web.StreamResponse:
+            refuse_repeated_headers(request)
+            body = await read_body(request, bytes_max)
+            arguments = read_arguments(operation, request, body)
+            context = PublicContext(request, request[REQUEST_ID])
+            return answer(operation, await operation.handler(context, *arguments))
+
+        return endpoint
+
+    def _limit_rate(self, operation: Operation, principal: Principal) -> None:
+        if operation.ticket_rate and principal.rate_limited and self.ticket_buckets is not None:
+            self.ticket_buckets.require(principal.user_id)
+
+    async def _authorise(
+        self, operation: Operation, request: web.Request, principal: Principal, signer: Signer | None
+    ) -> UUID | None:
+        if not operation.signed:
+            await self._sessions().require_live(principal)
+        banca_id = await self._active_banca(request, principal)
+        if banca_id is None and operation.tenant:
+            raise refuse(400, "BANCA_CONTEXT_REQUIRED", "Name the banca to work in: X-Active-Banca-Id.")
+        if signer is not None and not may_use(signer, principal, banca_id):
+            raise refuse(403, "TERMINAL_MISMATCH", "The terminal belongs to somebody else.")
+        return banca_id
+
+    async def _active_banca(self, request: web.Request, principal: Principal) -> UUID | None:
+        """The tenant. VENTANA and VENDEDOR have theirs, whatever they send; the others may choose."""
+        if principal.role in (Role.VENTANA, Role.VENDEDOR):
+            return principal.banca_id
+        chosen = request.headers.get("X-Active-Banca-Id")
+        if chosen is None:
+            return principal.banca_id
+        try:
+            banca_id = UUID(chosen)
+        except ValueError:
+            raise refuse(404, "BANCA_NOT_FOUND", "There is no such banca.") from None
+        if not await self._sessions().may_work_in(principal, banca_id):
+            raise refuse(404, "BANCA_NOT_FOUND", "There is no such banca.")
+        return banca_id
+
+
+def may_use(signer: Signer, principal: Principal, banca_id: UUID | None) -> bool:
+    """Whether the terminal is the user's: of its banca, its ventana, and nobody else's."""
+    if signer.banca_id != banca_id:
+        return False
+    match principal.role:
+        case Role.ADMIN | Role.BANCA:
+            return True
+        case Role.VENTANA:
+            return signer.ventana_id == principal.ventana_id
+        case Role.VENDEDOR:
+            return signer.ventana_id == principal.ventana_id and signer.vendedor_id in (None, principal.user_id)
+
+
+def refuse_repeated_headers(request: web.Request) -> None:
+    seen = set()
+    for name, _ in request.raw_headers:
+        lowered = name.lower()
+        if lowered in _SINGLE_HEADERS:
+            if lowered in seen:
+                raise refuse(400, "DUPLICATE_HEADER", f"The header {lowered.decode()} may be sent once.")
+            seen.add(lowered)
+
+
+async def read_body(request: web.Request, bytes_max: int) -> bytes:
+    """The bytes as they were sent: they are what is signed. Raises ProblemError BODY_TOO_LARGE."""
+    if not request.body_exists:
+        return b""
+    if "Content-Encoding" in request.headers:
+        raise refuse(415, "CONTENT_ENCODING_UNSUPPORTED", "Send the body without a content encoding.")
+    if (request.content_length or 0) > bytes_max:
+        raise _too_large(bytes_max)
+    content = request.content
+    body = content.read_nowait() if content.is_eof() else b""
+    if content.at_eof():
+        if len(body) > bytes_max:
+            raise _too_large(bytes_max)
+        return body
+    chunks, length = [body], len(body)
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            while chunk := await content.readany():
+                chunks.append(chunk)
+                length += len(chunk)
+                if length > bytes_max:
+                    raise _too_large(bytes_max)
+    except TimeoutError:
+        raise refuse(408, "BODY_TIMEOUT", "The body took too long to arrive.") from None
+    return b"".join(chunks)
+
+
+def read_arguments(operation: Operation, request: web.Request, body: bytes) -> tuple[Any, ...]:
+    """What the handler takes besides its context: the validated body, then the validated query."""
+    arguments: tuple[Any, ...] = ()
+    if operation.body is not None:
+        require_json(request)
+        decoded = decode_object(body)
+        arguments = (decoded if operation.raw_body else parse_model(operation.body, decoded),)
+    if operation.query is not None:
+        arguments += (parse_query(operation.query, request.query),)
+    return arguments
+
+
+def require_json(request: web.Request) -> None:
+    content_type = request.headers.get("Content-Type", "")
+    if content_type == "application/json":
+        return
+    kind, _, parameters = content_type.partition(";")
+    charset = parameters.strip().lower().removeprefix("charset=").strip('"')
+    if kind.strip().lower() != "application/json" or charset not in ("", "utf-8", "utf8"):
+        raise refuse(415, "UNSUPPORTED_MEDIA_TYPE", "The body must be application/json in UTF-8.")
+
+
+def require_key(rule: Key, key: str | None) -> None:
+    if rule is Key.NONE:
+        return
+    if key is None:
+        if rule is Key.REQUIRED:
+            raise refuse(400, "IDEMPOTENCY_KEY_REQUIRED", "Send an Idempotency-Key: 8–100 visible ASCII characters.")
+        return
+    if not (KEY_LENGTH_MIN <= len(key) <= KEY_LENGTH_MAX and _VISIBLE.issuperset(key)):
+        raise refuse(400, "IDEMPOTENCY_KEY_INVALID", "The Idempotency-Key must be 8–100 visible ASCII characters.")
+
+
+def answer(operation: Operation, value: Answer) -> web.StreamResponse:
+    """A model becomes JSON with the operation's success status; None becomes 204."""
+    if isinstance(value, BaseModel):
+        body = value.__pydantic_serializer__.to_json(value, by_alias=True)
+        return web.Response(body=body, status=operation.success_status, content_type="application/json")
+    if value is None:
+        return web.Response(status=204)
+    return value
+
+
+def _too_large(bytes_max: int) -> Exception:
+    return refuse(413, "BODY_TOO_LARGE", f"The body must not be larger than {bytes_max} bytes.")

@@ -1,0 +1,118 @@
+"""Around every request: its id, its metrics, its log line, security headers, and errors turned into problems."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+
+from api.problems import Problem, ProblemError, problem_response
+from api.request_id import REQUEST_ID, request_id_of
+from core.database import DatabaseUnavailableError, OutcomeUnknownError
+from core.logging import Log
+from core.metrics import HTTP_REQUEST_SECONDS, HTTP_REQUESTS
+from core.security.passwords import PasswordsBusyError
+
+RETRY_AFTER_S = 1
+# Statuses that are worth a line on every route; below, only what is not hot is logged.
+LOGGED_STATUS_MIN = 500
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+}
+_NOT_JSON_CODES = {
+    404: ("ROUTE_NOT_FOUND", "There is no such address."),
+    405: ("METHOD_NOT_ALLOWED", "The address does not take this method."),
+    413: ("BODY_TOO_LARGE", "The body is too large."),
+    417: ("EXPECTATION_FAILED", "Only Expect: 100-continue is understood."),
+}
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+log = Log("api")
+
+
+class Frame:
+    """quiet_routes: their requests are logged only when they fail, or at level debug."""
+
+    def __init__(self, *, quiet_routes: frozenset[str]) -> None:
+        self._quiet_routes = quiet_routes
+        # Looking a metric up by its labels takes a lock; by a tuple it does not.
+        self._counters: dict[tuple[str, str, int], Any] = {}
+        self._seconds: dict[tuple[str, str], Any] = {}
+
+    async def around(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        started = time.perf_counter()
+        request_id = request_id_of(request.headers.get("X-Request-Id"))
+        request[REQUEST_ID] = request_id
+        try:
+            response = await handler(request)
+        except ProblemError as error:
+            response = problem_response(error.problem, request_id=request_id)
+        except Exception as error:
+            response = problem_response(problem_of(error, request_id), request_id=request_id)
+        headers = response.headers
+        headers["X-Request-Id"] = request_id
+        for name, value in SECURITY_HEADERS.items():
+            headers.setdefault(name, value)
+        self._account(request, response.status, time.perf_counter() - started, request_id)
+        return response
+
+    def _account(self, request: web.Request, status: int, seconds: float, request_id: str) -> None:
+        resource = request.match_info.route.resource
+        route = resource.canonical if resource is not None else "unmatched"
+        # An invented method must not become a label of its own.
+        method = request.method if resource is not None else "ANY"
+        counter = self._counters.get((route, method, status))
+        if counter is None:
+            counter = self._counters[route, method, status] = HTTP_REQUESTS.labels(route, method, str(status))
+        counter.inc()
+        histogram = self._seconds.get((route, method))
+        if histogram is None:
+            histogram = self._seconds[route, method] = HTTP_REQUEST_SECONDS.labels(route, method)
+        histogram.observe(seconds)
+        if status >= LOGGED_STATUS_MIN or log.is_verbose or route not in self._quiet_routes:
+            log.info(
+                "REQUEST",
+                request_id=request_id,
+                method=request.method,
+                path=request.path,
+                route=route,
+                status=status,
+                ms=round(seconds * 1000, 2),
+                remote=request.remote,
+            )
+
+
+def problem_of(error: Exception, request_id: str) -> Problem:
+    """What the client is told of an error that is not a refusal."""
+    match error:
+        case DatabaseUnavailableError():
+            log.warning("DATABASE_UNAVAILABLE", request_id=request_id, reason=str(error))
+            return Problem(
+                503, "DATABASE_UNAVAILABLE", "The database does not answer; try again.", retry_after_s=RETRY_AFTER_S
+            )
+        case OutcomeUnknownError():
+            log.warning("OUTCOME_UNKNOWN", request_id=request_id, reason=str(error))
+            return Problem(
+                503,
+                "OUTCOME_UNKNOWN",
+                "It is not known whether this was done; send the same request with the same key again.",
+                retry_after_s=RETRY_AFTER_S,
+            )
+        case PasswordsBusyError():
+            return Problem(503, "LOGIN_BUSY", "Too many logins at once; try again.", retry_after_s=RETRY_AFTER_S)
+        case web.HTTPException():
+            return http_problem(error)
+        case _:
+            log.error("INTERNAL_ERROR", request_id=request_id, error=error)
+            return Problem(500, "INTERNAL_ERROR", "Something went wrong here; it was logged under the request's id.")
+
+
+def http_problem(error: web.HTTPException) -> Problem:
+    code, detail = _NOT_JSON_CODES.get(error.status, (f"HTTP_{error.status}", error.reason))
+    headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+    return Problem(error.status, code, detail, headers=headers)

@@ -1,0 +1,93 @@
+"""An operation: the one description that routing, permissions, validation and OpenAPI are made from."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from core.domain.permissions import PERMISSIONS, Permission
+
+Answer = web.StreamResponse | BaseModel | None
+# handler(context), or handler(context, body or query), or handler(context, body, query).
+Handler = Callable[..., Awaitable[Answer]]
+
+PATH_PARAMETER = re.compile(r"{(\w+)}")
+
+
+class Public(Enum):
+    """Stands where a permission would: the operation is open to everybody, and says so."""
+
+    PUBLIC = "public"
+
+
+PUBLIC: Final = Public.PUBLIC
+
+
+class Key(Enum):
+    """The Idempotency-Key header. OPTIONAL: signed when sent, not recorded."""
+
+    NONE = "none"
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """permission: a row of core/domain/permissions.py, or PUBLIC; there is no default.
+
+    responses: the model of each status; None: no JSON. The first success is the status of a handler that
+    returns a model.
+    raw_body: the handler gets the decoded JSON object and validates it itself; `body` is then documentation.
+    signed: a terminal must sign. Signed operations are hot: the SQL function that they end in looks at the session.
+    tenant: the operation works in one banca. ticket_rate: counts against the seller's limit on ticket routes.
+    batch: the body may have the size of a batch.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    permission: Permission | Public
+    tags: tuple[str, ...]
+    responses: Mapping[int, type[BaseModel] | None]
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
+    raw_body: bool = False
+    signed: bool = False
+    key: Key = Key.NONE
+    tenant: bool = True
+    ticket_rate: bool = False
+    batch: bool = False
+    problems: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.permission is not PUBLIC and not PERMISSIONS.get(self.permission):
+            raise ValueError(f"{self.method} {self.path} has no row in the table of permissions")
+        if self.signed and self.permission is PUBLIC:
+            raise ValueError(f"{self.method} {self.path}: a signed operation needs a user")
+
+    @property
+    def id(self) -> str:
+        return getattr(self.handler, "__name__", self.path)
+
+    @property
+    def summary(self) -> str:
+        return self._documentation()[0]
+
+    @property
+    def description(self) -> str:
+        return self._documentation()[1]
+
+    @property
+    def success_status(self) -> int:
+        return next(status for status in self.responses if status < 300)
+
+    def _documentation(self) -> tuple[str, str]:
+        first, _, rest = (inspect.getdoc(self.handler) or self.id).partition("\n")
+        return first.rstrip("."), rest.strip()

@@ -1,0 +1,70 @@
+"""The HTTP server around the application: requests that are not even HTTP get problems too, and stopping has an order."""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+
+from api.problems import Problem, problem_response
+from api.request_id import request_id_of
+from core.logging import Log
+
+KEEPALIVE_S = 75.0
+# How long requests in flight may take to finish after the server stopped listening.
+DRAIN_S = 20.0
+BACKLOG = 1024
+
+log = Log("api")
+
+
+class Protocol(web.RequestHandler[Any]):
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Called by aiohttp for what it could not parse, and for its own failures; closes the connection."""
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            log.error("SERVER_ERROR", error=exc)
+            problem = Problem(status, "INTERNAL_ERROR", "Something went wrong here; it was logged.")
+        else:
+            log.debug("REQUEST_MALFORMED", reason=message)
+            problem = Problem(status, "REQUEST_MALFORMED", "The request is not well-formed HTTP.")
+        response = problem_response(problem, request_id=request_id_of(None))
+        response.force_close()
+        return response
+
+
+class Server(web.Server[Any]):
+    def __call__(self) -> Protocol:
+        return Protocol(
+            self, loop=asyncio.get_running_loop(), access_log=None, keepalive_timeout=KEEPALIVE_S, auto_decompress=False
+        )
+
+
+class Runner(web.AppRunner):
+    """cleanup() stops listening, closes idle connections, waits for requests in flight, then closes what the app holds."""
+
+    def __init__(self, app: web.Application) -> None:
+        super().__init__(app, access_log=None, shutdown_timeout=DRAIN_S)
+
+    async def _make_server(self) -> web.Server[Any]:
+        server = await super()._make_server()
+        return Server(server.request_handler, request_factory=server.request_factory)
+
+
+async def start(app: web.Application, *, host: str, port: int, reuse_port: bool = False) -> Runner:
+    """A running server; await its cleanup()."""
+    runner = Runner(app)
+    try:
+        await runner.setup()
+        await web.TCPSite(runner, host, port, reuse_port=reuse_port or None, backlog=BACKLOG).start()
+    except BaseException:
+        await runner.cleanup()
+        raise
+    return runner

@@ -1,0 +1,69 @@
+"""`./banca verify`: are the books right? A table, or JSON; exit code 1 on any finding."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import asyncpg
+import orjson
+
+from cli.stack import Stack
+from cli.trouble import Trouble
+from core.books import CHECKS, BooksReport, check_books
+
+FINDINGS_SHOWN_MAX = 20
+
+
+def run(*, json: bool, data: Path) -> int:
+    owner_url = os.environ.get("MIGRATION_DATABASE_URL") or os.environ.get("DATABASE_URL") or Stack.load(data).owner_url
+    try:
+        report = asyncio.run(check_books(owner_url))
+    except (OSError, asyncpg.PostgresError) as error:
+        raise Trouble(f"the books cannot be read: {error}") from error
+    if json:
+        sys.stdout.buffer.write(orjson.dumps(document(report)) + b"\n")
+    else:
+        show(report)
+    return 1 if report.findings else 0
+
+
+def document(report: BooksReport) -> dict[str, object]:
+    return {
+        "at": report.at.isoformat(),
+        "ok": not report.findings,
+        "auditBegins": report.audit_begins and report.audit_begins.isoformat(),
+        "checks": [
+            {"name": name, "proves": promise, "findings": len(report.findings_of(name))}
+            for name, promise in CHECKS.items()
+        ],
+        "findings": [
+            {"check": finding.check, "bancaId": str(finding.banca_id), "finding": finding.text}
+            for finding in report.findings
+        ],
+    }
+
+
+def show(report: BooksReport) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"The books at {report.at.isoformat(timespec='seconds')}", title_justify="left")
+    table.add_column("check")
+    table.add_column("what it proves")
+    table.add_column("findings", justify="right")
+    for name, promise in CHECKS.items():
+        count = len(report.findings_of(name))
+        table.add_row(name, promise, str(count) if count else "—", style="red" if count else None)
+    console = Console()
+    console.print(table)
+    if report.audit_begins is not None:
+        console.print(f"The audit trail begins at {report.audit_begins.isoformat()}: retention cut what was before.")
+    for finding in report.findings[:FINDINGS_SHOWN_MAX]:
+        console.print(f"[red]{finding.check}[/red] {finding.text} (banca {finding.banca_id})", highlight=False)
+    if len(report.findings) > FINDINGS_SHOWN_MAX:
+        console.print(f"… and {len(report.findings) - FINDINGS_SHOWN_MAX} more; --json prints them all")
+    if not report.findings:
+        console.print("Nothing to find.")

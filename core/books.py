@@ -1,0 +1,103 @@
+"""The books: every promise about the stored data, checked on one snapshot of it.
+
+What needs a client's history (nothing acknowledged was lost) or metrics is not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from core.audit_chain import verify_chain
+from core.database import prepare_connection
+from core.queries import sql
+
+# The relay and the audit follow the commit; what is younger than this may still be on its way.
+PIPELINE_GRACE = timedelta(seconds=10)
+CONNECT_TIMEOUT_S = 10.0
+CHECK_TIMEOUT_S = 900.0
+
+# Name of the check (and of its file under sql/queries/books) → what it proves.
+CHECKS: Mapping[str, str] = MappingProxyType(
+    {
+        "account_balances": "each stored balance is the sum of its transfers",
+        "transfer_accounts": "every transfer moves between two accounts of its banca",
+        "ticket_transfers": "every ticket has its transfers, a cancelled one their reversals, once",
+        "ticket_jugadas": "a ticket's totals are those of its lines",
+        "exposure": "each counter is the live stakes it stands for",
+        "caps": "no sale exceeded the cap of its rulebook version",
+        "rulebook_versions": "every ticket's rulebook version is on record",
+        "sequences": "ticket numbers of a draw run without a gap",
+        "idempotency": "one key, one outcome; one ticket, one key",
+        "sold_in_time": "no ticket was sold after its draw",
+        "events_published": "every event left the outbox",
+        "events_audited": "every event has its audit record, once",
+        "audit_chain": "the audit chain has no gap and recomputes",
+    }
+)
+PIPELINE_CHECKS = frozenset({"events_published", "events_audited"})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    check: str
+    banca_id: UUID
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class BooksReport:
+    """findings: none when the books are right. audit_begins: None while nothing was cut off by retention."""
+
+    at: datetime
+    findings: tuple[Finding, ...]
+    audit_begins: datetime | None
+
+    def findings_of(self, check: str) -> list[Finding]:
+        return [finding for finding in self.findings if finding.check == check]
+
+
+async def check_books(owner_url: str) -> BooksReport:
+    """Check every banca on one REPEATABLE READ snapshot. Raises asyncpg's errors and OSError."""
+    connection = await asyncpg.connect(owner_url, timeout=CONNECT_TIMEOUT_S, command_timeout=CHECK_TIMEOUT_S)
+    try:
+        await prepare_connection(connection)
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            at = await connection.fetchval("SELECT now()")
+            begins = await connection.fetchval(sql("books/audit_begins"))
+            findings: list[Finding] = []
+            for check in CHECKS:
+                findings += await _check(connection, check, begins)
+            cut = begins if isinstance(begins, datetime) and begins.year > 1 else None
+            return BooksReport(at, tuple(findings), cut)
+    finally:
+        await connection.close()
+
+
+async def _check(connection: asyncpg.Connection[asyncpg.Record], check: str, begins: datetime) -> list[Finding]:
+    if check == "audit_chain":
+        return await _check_chains(connection)
+    arguments: list[Any] = []
+    if check in PIPELINE_CHECKS:
+        arguments = [PIPELINE_GRACE]
+    if check == "events_audited":
+        arguments.append(begins)
+    rows = await connection.fetch(sql(f"books/{check}"), *arguments)
+    return [Finding(check, row["banca_id"], row["finding"]) for row in rows]
+
+
+async def _check_chains(connection: asyncpg.Connection[asyncpg.Record]) -> list[Finding]:
+    findings = []
+    for banca in await connection.fetch(sql("books/bancas")):
+        broken = (await verify_chain(connection, banca["id"])).first_break
+        if broken is not None:
+            where = "a row without a link" if broken.position is None else f"position {broken.position}"
+            text = f"{broken.fault} at {where} (event {broken.event_id})"
+            findings.append(Finding("audit_chain", banca["id"], text))
+    return findings
