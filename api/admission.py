@@ -1,6 +1,6 @@
-"""What every request passes before its handler, always in this order:
+"""What every request passes before its handler, always in this order.
 
-authenticate → signature over the raw bytes → authorise → validate → idempotency key.
+Authenticate → signature over the raw bytes → authorise → validate → idempotency key.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from api.request_id import REQUEST_ID
 from api.sessions import Sessions
 from api.signed_requests import Signatures, Signer
 from api.validation import parse_model, parse_query
-from core.domain.permissions import Role, Scope, scope_of
+from core.domain.permissions import Role, scope_of
 from core.settings import Settings
 
 # A client that sends its body more slowly than this is let go.
@@ -38,7 +38,6 @@ _SINGLE_HEADERS = frozenset(
         b"content-type",
         b"idempotency-key",
         b"x-active-banca-id",
-        b"x-request-id",
         b"x-signature",
         b"x-terminal",
         b"x-timestamp",
@@ -86,9 +85,7 @@ class Admission:
             banca_id = await self._authorise(operation, request, principal, signer)
             arguments = read_arguments(operation, request, body)
             require_key(operation.key, key)
-            context = RequestContext(
-                request, request[REQUEST_ID], principal, scope, banca_id, body, key, signer
-            )
+            context = RequestContext(request, request[REQUEST_ID], principal, scope, banca_id, body, key, signer)
             return answer(operation, await operation.handler(context, *arguments))
 
         return endpoint

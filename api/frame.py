@@ -44,6 +44,7 @@ class Frame:
         self._counters: dict[tuple[str, str, int], Any] = {}
         self._seconds: dict[tuple[str, str], Any] = {}
 
+    @web.middleware
     async def around(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         started = time.perf_counter()
         request_id = request_id_of(request.headers.get("X-Request-Id"))

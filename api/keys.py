@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from api.admission import Admission
 from api.health import Health
+from api.rate_limits import TokenBuckets
 from api.sessions import Sessions
+from api.signed_requests import Signatures
 from api.terminals import Terminals
 from core.cache import BalanceCache
 from core.database import Database
 from core.security.passwords import Passwords
 from core.security.terminal_secrets import MasterKeys
 from core.settings import Settings
+from core.till.cancels import Canceller
+from core.till.sales import Counter
 
 SETTINGS = web.AppKey("SETTINGS", Settings)
 DATABASE = web.AppKey("DATABASE", Database)
@@ -20,4 +25,10 @@ PASSWORDS = web.AppKey("PASSWORDS", Passwords)
 MASTER_KEYS = web.AppKey("MASTER_KEYS", MasterKeys)
 SESSIONS = web.AppKey("SESSIONS", Sessions)
 TERMINALS = web.AppKey("TERMINALS", Terminals)
+COUNTER = web.AppKey("COUNTER", Counter)
+CANCELLER = web.AppKey("CANCELLER", Canceller)
 HEALTH = web.AppKey("HEALTH", Health)
+SIGNATURES = web.AppKey("SIGNATURES", Signatures)
+ADMISSION = web.AppKey("ADMISSION", Admission)
+# What this process allows of logins; None: no limits.
+LOGIN_BUCKETS = web.AppKey[TokenBuckets | None]("LOGIN_BUCKETS")

@@ -42,7 +42,7 @@ def refuse(
     violations: Sequence[Violation] = (),
     retry_after_s: int | None = None,
 ) -> ProblemError:
-    """The error to raise: raise refuse(404, "SORTEO_NOT_FOUND", "…")."""
+    """A refusal for its place: 404, "SORTEO_NOT_FOUND", "There is no such sorteo."; the caller raises it."""
     return ProblemError(Problem(status, code, detail, violations, retry_after_s))
 
 

@@ -42,4 +42,6 @@ class TokenBuckets:
         """Raises ProblemError RATE_LIMITED."""
         wait_s = self.take(key, tokens)
         if wait_s > 0:
-            raise refuse(429, "RATE_LIMITED", "Too many requests; wait before the next one.", retry_after_s=math.ceil(wait_s))
+            raise refuse(
+                429, "RATE_LIMITED", "Too many requests; wait before the next one.", retry_after_s=math.ceil(wait_s)
+            )

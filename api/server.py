@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from http import HTTPStatus
-from typing import Any
 
 from aiohttp import web
 
@@ -20,10 +19,10 @@ BACKLOG = 1024
 log = Log("api")
 
 
-class Protocol(web.RequestHandler[Any]):
+class Protocol(web.RequestHandler):
     def handle_error(
         self,
-        request: web.BaseRequest,
+        request: web.BaseRequest,  # noqa: ARG002 - aiohttp's signature
         status: int = 500,
         exc: BaseException | None = None,
         message: str | None = None,
@@ -40,10 +39,14 @@ class Protocol(web.RequestHandler[Any]):
         return response
 
 
-class Server(web.Server[Any]):
+class Server(web.Server):
     def __call__(self) -> Protocol:
         return Protocol(
-            self, loop=asyncio.get_running_loop(), access_log=None, keepalive_timeout=KEEPALIVE_S, auto_decompress=False
+            self,
+            loop=asyncio.get_running_loop(),
+            access_log=None,  # type: ignore[arg-type] # None is how aiohttp is told to write none
+            keepalive_timeout=KEEPALIVE_S,
+            auto_decompress=False,
         )
 
 
@@ -53,7 +56,7 @@ class Runner(web.AppRunner):
     def __init__(self, app: web.Application) -> None:
         super().__init__(app, access_log=None, shutdown_timeout=DRAIN_S)
 
-    async def _make_server(self) -> web.Server[Any]:
+    async def _make_server(self) -> web.Server:
         server = await super()._make_server()
         return Server(server.request_handler, request_factory=server.request_factory)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from multidict import MultiDictProxy
+from multidict import MultiMapping
 from pydantic import BaseModel, ValidationError
 
 from api.problems import ProblemError, refuse
@@ -41,7 +41,7 @@ def parse_model(model: type[Model], value: object) -> Model:
         raise validation_failed(violations_of(error)) from None
 
 
-def parse_query(model: type[Model], query: MultiDictProxy[str]) -> Model:
+def parse_query(model: type[Model], query: MultiMapping[str]) -> Model:
     """Each parameter at most once. Raises ProblemError VALIDATION_FAILED."""
     violations = [
         Violation("FIELD_REPEATED", "The parameter may be given once.", name)

@@ -6,17 +6,16 @@ import shutil
 from pathlib import Path
 
 from cli.embedded_server import make_data_directory
-from cli.postgres import ORPHAN_STEPS, place_elsewhere
+from cli.postgres import EmbeddedPostgres
 from cli.private_files import DirectoryLock
 from cli.process import end_orphans
 from cli.stack import LOCK_FILE, SECRETS_FILE, STACK_FILE
 from cli.trouble import Trouble
 
 DEMO_FILE = "demo.json"
-# All that a stack writes there, the lock aside; nothing else is ever deleted.
+# All that a stack writes there, its lock and the cluster aside; nothing else is ever deleted.
 CONTENTS = (
-    *("postgres", "postgres.new", "postgres.json", "postgres.lock"),
-    *("valkey", "valkey.json", "valkey.lock"),
+    *("postgres.lock", "valkey", "valkey.json", "valkey.lock"),
     *(STACK_FILE, SECRETS_FILE, DEMO_FILE, "log"),
 )
 
@@ -34,12 +33,10 @@ def lock(data: Path, *, fresh: bool) -> DirectoryLock:
 
 def empty(data: Path) -> None:
     """Delete everything that stacks left there. The caller holds the lock."""
-    elsewhere = place_elsewhere(data)
-    cluster = (elsewhere or data) / "postgres"
-    # After a kill -9 the servers may still be on their way down.
-    end_orphans(cluster, "postgres", ORPHAN_STEPS)
+    EmbeddedPostgres(data).remove()
+    # After a kill -9 it may still be on its way down.
     end_orphans(data / "valkey", "valkey-server", ())
-    for path in (*(data / name for name in CONTENTS), *([elsewhere] if elsewhere else [])):
+    for path in (data / name for name in CONTENTS):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:

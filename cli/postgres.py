@@ -6,16 +6,15 @@ import os
 import secrets
 import shutil
 import signal
-import stat
-import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from cli.embedded_server import EmbeddedServer
 from cli.ports import LOOPBACK
-from cli.postgres_installation import ENVIRONMENT, SHARED_PLACE, Installation, can_reach, find_installation
-from cli.private_files import read_json_object
+from cli.postgres_installation import ENVIRONMENT, Installation, can_reach, find_installation
+from cli.postgres_places import make_place_elsewhere, place_elsewhere
 from cli.process import BoundProcess, Steps, end_orphans
 from cli.trouble import Trouble
 
@@ -64,7 +63,7 @@ class EmbeddedPostgres(EmbeddedServer):
     def __init__(self, data: Path, *, port: int | None = None, settings: Mapping[str, str] | None = None) -> None:
         super().__init__(data, port=port)
         self._settings = {**SETTINGS, **(settings or {})}
-        self._cluster = self.data / "postgres"
+        self.cluster = self.data / "postgres"
         self._installation: Installation | None = None
 
     @property
@@ -74,15 +73,20 @@ class EmbeddedPostgres(EmbeddedServer):
 
     def launch(self) -> BoundProcess:
         assert self._installation is not None, "start() comes first"
-        end_orphans(self._cluster, "postgres", ORPHAN_STEPS)
+        end_orphans(self.cluster, "postgres", ORPHAN_STEPS)
         # Without it the number in the file, taken by another process since, would stop the start; that
         # no leftover uses the cluster's shared memory is checked by the server itself.
-        (self._cluster / "postmaster.pid").unlink(missing_ok=True)
-        options = {"listen_addresses": LOOPBACK, "port": str(self.port), "unix_socket_directories": "", **self._settings}
+        (self.cluster / "postmaster.pid").unlink(missing_ok=True)
+        options = {
+            "listen_addresses": LOOPBACK,
+            "port": str(self.port),
+            "unix_socket_directories": "",
+            **self._settings,
+        }
         self.process = BoundProcess(
             [
                 self._installation.bin / "postgres",  # the full path: it finds its files from there
-                *("-D", self._cluster),
+                *("-D", self.cluster),
                 *(part for name, value in options.items() for part in ("-c", f"{name}={value}")),
             ],
             env=ENVIRONMENT,
@@ -92,21 +96,37 @@ class EmbeddedPostgres(EmbeddedServer):
         )
         return self.process
 
+    def remove(self) -> None:
+        """Delete the cluster for good, wherever it is. Raises Trouble when another process runs it."""
+        self.stop()
+        if not self.data.exists():
+            return
+        with self._lock:
+            elsewhere = place_elsewhere(self.data)
+            cluster = (elsewhere or self.data) / "postgres"
+            # After a kill -9 it may still be on its way down.
+            end_orphans(cluster, "postgres", ORPHAN_STEPS)
+            for path in (cluster, cluster.with_name("postgres.new"), *([elsewhere] if elsewhere else [])):
+                remove_tree(path)
+            self._state_file.unlink(missing_ok=True)
+
     def is_ready(self) -> bool:
         if self.process is None or self.process.poll() is not None:
             return False
         try:
-            lines = (self._cluster / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+            lines = (self.cluster / "postmaster.pid").read_text(encoding="utf-8").splitlines()
         except FileNotFoundError:
             return False
         return len(lines) > STATUS_LINE and lines[0] == str(self.process.pid) and lines[STATUS_LINE].strip() == "ready"
 
     def _prepare(self, state: dict[str, Any]) -> None:
-        self._cluster = Path(state.get("cluster", self._cluster))
-        if (self._cluster / "PG_VERSION").exists():
+        self.cluster = Path(state.get("cluster", self.cluster))
+        if (self.cluster / "PG_VERSION").exists():
             if not self._password:
-                raise Trouble(f"{self._cluster} has data, but its password ({self._state_file}) is gone; --fresh starts anew")
-            self._installation = find_installation(self._cluster.stat().st_uid)
+                raise Trouble(
+                    f"{self.cluster} has data, but its password ({self._state_file}) is gone; --fresh starts anew"
+                )
+            self._installation = find_installation(self.cluster.stat().st_uid)
         else:
             self._installation = find_installation()
             self._create_cluster(self._installation)
@@ -115,11 +135,10 @@ class EmbeddedPostgres(EmbeddedServer):
         """Make the cluster under another name first, so that one cut off half way is never used."""
         place = self.data if can_reach(installation.identity, self.data) else make_place_elsewhere(self.data)
         draft, password_file = place / "postgres.new", place / "postgres.password"
-        self._cluster = place / "postgres"
+        self.cluster = place / "postgres"
         self._password = secrets.token_hex(16)
-        for leftover in (self._cluster, draft):
-            if leftover.exists():
-                shutil.rmtree(leftover)
+        for leftover in (self.cluster, draft):
+            remove_tree(leftover)
         draft.mkdir(mode=0o700)
         try:
             password_file.unlink(missing_ok=True)
@@ -135,28 +154,15 @@ class EmbeddedPostgres(EmbeddedServer):
         installation.run("postgres", "--single", "-D", draft, "postgres", text=f"CREATE DATABASE {DATABASE};\n")
         # The password before the cluster: a cluster whose password is lost is of no use.
         self._save()
-        draft.rename(self._cluster)
+        draft.rename(self.cluster)
 
     def _state(self) -> dict[str, Any]:
-        return {**super()._state(), **({} if self._cluster.parent == self.data else {"cluster": str(self._cluster)})}
+        return {**super()._state(), **({} if self.cluster.parent == self.data else {"cluster": str(self.cluster)})}
 
 
-def make_place_elsewhere(data: Path) -> Path:
-    if (place_before := place_elsewhere(data)) is not None:
-        return place_before
-    place = Path(tempfile.mkdtemp(prefix="banca-pg-", dir=SHARED_PLACE))
-    place.chmod(0o711)
-    return place
-
-
-def place_elsewhere(data: Path) -> Path | None:
-    """The directory under /var/tmp where this stack's cluster had to go; None when it is in data."""
-    cluster = read_json_object(data / "postgres.json").get("cluster")
-    place = Path(cluster).parent if cluster else None
-    if place is None or place.parent != SHARED_PLACE or not place.name.startswith("banca-pg-"):
-        return None
-    status = place.lstat() if place.exists() else None
-    return place if status is not None and stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() else None
+def remove_tree(path: Path) -> None:
+    with suppress(FileNotFoundError):
+        shutil.rmtree(path)
 
 
 def give(path: Path, installation: Installation) -> None:

@@ -78,7 +78,9 @@ def find_installation(data_owner: int | None = None) -> Installation:
     namespace = Identity(uid, gid, namespace=True)
     if can_run(namespace, binaries):
         return Installation(binaries, namespace)
-    raise Trouble("PostgreSQL does not run as root, and neither `nobody` nor a user namespace works here: use another user")
+    raise Trouble(
+        "PostgreSQL does not run as root, and neither `nobody` nor a user namespace works here: use another user"
+    )
 
 
 def find_binaries() -> Path:

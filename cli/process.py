@@ -22,12 +22,12 @@ HURRIED_GRACE_S = 0.5
 LOG_BYTES_MAX = 20_000_000
 
 # Its input is a pipe that only the supervisor holds: a line dismisses it, the end of the pipe means the
-# supervisor is gone. Then the group gets the given signals, a second apart, until none of it is left.
+# supervisor is gone. Then the group gets the given signals, 0.7 s apart, until none of it is left.
 WATCHER = """
 read -r _ && exit 0
 group=$1; shift
 while kill -s "$1" -- "-$group" 2>/dev/null && shift && [ $# -gt 0 ]; do
-  for _ in 1 2 3 4 5 6 7 8 9 10; do
+  for _ in 1 2 3 4 5 6 7; do
     sleep 0.1
     kill -s 0 -- "-$group" 2>/dev/null || exit 0
   done

@@ -56,7 +56,9 @@ class EmbeddedValkey(EmbeddedServer):
         configuration = self._directory / "valkey.conf"
         write_private_text(
             configuration,
-            CONFIGURATION.format(host=LOOPBACK, port=self.port, password=self._password, directory=quoted(self._directory)),
+            CONFIGURATION.format(
+                host=LOOPBACK, port=self.port, password=self._password, directory=quoted(self._directory)
+            ),
         )
         self.process = BoundProcess(
             [find_server(), configuration],

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import re
+from datetime import date, datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
@@ -36,6 +37,16 @@ def _stripped(value: str) -> str:
     return value.strip()
 
 
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _date(value: Any) -> Any:
+    # Pydantic alone would take Unix seconds as well.
+    if isinstance(value, str) and not _DATE.fullmatch(value):
+        raise PydanticCustomError("FIELD_INVALID", "Input should be a date: YYYY-MM-DD")
+    return value
+
+
 # A JSON string.
 Text = Annotated[str, BeforeValidator(_text)]
 # The same without blanks at its ends.
@@ -46,3 +57,5 @@ Amount = Annotated[int, PlainSerializer(format_cents, return_type=str)]
 Hundredths = Annotated[int, PlainSerializer(format_hundredths, return_type=str)]
 # "2026-11-21T03:26:34.123Z"
 Instant = Annotated[datetime, PlainSerializer(format_instant, return_type=str)]
+# "2026-11-21"
+IsoDate = Annotated[date, BeforeValidator(_date)]

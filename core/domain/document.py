@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from uuid import UUID
 
@@ -10,7 +11,8 @@ from core.domain.violations import Violation
 
 UNKNOWN_FIELD = "UNKNOWN_FIELD"
 INVALID_FIELD = "INVALID_FIELD"
-_UUID_LENGTH = 36
+# UUID() by itself also takes braces, URNs, underscores and hyphens anywhere.
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 class Document:
@@ -89,12 +91,8 @@ class Document:
         value = self.member(key)
         if value is None:
             return None
-        # UUID() by itself also takes braces, URNs and texts without hyphens.
-        if isinstance(value, str) and len(value) == _UUID_LENGTH and value.count("-") == 4:
-            try:
-                return UUID(value)
-            except ValueError:
-                pass
+        if isinstance(value, str) and _UUID.fullmatch(value):
+            return UUID(value)
         self.refuse(key, "must be a UUID")
         return None
 

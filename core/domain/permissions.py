@@ -37,8 +37,8 @@ class Permission(StrEnum):
     TICKETS_READ = "tickets.read"
 
 
-_EVERYONE_OWN = {role: Scope.OWN for role in Role}
-_EVERYONE_IN_THE_BANCA = {role: Scope.BANCA for role in Role}
+_EVERYONE_OWN = dict.fromkeys(Role, Scope.OWN)
+_EVERYONE_IN_THE_BANCA = dict.fromkeys(Role, Scope.BANCA)
 _BY_PLACE = {
     Role.ADMIN: Scope.BANCA,
     Role.BANCA: Scope.BANCA,
@@ -56,9 +56,9 @@ PERMISSIONS: Mapping[Permission, Mapping[Role, Scope]] = MappingProxyType(
         Permission.LOTERIAS_READ: _EVERYONE_IN_THE_BANCA,
         Permission.SORTEOS_READ: _EVERYONE_IN_THE_BANCA,
         Permission.BALANCE_READ: {Role.VENDEDOR: Scope.OWN},
-        # Selling needs a seller: the user itself, one of its ventana, or (ADMIN) one of the banca.
-        Permission.TICKETS_SELL: {Role.ADMIN: Scope.BANCA, Role.VENTANA: Scope.VENTANA, Role.VENDEDOR: Scope.OWN},
-        Permission.TICKETS_CANCEL: _BY_PLACE,
+        # In nobody's name but one's own.
+        Permission.TICKETS_SELL: {Role.VENDEDOR: Scope.OWN},
+        Permission.TICKETS_CANCEL: {Role.VENDEDOR: Scope.OWN},
         Permission.TICKETS_READ: _BY_PLACE,
     }
 )

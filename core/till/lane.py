@@ -18,12 +18,21 @@ from core.till.outcomes import Outcome
 from core.till.recorder import Recorder
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """order: the one that was written; an echo learns here what became of its twin."""
+
+    order: SaleOrder
+    outcome: Outcome
+    is_echo: bool
+
+
 @dataclass(slots=True)
 class Waiting:
     order: SaleOrder
-    answer: asyncio.Future[Outcome]
+    answer: asyncio.Future[Written]
     # The same sale sent again while this one waits: one row, as many answers.
-    echoes: list[asyncio.Future[Outcome]] = field(default_factory=list)
+    echoes: list[asyncio.Future[Written]] = field(default_factory=list)
 
 
 class Lane:
@@ -49,9 +58,9 @@ class Lane:
     def idle(self) -> bool:
         return self._task is None
 
-    def put(self, order: SaleOrder) -> asyncio.Future[Outcome]:
+    def put(self, order: SaleOrder) -> asyncio.Future[Written]:
         """Wait in line. The same key and content as a waiting order shares its answer."""
-        answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
         twin = self._by_name.get(order.name)
         if twin is not None and twin.order.fingerprint == order.fingerprint:
             twin.echoes.append(answer)
@@ -121,9 +130,7 @@ class Lane:
 
 def _answer(waiting: Waiting, result: Outcome | Exception) -> None:
     for future in (waiting.answer, *waiting.echoes):
-        if future.done():
-            continue
         if isinstance(result, Exception):
             future.set_exception(result)
         else:
-            future.set_result(result)
+            future.set_result(Written(waiting.order, result, future is not waiting.answer))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from core.domain.calendar import format_instant
 from core.domain.money import format_cents
 from core.domain.pricing import Refusal
 from core.domain.violations import Violation
@@ -40,7 +42,7 @@ class Refused:
 
     code: str
     detail: str
-    violations: Sequence[Mapping[str, Any]]
+    violations: Sequence[Violation]
     recorded: bool
     replayed: bool
 
@@ -50,12 +52,15 @@ def refused_by_rules(refusal: Refusal) -> Refused:
     return refused_for(refusal.violations, recorded=False, replayed=False)
 
 
-def refused_by_till(outcome: Outcome) -> Refused:
-    """A function of what was recorded and of nothing else, so that a replay is the same to the byte."""
+def refused_by_till(outcome: Outcome, *, is_echo: bool = False) -> Refused:
+    """is_echo: the same request was already waiting, and this is its answer.
+
+    A function of what was recorded and of nothing else, so that a replay is the same to the byte.
+    """
     known = outcome.verdict is Verdict.KNOWN
     if outcome.violations:
         violations = [violation_of(facts) for facts in outcome.violations]
-        return refused_for(violations, recorded=known or outcome.verdict in RECORDED, replayed=known)
+        return refused_for(violations, recorded=known or outcome.verdict in RECORDED, replayed=known or is_echo)
     code, sentence = SENTENCES[outcome.verdict]
     return Refused(code, sentence, [], recorded=outcome.verdict is Verdict.CANCELLED_BEFORE_SALE, replayed=False)
 
@@ -64,7 +69,7 @@ def refused_for(violations: Sequence[Violation], *, recorded: bool, replayed: bo
     """violations: at least one; the first names the refusal."""
     first = violations[0]
     detail = f"{first.message} {TRY_AGAIN_WITH_NEW_KEY}" if recorded else first.message
-    return Refused(first.code, detail, [violation.to_json() for violation in violations], recorded, replayed)
+    return Refused(first.code, detail, violations, recorded, replayed)
 
 
 def violation_of(facts: Mapping[str, Any]) -> Violation:
@@ -86,14 +91,18 @@ def violation_of(facts: Mapping[str, Any]) -> Violation:
                 code,
                 f"Sales of this draw end {minutes} minutes before it is drawn.",
                 "sorteoId",
-                {"scheduledAt": facts["scheduledAt"], "cutoffMinutes": minutes},
+                {"scheduledAt": _instant(facts["scheduledAt"]), "cutoffMinutes": minutes},
             )
         case "TICKET_ALREADY_CANCELLED":
-            return Violation(code, "This ticket was cancelled before.", None, {"cancelledAt": facts["at"]})
+            return Violation(code, "This ticket was cancelled before.", None, {"cancelledAt": _instant(facts["at"])})
         case "SALE_WAS_REFUSED":
             return Violation(code, "This key's sale was refused; there is nothing to cancel.", "saleKey")
         case _:
             raise ValueError(f"unknown violation {code!r}")
+
+
+def _instant(text: str) -> str:
+    return format_instant(datetime.fromisoformat(text))
 
 
 def _figures(facts: Mapping[str, Any]) -> dict[str, str]:

@@ -8,19 +8,19 @@ from datetime import UTC, datetime
 
 import asyncpg
 
-from core.database import Database
+from core.database import Database, DatabaseUnavailableError, OutcomeUnknownError
 from core.domain.fingerprint import fingerprint
 from core.domain.pricing import Refusal, price
 from core.domain.rulebook import Rulebook
 from core.domain.ticket import PricedTicket, TicketRequest
 from core.domain.violations import Violation
 from core.queries import sql
-from core.rulebooks import RulebookStore
+from core.rulebooks import BancaNotFoundError, RulebookStore
 from core.till.order import Actor, SaleOrder, new_ticket_id
 from core.till.outcomes import Outcome, TicketPlace, Verdict
 from core.till.records import TicketRecord, load_tickets, record_of_sale
 from core.till.refusals import Refused, refused_by_rules, refused_by_till
-from core.till.till import Till
+from core.till.till import Till, TillClosedError, TillFullError
 
 # Each round reads the rulebook anew; who is still stale after three changes mid-flight comes back later.
 PRICING_ROUNDS_MAX = 3
@@ -51,14 +51,29 @@ class Sold:
 SaleAnswer = Sold | Refused
 
 
+# What stands between a request and its answer, per ticket; everything else is a defect and passes through.
+TROUBLE = (DatabaseUnavailableError, OutcomeUnknownError, TillFullError, TillClosedError, BancaNotFoundError)
+
+
 @dataclass(slots=True)
-class _Pending:
+class _Sale:
+    """One request on its way; at most one of outcome, refusal and error is set at its end."""
+
     request: SaleRequest
     fingerprint: bytes
+    rulebook: Rulebook | None = None
     order: SaleOrder | None = None
     outcome: Outcome | None = None
+    is_echo: bool = False
     refusal: Refusal | None = None
     error: BaseException | None = None
+    is_stale: bool = True
+    # When the price was found stale, by the database's clock.
+    stale_at: datetime | None = None
+
+    def is_sold_before(self) -> bool:
+        known = self.outcome is not None and self.outcome.verdict is Verdict.KNOWN
+        return known and self.outcome is not None and self.outcome.recorded == Verdict.SOLD
 
 
 class Counter:
@@ -70,7 +85,7 @@ class Counter:
         self._till = till
 
     async def sell(self, request: SaleRequest) -> SaleAnswer:
-        """Sell one ticket; raises what Till.submit raises, and PriceKeepsChangingError."""
+        """Sell one ticket. Raises one of TROUBLE, or PriceKeepsChangingError."""
         [answer] = await self.sell_all([request])
         if isinstance(answer, BaseException):
             raise answer
@@ -78,102 +93,96 @@ class Counter:
 
     async def sell_all(self, requests: Sequence[SaleRequest]) -> list[SaleAnswer | BaseException]:
         """Sell several tickets of one banca; each has its own answer or its own error, in the order asked."""
-        sales = [_Pending(request, fingerprint(request.ticket)) for request in requests]
+        sales = [_Sale(request, fingerprint(request.ticket)) for request in requests]
         todo = sales
         for _ in range(PRICING_ROUNDS_MAX):
-            await self._price(todo)
+            for sale in todo:
+                await self._price(sale)
             await self._submit([sale for sale in todo if sale.order is not None])
-            todo = [sale for sale in todo if sale.outcome is not None and sale.outcome.verdict is Verdict.STALE]
+            todo = [sale for sale in todo if sale.is_stale]
             if not todo:
                 break
         for sale in todo:
             sale.error = PriceKeepsChangingError()
-        await self._look_up_refused(sales)
-        return await self._answers(sales)
-
-    async def _price(self, sales: Sequence[_Pending]) -> None:
-        for sale in sales:
-            rulebook = await self._rulebook(sale)
-            priced = await self._priced(sale.request, rulebook)
-            if isinstance(priced, Refusal):
-                sale.order, sale.outcome, sale.refusal = None, None, priced
-                continue
-            sale.order = SaleOrder(
-                sale.request.actor,
-                sale.request.key,
-                sale.fingerprint,
-                sale.request.request_id,
-                new_ticket_id(),
-                priced,
-            )
-
-    async def _rulebook(self, sale: _Pending) -> Rulebook:
-        banca_id = sale.request.actor.banca_id
-        if sale.order is None:
-            return await self._rulebooks.rulebook(banca_id)
-        return await self._rulebooks.reload(banca_id, older_than=sale.order.priced.rulebook_version)
-
-    async def _priced(self, request: SaleRequest, rulebook: Rulebook) -> PricedTicket | Refusal:
-        draw = await self._rulebooks.draw(rulebook, request.ticket.sorteo_id)
-        if draw is None:
-            return Refusal((Violation("SORTEO_NOT_FOUND", "This banca has no such draw.", "sorteoId"),))
-        seller = rulebook.sellers.get(request.ticket.vendedor_id or request.actor.user_id)
-        if seller is None:
-            return Refusal((Violation("SELLER_NOT_FOUND", "This banca has no such seller.", "vendedorId"),))
-        return price(request.ticket, rulebook=rulebook, draw=draw, seller=seller, at=datetime.now(UTC))
-
-    async def _submit(self, sales: Sequence[_Pending]) -> None:
-        if len(sales) == 1:
-            [sale] = sales
-            assert sale.order is not None
-            sale.outcome = await self._till.submit(sale.order)
-            return
-        outcomes = await self._till.submit_all([sale.order for sale in sales if sale.order is not None])
-        for sale, outcome in zip(sales, outcomes, strict=True):
-            if isinstance(outcome, BaseException):
-                sale.error, sale.outcome = outcome, None
-            else:
-                sale.outcome = outcome
-
-    async def _look_up_refused(self, sales: Sequence[_Pending]) -> None:
-        """A ticket that today's rules refuse may have been sold under yesterday's: then its answer stands."""
-        for sale in sales:
-            if sale.refusal is None:
-                continue
-            actor = sale.request.actor
-            async with self._database.tenant(actor.banca_id) as connection:
-                row = await connection.fetchrow(sql("tickets/outcome"), actor.banca_id, actor.user_id, sale.request.key)
-            if row is not None:
-                sale.refusal, sale.outcome = None, _outcome_of_key(row, sale.fingerprint)
-
-    async def _answers(self, sales: Sequence[_Pending]) -> list[SaleAnswer | BaseException]:
-        known = [
-            sale.outcome.place
-            for sale in sales
-            if sale.outcome is not None
-            and sale.outcome.verdict is Verdict.KNOWN
-            and sale.outcome.recorded == Verdict.SOLD
-            and sale.outcome.place is not None
-        ]
-        stored = await load_tickets(self._database, sales[0].request.actor.banca_id, known) if known else {}
-        records = {place: record for place, (record, _) in stored.items()}
+        records = await self._sold_before([sale for sale in sales if sale.is_sold_before()])
         return [_answer(sale, records) for sale in sales]
 
+    async def _price(self, sale: _Sale) -> None:
+        """Leaves the sale with an order to submit, or with its end."""
+        sale.is_stale, sale.order, sale.refusal = False, None, None
+        actor = sale.request.actor
+        try:
+            if sale.rulebook is None:
+                sale.rulebook = await self._rulebooks.rulebook(actor.banca_id)
+            else:
+                sale.rulebook = await self._rulebooks.reload(actor.banca_id, older_than=sale.rulebook.version)
+            priced = await self._priced(sale, sale.rulebook)
+            if isinstance(priced, Refusal):
+                await self._doubt(sale, priced, sale.rulebook)
+                return
+        except TROUBLE as error:
+            sale.error = error
+            return
+        request = sale.request
+        sale.order = SaleOrder(actor, request.key, sale.fingerprint, request.request_id, new_ticket_id(), priced)
 
-def _answer(sale: _Pending, records: dict[TicketPlace, TicketRecord]) -> SaleAnswer | BaseException:
+    async def _priced(self, sale: _Sale, rulebook: Rulebook) -> PricedTicket | Refusal:
+        ticket = sale.request.ticket
+        draw = await self._rulebooks.draw(rulebook, ticket.sorteo_id)
+        if draw is None:
+            return Refusal((Violation("SORTEO_NOT_FOUND", "This banca has no such draw.", "sorteoId"),))
+        seller = rulebook.sellers.get(ticket.vendedor_id or sale.request.actor.user_id)
+        if seller is None:
+            return Refusal((Violation("SELLER_NOT_FOUND", "This banca has no such seller.", "vendedorId"),))
+        return price(ticket, rulebook=rulebook, draw=draw, seller=seller, at=sale.stale_at or datetime.now(UTC))
+
+    async def _doubt(self, sale: _Sale, refusal: Refusal, rulebook: Rulebook) -> None:
+        """Before a refusal by the rules: are they today's, and was this ticket sold under yesterday's?"""
+        actor = sale.request.actor
+        async with self._database.tenant(actor.banca_id) as connection:
+            row = await connection.fetchrow(sql("tickets/outcome"), actor.banca_id, actor.user_id, sale.request.key)
+        if row is not None and row["outcome"] is not None:
+            sale.outcome = _outcome_of_key(row, sale.fingerprint)
+        elif row is not None and row["rulebook_version"] != rulebook.version:
+            sale.is_stale = True
+        else:
+            sale.refusal = refusal
+
+    async def _submit(self, sales: Sequence[_Sale]) -> None:
+        answers = await self._till.submit_all([sale.order for sale in sales if sale.order is not None])
+        for sale, answer in zip(sales, answers, strict=True):
+            if isinstance(answer, BaseException):
+                sale.error = answer
+            else:
+                sale.order, sale.outcome, sale.is_echo = answer.order, answer.outcome, answer.is_echo
+                sale.is_stale, sale.stale_at = answer.outcome.verdict is Verdict.STALE, answer.outcome.at
+
+    async def _sold_before(self, sales: Sequence[_Sale]) -> dict[TicketPlace, TicketRecord]:
+        places = [sale.outcome.place for sale in sales if sale.outcome is not None and sale.outcome.place is not None]
+        if not places:
+            return {}
+        try:
+            stored = await load_tickets(self._database, sales[0].request.actor.banca_id, places)
+        except TROUBLE as error:
+            for sale in sales:
+                sale.error = error
+            return {}
+        return {place: record for place, (record, _) in stored.items()}
+
+
+def _answer(sale: _Sale, records: dict[TicketPlace, TicketRecord]) -> SaleAnswer | BaseException:
     if sale.error is not None:
         return sale.error
     if sale.refusal is not None:
         return refused_by_rules(sale.refusal)
     outcome = sale.outcome
-    assert outcome is not None
+    assert outcome is not None, "a sale ends with an outcome, a refusal or an error"
     if outcome.verdict is Verdict.SOLD:
-        assert sale.order is not None
-        return Sold(record_of_sale(sale.order, outcome), replayed=False)
-    if outcome.verdict is Verdict.KNOWN and outcome.recorded == Verdict.SOLD:
-        assert outcome.place is not None
+        assert sale.order is not None, "what was sold was ordered"
+        return Sold(record_of_sale(sale.order, outcome), replayed=sale.is_echo)
+    if sale.is_sold_before() and outcome.place is not None:
         return Sold(records[outcome.place], replayed=True)
-    return refused_by_till(outcome)
+    return refused_by_till(outcome, is_echo=sale.is_echo)
 
 
 def _outcome_of_key(row: asyncpg.Record, fingerprint_now: bytes) -> Outcome:

@@ -8,7 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 from core.metrics import TILL_OUTCOMES, TILL_QUEUE_TICKETS
-from core.till.lane import Lane, Waiting
+from core.till.lane import Lane, Waiting, Written
 from core.till.order import SaleOrder
 from core.till.outcomes import Outcome
 from core.till.recorder import Recorder
@@ -51,30 +51,25 @@ class Till:
         self._waiting = 0
         self._open = True
 
-    async def submit(self, order: SaleOrder) -> Outcome:
-        """Wait for the ticket's outcome; a caller that goes away cancels nothing.
+    async def submit_all(self, orders: Sequence[SaleOrder]) -> list[Written | BaseException]:
+        """Wait for the tickets' outcomes, in the order asked; a caller that goes away cancels nothing.
 
-        Raises TillFullError, TillClosedError, DatabaseUnavailableError: nothing written. OutcomeUnknownError: resend.
+        Per ticket what was written, or TillFullError, TillClosedError, DatabaseUnavailableError (nothing written),
+        OutcomeUnknownError (send the same key again). Several tickets enter together or not at all.
         """
-        return await asyncio.shield(self._put(order))
-
-    async def submit_all(self, orders: Sequence[SaleOrder]) -> list[Outcome | BaseException]:
-        """The same for several tickets; per ticket its outcome or the error that submit would raise."""
+        if not self._open:
+            return [TillClosedError() for _ in orders]
         if self._waiting + len(orders) > self._queue_tickets_max:
             return [TillFullError() for _ in orders]
-        answers = [self._put(order) for order in orders]
-        return await asyncio.gather(*(asyncio.shield(answer) for answer in answers), return_exceptions=True)
+        answers = [asyncio.shield(self._put(order)) for order in orders]
+        return await asyncio.gather(*answers, return_exceptions=True)
 
     async def close(self) -> None:
         """Take nothing more, answer all that waits."""
         self._open = False
         await asyncio.gather(*(lane.drain() for lane in list(self._lanes.values())))
 
-    def _put(self, order: SaleOrder) -> asyncio.Future[Outcome]:
-        if not self._open:
-            raise TillClosedError
-        if self._waiting >= self._queue_tickets_max:
-            raise TillFullError
+    def _put(self, order: SaleOrder) -> asyncio.Future[Written]:
         self._waiting += 1
         TILL_QUEUE_TICKETS.set(self._waiting)
         answer = self._lane(order.actor.banca_id).put(order)
@@ -93,7 +88,7 @@ class Till:
             )
         return lane
 
-    def _left(self, answer: asyncio.Future[Outcome]) -> None:
+    def _left(self, answer: asyncio.Future[Written]) -> None:
         self._waiting -= 1
         TILL_QUEUE_TICKETS.set(self._waiting)
         if not answer.cancelled():

@@ -1,6 +1,7 @@
 """The worked examples of domain §14.1, and what holds for every policy."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from domain_samples import AT, L1, L2, SELLER, X80, X85, X90, multiplier, numero, policy, priced, reventado, rulebook
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 from core.domain.calendar import format_instant
 from core.domain.commissions import commission_of, policy_in_force, rate_of, seller_chain
 from core.domain.money import Cents
-from core.domain.rulebook import CommissionPolicy, CommissionRule, JugadaType
+from core.domain.rulebook import CommissionPolicy, CommissionRule, JugadaType, Rulebook
+from core.domain.ticket import JugadaRequest
 
 A = {
     "id": "A",
@@ -24,67 +26,67 @@ P_VENTANA = policy("10")
 P_BANCA = policy("8")
 
 
-def line(book, jugada):
+def line(book: Rulebook, jugada: JugadaRequest) -> tuple[int, int, str | None, str | None]:
     """(percent in basis points, cents, origin, rule) of the ticket's first line."""
     first = priced(book, jugada).jugadas[0]
     return first.commission_basis_points, first.commission_cents, first.commission_origin, first.commission_rule_id
 
 
-def test_com_1_the_users_rule_decides():
+def test_com_1_the_users_rule_decides() -> None:
     book = rulebook(user=P_USER, ventana=P_VENTANA, banca=P_BANCA)
     assert line(book, numero("07", "1000", multiplier_id=X90)) == (1_200, 12_000, "USER", "A")
 
 
-def test_com_2_without_a_matching_rule_the_same_policys_default_holds():
+def test_com_2_without_a_matching_rule_the_same_policys_default_holds() -> None:
     book = rulebook(user=P_USER, ventana=P_VENTANA, banca=P_BANCA)
     assert line(book, numero("07", "1000", multiplier_id=X85)) == (500, 5_000, "USER", None)
 
 
-def test_com_3_a_ventanas_commission_is_recorded_but_not_credited():
+def test_com_3_a_ventanas_commission_is_recorded_but_not_credited() -> None:
     book = rulebook(ventana=P_VENTANA, banca=P_BANCA)
     sold = priced(book, numero("07", "1000", multiplier_id=X90))
     assert line(book, numero("07", "1000", multiplier_id=X90)) == (1_000, 10_000, "VENTANA", None)
     assert (sold.commission_cents, sold.seller_credit_cents) == (10_000, 0)
 
 
-def test_without_policies_nobody_earns():
+def test_without_policies_nobody_earns() -> None:
     sold = priced(rulebook(), numero("07", "1000"))
     assert line(rulebook(), numero("07", "1000")) == (0, 0, None, None)
     assert (sold.commission_cents, sold.seller_credit_cents, sold.listero_commission_cents) == (0, 0, 0)
 
 
-def test_the_bancas_policy_is_the_last_resort():
+def test_the_bancas_policy_is_the_last_resort() -> None:
     assert line(rulebook(banca=P_BANCA), numero("07", "1000")) == (800, 8_000, "BANCA", None)
 
 
-def test_com_5_a_policy_of_zero_percent_is_still_the_policy():
+def test_com_5_a_policy_of_zero_percent_is_still_the_policy() -> None:
     assert line(rulebook(user=policy("0"), ventana=P_VENTANA), numero("07", "1000")) == (0, 0, "USER", None)
 
 
-def test_com_6_the_first_match_wins():
+def test_com_6_the_first_match_wins() -> None:
     first = {"id": "R1", "loteriaId": None, "betType": None, "percent": "7"}
     book = rulebook(user=policy("5", first, {**A, "id": "R2"}))
     assert line(book, numero("07", "1000", multiplier_id=X90)) == (700, 7_000, "USER", "R1")
 
 
-def test_com_8_a_rule_for_reventado_ignores_its_range():
+def test_com_8_a_rule_for_reventado_ignores_its_range() -> None:
     rule = {"id": "R", "betType": "REVENTADO", "multiplierRange": {"min": 200, "max": 200}, "percent": "15"}
     sold = priced(rulebook(user=policy("5", rule)), numero("07", "500"), reventado("07", "500"))
     assert (sold.jugadas[1].commission_basis_points, sold.jugadas[1].commission_cents) == (1_500, 7_500)
 
 
-def test_a_range_of_a_rule_for_any_type_never_matches_reventado():
+def test_a_range_of_a_rule_for_any_type_never_matches_reventado() -> None:
     rule = {"id": "R", "multiplierRange": {"min": 80, "max": 90}, "percent": "15"}
     sold = priced(rulebook(user=policy("5", rule)), numero("07", "500"), reventado("07", "500"))
     assert [j.commission_rule_id for j in sold.jugadas] == ["R", None]
 
 
-def test_com_9_a_missing_key_means_any():
+def test_com_9_a_missing_key_means_any() -> None:
     book = rulebook(user=policy("3", {"id": "R", "percent": "20"}))
     assert line(book, numero("07", "100")) == (2_000, 2_000, "USER", "R")
 
 
-def test_com_11_each_line_is_rounded_half_up_before_they_are_summed():
+def test_com_11_each_line_is_rounded_half_up_before_they_are_summed() -> None:
     sold = priced(rulebook(user=policy("7.5")), *(numero(n, "333") for n in ("01", "02", "03")))
     assert [j.commission_cents for j in sold.jugadas] == [2_498] * 3
     assert sold.commission_cents == sold.seller_credit_cents == 7_494
@@ -100,35 +102,35 @@ def test_com_11_each_line_is_rounded_half_up_before_they_are_summed():
         ({"user": policy("50")}, 0),  # the seller's own policy is not the listero's
     ],
 )
-def test_com_12_the_listero_earns_by_the_own_policy_then_ventana_then_banca(policies, cents):
+def test_com_12_the_listero_earns_by_the_own_policy_then_ventana_then_banca(policies: Any, cents: int) -> None:
     assert priced(rulebook(**policies), numero("07", "1000")).listero_commission_cents == cents
 
 
 @pytest.mark.parametrize(("x", "matches"), [(8_000, True), (9_000, True), (7_999, False), (9_001, False)])
-def test_com_14_both_ends_of_a_range_are_included(x, matches):
+def test_com_14_both_ends_of_a_range_are_included(x: int, matches: bool) -> None:
     rule = CommissionRule("R", None, None, 8_000, 9_000, 1_000)
     found = rate_of(CommissionPolicy(0, (rule,)), loteria_id=L1, bet_type=JugadaType.NUMERO, x_hundredths=x)
     assert found == ((1_000, "R") if matches else (0, None))
 
 
-def test_com_16_the_ventana_gains_the_difference():
+def test_com_16_the_ventana_gains_the_difference() -> None:
     book = rulebook(user=P_USER, listero=policy("15"))
     sold = priced(book, numero("07", "1000", multiplier_id=X90))
     assert sold.listero_commission_cents - sold.commission_cents == 3_000
 
 
-def test_a_rule_of_another_lottery_does_not_match():
+def test_a_rule_of_another_lottery_does_not_match() -> None:
     book = rulebook(user=policy("5", {**A, "loteriaId": str(L2)}))
     assert line(book, numero("07", "1000", multiplier_id=X90)) == (500, 5_000, "USER", None)
 
 
-def test_a_rule_that_names_only_a_multiplier_means_its_value():
+def test_a_rule_that_names_only_a_multiplier_means_its_value() -> None:
     book = rulebook(user=policy("5", {"id": "R", "multiplierId": str(X80), "percent": "9"}))
     assert line(book, numero("07", "1000", multiplier_id=X80)) == (900, 9_000, "USER", "R")
     assert line(book, numero("07", "1000", multiplier_id=X85)) == (500, 5_000, "USER", None)
 
 
-def test_two_multipliers_on_one_number_earn_each_their_own():
+def test_two_multipliers_on_one_number_earn_each_their_own() -> None:
     sold = priced(rulebook(user=P_USER), numero("07", multiplier_id=X90), numero("07", multiplier_id=X85))
     assert [(j.multiplier_id, j.commission_basis_points) for j in sold.jugadas] == [(X90, 1_200), (X85, 500)]
 
@@ -136,7 +138,7 @@ def test_two_multipliers_on_one_number_earn_each_their_own():
 NEXT_HOUR, LAST_HOUR = AT + timedelta(hours=1), AT - timedelta(hours=1)
 
 
-def dated(default, start=None, end=None):
+def dated(default: str, start: datetime | None = None, end: datetime | None = None) -> dict[str, Any]:
     return policy(default, effectiveFrom=start and format_instant(start), effectiveTo=end and format_instant(end))
 
 
@@ -153,13 +155,15 @@ def dated(default, start=None, end=None):
         ({"user": dated("5", LAST_HOUR), "listero": dated("9", LAST_HOUR - timedelta(1))}, "USER", LAST_HOUR, None),
     ],
 )
-def test_a_price_holds_as_long_as_the_policies_that_made_it(policies, origin, valid_from, valid_until):
+def test_a_price_holds_as_long_as_the_policies_that_made_it(
+    policies: Any, origin: str | None, valid_from: datetime | None, valid_until: datetime | None
+) -> None:
     sold = priced(rulebook(**policies), numero("07"))
     assert sold.jugadas[0].commission_origin == origin
     assert (sold.valid_from, sold.valid_until) == (valid_from, valid_until)
 
 
-def test_the_rulebook_remembers_no_price_beyond_its_end():
+def test_the_rulebook_remembers_no_price_beyond_its_end() -> None:
     book = rulebook(user=dated("5", None, NEXT_HOUR), ventana=P_VENTANA)
     moments = [AT, NEXT_HOUR - timedelta(microseconds=1), NEXT_HOUR, AT]
     assert [priced(book, numero("07"), at=at).jugadas[0].commission_origin for at in moments] == [
@@ -192,7 +196,9 @@ POLICIES = st.builds(
     st.integers(0, 20_000),
     st.integers(1, 10**11),
 )
-def test_a_commission_is_never_negative_nor_more_than_the_bet(policies, bet_type, x, amount):
+def test_a_commission_is_never_negative_nor_more_than_the_bet(
+    policies: Any, bet_type: JugadaType, x: int, amount: int
+) -> None:
     chain = tuple(zip(("USER", "VENTANA", "BANCA"), policies, strict=False))
     found = commission_of(
         policy_in_force(chain, at=AT), loteria_id=L1, bet_type=bet_type, x_hundredths=x, amount_cents=Cents(amount)
@@ -203,7 +209,7 @@ def test_a_commission_is_never_negative_nor_more_than_the_bet(policies, bet_type
 
 
 @given(st.lists(st.none() | POLICIES, min_size=3, max_size=3), st.timedeltas(timedelta(hours=-3), timedelta(hours=3)))
-def test_the_policy_in_force_is_the_same_at_every_instant_of_its_interval(policies, later):
+def test_the_policy_in_force_is_the_same_at_every_instant_of_its_interval(policies: Any, later: timedelta) -> None:
     chain = tuple(zip(("USER", "VENTANA", "BANCA"), policies, strict=True))
     now = policy_in_force(chain, at=AT)
     assert (now.valid_from is None or now.valid_from <= AT) and (now.valid_until is None or now.valid_until > AT)
@@ -212,14 +218,14 @@ def test_the_policy_in_force_is_the_same_at_every_instant_of_its_interval(polici
         assert policy_in_force(chain, at=then) == now
 
 
-def test_a_seller_whose_ventana_is_missing_still_sells():
+def test_a_seller_whose_ventana_is_missing_still_sells() -> None:
     book = rulebook(ventanas=[], banca=P_BANCA)
     assert any("ventana" in defect for defect in book.defects)
     assert [policy for _, policy in seller_chain(book, book.sellers[SELLER])][:2] == [None, None]
     assert line(book, numero("07", "1000")) == (800, 8_000, "BANCA", None)
 
 
-def test_the_last_created_multiplier_changes_nothing_for_the_others():
+def test_the_last_created_multiplier_changes_nothing_for_the_others() -> None:
     more = (multiplier(X90, 90, name="Base"), multiplier(X85, 85))
     book = rulebook(multipliers=more, user=P_USER)
     assert line(book, numero("07", "1000", multiplier_id=X90))[3] == "A"

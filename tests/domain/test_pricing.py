@@ -1,5 +1,7 @@
 from collections import Counter
 from dataclasses import replace
+from typing import Any
+from uuid import UUID
 
 import pytest
 from domain_samples import (
@@ -35,12 +37,12 @@ from core.domain import price_list
 from core.domain.money import Cents
 from core.domain.pricing import Refusal, price
 from core.domain.rulebook import JugadaType, Rulebook
-from core.domain.ticket import ALL_JUGADAS, LimitFact, PricedTicket
+from core.domain.ticket import ALL_JUGADAS, JugadaRequest, LimitFact, PricedTicket
 
 PLAIN = rulebook()
 
 
-def test_a_priced_ticket_carries_all_that_the_till_needs():
+def test_a_priced_ticket_carries_all_that_the_till_needs() -> None:
     book = rulebook(user=policy("5"), listero=policy("15"), salesCutoffMinutes=5, globalMaxPerNumberCents=900_000)
     sold = priced(book, numero("07", "500", multiplier_id=X85), reventado("07", "200", link="07"), numero("15", "300"))
     assert [(j.line, j.type, j.number, j.multiplier_id, j.multiplier_x_hundredths) for j in sold.jugadas] == [
@@ -57,11 +59,11 @@ def test_a_priced_ticket_carries_all_that_the_till_needs():
     assert {fact.code for fact in sold.limits} == {"NUMBER_MAXTOTAL_EXCEEDED"}
 
 
-def test_without_a_cap_there_is_no_limit_to_judge():
+def test_without_a_cap_there_is_no_limit_to_judge() -> None:
     assert priced(PLAIN, numero("07")).limits == ()
 
 
-def test_a_cap_of_zero_blocks_and_is_judged():
+def test_a_cap_of_zero_blocks_and_is_judged() -> None:
     [fact] = priced(rulebook(globalMaxPerNumberCents=0), numero("07")).limits
     assert fact.cap_cents == 0
 
@@ -69,22 +71,22 @@ def test_a_cap_of_zero_blocks_and_is_judged():
 # Lottery and draw.
 
 
-def test_the_lottery_may_be_left_out_but_not_be_another():
+def test_the_lottery_may_be_left_out_but_not_be_another() -> None:
     assert isinstance(judged(PLAIN, numero("07"), loteria=None), PricedTicket)
     assert refused(PLAIN, numero("07"), loteria=L2) == [("SORTEO_LOTERIA_MISMATCH", "loteriaId")]
 
 
-def test_an_inactive_lottery_sells_nothing():
+def test_an_inactive_lottery_sells_nothing() -> None:
     assert refused(PLAIN, numero("07", multiplier_id=OF_L2), of=draw(loteria=L2), loteria=L2) == [
         ("LOTERIA_INACTIVE", "loteriaId")
     ]
 
 
-def test_a_draw_whose_lottery_is_not_in_the_rulebook_is_refused():
+def test_a_draw_whose_lottery_is_not_in_the_rulebook_is_refused() -> None:
     assert refused(PLAIN, numero("07"), of=draw(loteria=UNKNOWN)) == [("LOTERIA_NOT_FOUND", "sorteoId")]
 
 
-def test_an_empty_ticket_is_refused():
+def test_an_empty_ticket_is_refused() -> None:
     assert refused(PLAIN) == [("JUGADAS_REQUIRED", "jugadas")]
 
 
@@ -111,7 +113,9 @@ def test_an_empty_ticket_is_refused():
         (2, {"digits": 3, "numberRange": {"min": 100, "max": 999}}, "99", "NUMBER_OUT_OF_RANGE"),
     ],
 )
-def test_a_number_has_the_draws_width_and_the_lotterys_range(digits, rules, number, code):
+def test_a_number_has_the_draws_width_and_the_lotterys_range(
+    digits: int, rules: Any, number: str, code: str | None
+) -> None:
     book, of = rulebook(rules=rules), draw(digits=digits)
     assert book.defects == ()
     if code is None:
@@ -120,7 +124,7 @@ def test_a_number_has_the_draws_width_and_the_lotterys_range(digits, rules, numb
         assert refused(book, numero(number), of=of) == [(code, "jugadas[0].number")]
 
 
-def test_a_ticket_may_not_have_more_jugadas_than_its_lottery_takes():
+def test_a_ticket_may_not_have_more_jugadas_than_its_lottery_takes() -> None:
     book = rulebook(rules={"maxNumbersPerTicket": 2})
     assert isinstance(judged(book, numero("01"), reventado("01")), PricedTicket)
     assert refused(book, numero("01"), reventado("01"), numero("01")) == [("MAX_NUMBERS_PER_TICKET", "jugadas")]
@@ -141,7 +145,9 @@ def test_a_ticket_may_not_have_more_jugadas_than_its_lottery_takes():
         (None, 0, "0.01", True),
     ],
 )
-def test_a_bet_reaches_the_stricter_minimum(loteria_min, banca_min, amount, allowed):
+def test_a_bet_reaches_the_stricter_minimum(
+    loteria_min: str | None, banca_min: int, amount: str, allowed: bool
+) -> None:
     book = rulebook(rules={"minBetAmount": loteria_min}, defaultMinBetCents=banca_min)
     for jugadas in ([numero("07", amount)], [numero("07", amount), reventado("07", amount)]):
         if allowed:
@@ -152,7 +158,7 @@ def test_a_bet_reaches_the_stricter_minimum(loteria_min, banca_min, amount, allo
             ]
 
 
-def test_a_bet_stays_within_the_maximum_line_by_line():
+def test_a_bet_stays_within_the_maximum_line_by_line() -> None:
     book = rulebook(rules={"maxBetAmount": "500.00"})
     assert isinstance(judged(book, numero("07", "500"), numero("07", "500")), PricedTicket)
     result = judged(book, numero("07", "500.01"))
@@ -167,7 +173,7 @@ def test_a_bet_stays_within_the_maximum_line_by_line():
     ]
 
 
-def test_a_type_that_the_lottery_does_not_list_is_refused():
+def test_a_type_that_the_lottery_does_not_list_is_refused() -> None:
     assert refused(rulebook(rules={"allowedBetTypes": ["NUMERO"]}), numero("07"), reventado("07")) == [
         ("BETTYPE_NOT_ALLOWED", "jugadas[1].type")
     ]
@@ -177,13 +183,17 @@ def test_a_type_that_the_lottery_does_not_list_is_refused():
 # REVENTADO.
 
 
-def test_reventado_can_be_switched_off():
+def test_reventado_can_be_switched_off() -> None:
+    for config in ({}, {"enabled": None}, {"enabled": True}, {"colors": ["ROJA"]}):
+        assert isinstance(
+            judged(rulebook(rules={"reventadoConfig": config}), numero("07"), reventado("07")), PricedTicket
+        )
     assert refused(rulebook(rules={"reventadoConfig": {"enabled": False}}), numero("07"), reventado("07")) == [
         ("REVENTADO_DISABLED", "jugadas[1].type")
     ]
 
 
-def test_a_lottery_may_insist_on_the_reventado_number():
+def test_a_lottery_may_insist_on_the_reventado_number() -> None:
     book = rulebook(rules={"reventadoConfig": {"enabled": True, "requiresMatchingNumber": True}})
     assert isinstance(judged(book, numero("07"), reventado("07", link="07")), PricedTicket)
     assert refused(book, numero("07"), reventado("07")) == [("REVENTADO_MATCH_REQUIRED", "jugadas[1].reventadoNumber")]
@@ -211,13 +221,13 @@ def test_a_lottery_may_insist_on_the_reventado_number():
         ),
     ],
 )
-def test_a_reventado_leans_on_its_numero(jugadas, violations):
+def test_a_reventado_leans_on_its_numero(jugadas: list[JugadaRequest], violations: Any) -> None:
     result = judged(PLAIN, *jugadas)
     found = result.violations if isinstance(result, Refusal) else ()
     assert [(v.code, v.field) for v in found] == violations
 
 
-def test_a_numero_has_no_reventado_number():
+def test_a_numero_has_no_reventado_number() -> None:
     line = replace(numero("07"), reventado_number_text="07")
     assert refused(PLAIN, line) == [("INVALID_REVENTADO_LINK", "jugadas[0].reventadoNumber")]
 
@@ -225,12 +235,12 @@ def test_a_numero_has_no_reventado_number():
 # Multipliers.
 
 
-def test_mul_6_the_chosen_multiplier_is_frozen():
+def test_mul_6_the_chosen_multiplier_is_frozen() -> None:
     line = priced(PLAIN, numero("07", multiplier_id=X85)).jugadas[0]
     assert (line.multiplier_id, line.multiplier_x_hundredths) == (X85, 8_500)
 
 
-def test_mul_8_reventado_has_no_multiplier_at_the_sale():
+def test_mul_8_reventado_has_no_multiplier_at_the_sale() -> None:
     line = priced(PLAIN, numero("07"), reventado("07")).jugadas[1]
     assert (line.multiplier_id, line.multiplier_x_hundredths) == (None, 0)
 
@@ -244,17 +254,17 @@ def test_mul_8_reventado_has_no_multiplier_at_the_sale():
         (INACTIVE, "INACTIVE_MULTIPLIER"),
     ],
 )
-def test_a_multiplier_that_may_not_be_chosen_has_its_code(chosen, code):
+def test_a_multiplier_that_may_not_be_chosen_has_its_code(chosen: UUID, code: str) -> None:
     assert refused(PLAIN, numero("07", multiplier_id=chosen)) == [(code, "jugadas[0].multiplierId")]
 
 
-def test_a_multiplier_without_value_is_refused_and_never_the_base():
+def test_a_multiplier_without_value_is_refused_and_never_the_base() -> None:
     book = rulebook(multipliers=(multiplier(X80, 0, name="Base"),))
     assert refused(book, numero("07", multiplier_id=X80)) == [("INVALID_MULTIPLIER_VALUE", "jugadas[0].multiplierId")]
     assert refused(book, numero("07")) == [("MISSING_MULTIPLIER_ID", "jugadas[0].multiplierId")]
 
 
-def test_a_reventado_may_not_choose_a_multiplier():
+def test_a_reventado_may_not_choose_a_multiplier() -> None:
     for chosen in (X90, OF_REVENTADO):
         assert refused(PLAIN, numero("07"), reventado("07", multiplier_id=chosen)) == [
             ("INVALID_MULTIPLIER_KIND", "jugadas[1].multiplierId")
@@ -280,19 +290,19 @@ def test_a_reventado_may_not_choose_a_multiplier():
         ((), {"baseMultiplierX": 70}, (None, 7_000)),
     ],
 )
-def test_without_a_choice_the_chain_decides(multipliers, rules, frozen):
+def test_without_a_choice_the_chain_decides(multipliers: Any, rules: Any, frozen: tuple[UUID | None, int]) -> None:
     line = priced(rulebook(multipliers=multipliers, rules=rules), numero("07")).jugadas[0]
     assert (line.multiplier_id, line.multiplier_x_hundredths) == frozen
 
 
-def test_without_a_choice_and_without_a_base_one_must_be_chosen():
+def test_without_a_choice_and_without_a_base_one_must_be_chosen() -> None:
     assert refused(rulebook(multipliers=()), numero("07")) == [("MISSING_MULTIPLIER_ID", "jugadas[0].multiplierId")]
 
 
 # All at once.
 
 
-def test_all_violations_are_told_at_once_sorted_by_jugada():
+def test_all_violations_are_told_at_once_sorted_by_jugada() -> None:
     book = rulebook(
         rules={
             "minBetAmount": 100,
@@ -344,7 +354,9 @@ BOOKS = st.builds(
 
 
 @given(BOOKS, st.lists(GOOD, min_size=1, max_size=8), st.booleans())
-def test_sums_are_those_of_the_lines_and_nobody_earns_more_than_is_bet(book: Rulebook, jugadas, doubled):
+def test_sums_are_those_of_the_lines_and_nobody_earns_more_than_is_bet(
+    book: Rulebook, jugadas: list[JugadaRequest], doubled: bool
+) -> None:
     extra = [reventado(jugadas[0].number_text, "1")] if doubled else []
     sold = priced(book, *jugadas, *extra)
     lines = sold.jugadas
@@ -375,20 +387,26 @@ BAD = {
 
 
 @given(st.lists(GOOD.map(lambda jugada: (None, jugada)) | st.sampled_from(sorted(BAD.items())), min_size=1, max_size=8))
-def test_no_violation_hides_another(lines):
+def test_no_violation_hides_another(lines: Any) -> None:
     wrong = [(code, index) for index, (code, _) in enumerate(lines) if code]
     result = judged(rulebook(rules={"maxBetAmount": 100_000}), *(jugada for _, jugada in lines))
     found = result.violations if isinstance(result, Refusal) else ()
     assert [(v.code, int((v.field or "")[8])) for v in found] == wrong
 
 
-def test_sellers_without_a_policy_share_a_price_list_and_a_rulebook_keeps_a_bounded_number(monkeypatch):
+def test_sellers_without_a_policy_share_a_price_list_and_a_rulebook_keeps_a_bounded_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(price_list, "PRICE_LISTS_MAX", 3)
-    rows = [{"id": str(draw().id)[:-2] + f"{n:02d}", "ventanaId": str(VENTANA), "policy": None} for n in range(5)]
-    own = [{**row, "id": row["id"].replace("0000-", "0001-"), "policy": policy("5")} for row in rows]
-    book = rulebook(sellers=rows + own)
+    rows = [
+        {"id": str(UUID(int=500 + n)), "ventanaId": str(VENTANA), "policy": own}
+        for n, own in enumerate([None] * 5 + [policy("5")] * 5)
+    ]
+    book = rulebook(sellers=rows)
     for seller in book.sellers.values():
-        price(ticket(numero("07")), rulebook=book, draw=draw(), seller=seller, at=AT)
+        sold = price(ticket(numero("07")), rulebook=book, draw=draw(), seller=seller, at=AT)
+        assert isinstance(sold, PricedTicket)
+        assert sold.jugadas[0].commission_origin == ("USER" if seller.policy else None)
         assert len(book.price_lists) <= 3
         if seller.policy is None:
             assert list(book.price_lists) == [(VENTANA, None, L1)]

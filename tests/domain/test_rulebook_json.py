@@ -24,7 +24,7 @@ from core.domain.rulebook import LoteriaRules
 from core.domain.rulebook_json import rulebook_from_json, rulebook_from_text
 
 
-def text_of(**members):
+def text_of(**members: object) -> str:
     document = {
         "bancaId": str(BANCA),
         "version": 3,
@@ -40,7 +40,7 @@ def text_of(**members):
     return json.dumps({**document, **members})
 
 
-def test_the_loaded_document_becomes_a_rulebook():
+def test_the_loaded_document_becomes_a_rulebook() -> None:
     book = rulebook_from_text(text_of())
     assert (book.banca_id, book.version, book.cutoff_minutes, book.defects) == (BANCA, 3, 10, ())
     assert (book.default_min_bet_cents, book.global_max_per_number_cents) == (10_000, 5_000_000)
@@ -48,7 +48,7 @@ def test_the_loaded_document_becomes_a_rulebook():
     assert book.loterias[L1].rules == LoteriaRules()
 
 
-def test_decimals_in_the_text_stay_exact():
+def test_decimals_in_the_text_stay_exact() -> None:
     rules = [{"id": L1.hex, "percent": 12.5}]
     book = rulebook_from_text(text_of(commissionPolicy={"version": 1, "defaultPercent": 8.25, "rules": rules}))
     assert book.defects == ()
@@ -56,7 +56,7 @@ def test_decimals_in_the_text_stay_exact():
     assert (book.policy.default_basis_points, book.policy.rules[0].basis_points) == (825, 1_250)
 
 
-def test_multipliers_of_a_lottery_stand_in_the_order_of_their_creation():
+def test_multipliers_of_a_lottery_stand_in_the_order_of_their_creation() -> None:
     late = multiplier(X80, 80, createdAt="2026-03-01T00:00:00.5+00:00")
     early = multiplier(X85, 85, createdAt="2026-02-01T00:00:00+00:00")
     book = rulebook(multipliers=(late, early))
@@ -67,10 +67,19 @@ def test_multipliers_of_a_lottery_stand_in_the_order_of_their_creation():
 
 @pytest.mark.parametrize(
     "malformed",
-    [{}, [], "5 %", 5, {"defaultPercent": 101}, policy("5", {"percent": "x"}), policy("5", effectiveFrom="soon")]
-    + [policy("5", version=2), {"defaultPercent": 7.5}],
+    [
+        {},
+        [],
+        "5 %",
+        5,
+        {"defaultPercent": 101},
+        policy("5", {"percent": "x"}),
+        policy("5", effectiveFrom="soon"),
+        policy("5", version=2),
+        {"defaultPercent": 7.5},
+    ],
 )
-def test_a_malformed_policy_counts_as_absent_and_is_a_defect(malformed):
+def test_a_malformed_policy_counts_as_absent_and_is_a_defect(malformed: object) -> None:
     book = rulebook(user=malformed, ventana=policy("10"))
     assert book.sellers[SELLER].policy is None
     assert len(book.defects) == 1
@@ -78,14 +87,14 @@ def test_a_malformed_policy_counts_as_absent_and_is_a_defect(malformed):
     assert priced(book, numero("07")).jugadas[0].commission_origin == "VENTANA"
 
 
-def test_what_a_stored_policy_has_too_much_does_not_make_it_absent():
+def test_what_a_stored_policy_has_too_much_does_not_make_it_absent() -> None:
     embedded = {"id": "a", "percent": "7", "loteria": {"name": "Tica"}}
     book = rulebook(banca=policy("5", embedded, {**embedded, "id": "b"}, note="x"))
     assert book.defects == ()
     assert book.policy is not None
 
 
-def test_malformed_rules_count_as_absent_one_by_one():
+def test_malformed_rules_count_as_absent_one_by_one() -> None:
     book = rulebook(rules={"minBetAmount": "abc", "maxBetAmount": JsonNumber("10.5"), "digits": 9})
     assert book.loterias[L1].rules == LoteriaRules(max_bet_cents=book.loterias[L1].rules.max_bet_cents)
     assert book.loterias[L1].rules.max_bet_cents == 1_050
@@ -93,18 +102,18 @@ def test_malformed_rules_count_as_absent_one_by_one():
 
 
 @pytest.mark.parametrize("rules", [[], "x", 5])
-def test_rules_that_are_no_object_are_no_rules(rules):
+def test_rules_that_are_no_object_are_no_rules(rules: object) -> None:
     book = rulebook(rules=rules or [1])
     assert book.loterias[L1].rules == LoteriaRules()
     assert len(book.defects) == 1
 
 
-def test_a_rule_of_a_multiplier_that_is_gone_never_matches():
+def test_a_rule_of_a_multiplier_that_is_gone_never_matches() -> None:
     book = rulebook(multipliers=(multiplier(X90, 90),), banca=policy("5", {"multiplierId": str(X80), "percent": "50"}))
     assert book.defects == ()
     assert priced(book, numero("07")).jugadas[0].commission_basis_points == 500
 
 
-def test_a_document_without_its_members_is_the_loaders_fault():
+def test_a_document_without_its_members_is_the_loaders_fault() -> None:
     with pytest.raises(KeyError):
         rulebook_from_json({"bancaId": str(BANCA)})

@@ -35,28 +35,28 @@ def written(number: TicketNumber) -> str:
         ("0000-0001-8947-0000-0000-0000", "D"),
     ],
 )
-def test_the_check_character_is_iso_7064_mod_37_36(text, check):
+def test_the_check_character_is_iso_7064_mod_37_36(text: str, check: str) -> None:
     assert check_character(text) == check
 
 
-def test_a_number_shows_date_draw_and_sequence():
+def test_a_number_shows_date_draw_and_sequence() -> None:
     text = written(TicketNumber(date(2026, 11, 21), 1, 42))
     assert text[:-1] == "T261121-01-00042-"
     assert text[-1] == check_character("T2611210100042")
 
 
-def test_it_grows_beyond_two_and_five_digits():
+def test_it_grows_beyond_two_and_five_digits() -> None:
     assert written(TicketNumber(date(2026, 1, 15), 100, 123_456)).startswith("T260115-100-123456-")
 
 
 @given(NUMBERS)
-def test_what_is_written_is_read_back(number):
+def test_what_is_written_is_read_back(number: TicketNumber) -> None:
     assert parse_ticket_number(written(number)) == number
     assert parse_ticket_number(f" {written(number).lower()} ") == number
 
 
 @given(NUMBERS, st.data())
-def test_every_single_wrong_character_is_caught(number, data):
+def test_every_single_wrong_character_is_caught(number: TicketNumber, data: st.DataObject) -> None:
     right = written(number)
     place = data.draw(st.sampled_from([i for i, character in enumerate(right) if character != "-"]))
     for character in ALPHABET.replace(right[place], ""):
@@ -73,34 +73,23 @@ def is_blind_spot(before: str, first: str, second: str) -> bool:
 
 
 @given(NUMBERS)
-def test_every_swap_of_neighbours_but_one_kind_is_caught(number):
-    right = written(number)
-    payload = right.replace("-", "")[:-1]
-    for place in range(len(payload) - 1):
-        first, second = payload[place], payload[place + 1]
-        if first == second:
-            continue
-        swapped = payload[:place] + second + first + payload[place + 2 :]
-        caught = check_character(swapped) != right[-1]
-        assert caught is not is_blind_spot(payload[:place], first, second)
+def test_every_swap_of_neighbours_but_one_kind_is_caught(number: TicketNumber) -> None:
+    right = written(number).replace("-", "")
+    for place in range(len(right) - 1):
+        before, first, second, after = right[:place], right[place], right[place + 1], right[place + 2 :]
+        swapped = before + second + first + after
+        if first != second:
+            caught = check_character(swapped[:-1]) != swapped[-1]
+            assert caught is not is_blind_spot(before, first, second)
 
 
-@given(NUMBERS)
-def test_a_swap_with_the_check_character_is_caught(number):
-    right = written(number)
-    last, check = right[-3], right[-1]
-    if last != check:
-        with pytest.raises(TicketNumberError):
-            parse_ticket_number(f"{right[:-3]}{check}-{last}")
-
-
-def test_no_two_check_characters_fit_one_number():
+def test_no_two_check_characters_fit_one_number() -> None:
     body = "T260115-01-00042-"
     fitting = [character for character in ALPHABET if check_character(body) == character]
     assert len(fitting) == 1
 
 
-def test_of_a_draws_swapped_sequences_nearly_all_are_caught():
+def test_of_a_draws_swapped_sequences_nearly_all_are_caught() -> None:
     missed = total = 0
     for first, second in product("0123456789", repeat=2):
         if first != second:
@@ -112,30 +101,47 @@ def test_of_a_draws_swapped_sequences_nearly_all_are_caught():
 
 @pytest.mark.parametrize(
     "text",
-    ["", "T", "T260115-00042", "T260115-002N9C-72", "X260115-01-00042-A", "T261315-01-00042-A", "T260230-01-00042-A"]
-    + ["T260115-1-00042-A", "T260115-01-42-A", "T260115-01-00042", "T260115-01-00042-", "T260115-01-00042-AA"]
-    + ["T260115-01-00042-ß", "T２60115-01-00042-A", "T260115-01-00042-A; --", 5, None, "T" * 5000],
+    [
+        "",
+        "T",
+        "T260115-00042",
+        "T260115-002N9C-72",
+        "X260115-01-00042-A",
+        "T261315-01-00042-A",
+        "T260230-01-00042-A",
+        "T260115-1-00042-A",
+        "T260115-01-42-A",
+        "T260115-01-00042",
+        "T260115-01-00042-",
+        "T260115-01-00042-AA",
+        "T260115-01-00042-ß",
+        "T２60115-01-00042-A",
+        "T260115-01-00042-A; --",
+        5,
+        None,
+        "T" * 5000,
+    ],
 )
-def test_what_is_no_ticket_number_is_refused(text):
+def test_what_is_no_ticket_number_is_refused(text: object) -> None:
     with pytest.raises(TicketNumberError) as refusal:
         parse_ticket_number(text)
     assert refusal.value.code == "TICKET_NUMBER_INVALID"
 
 
 @pytest.mark.parametrize("body", ["T260115-001-00042-", "T260115-01-000042-", "T260115-00-00042-", "T260115-01-00000-"])
-def test_padding_that_nobody_prints_is_refused_though_its_check_fits(body):
+def test_padding_that_nobody_prints_is_refused_though_its_check_fits(body: str) -> None:
     with pytest.raises(TicketNumberError) as refusal:
         parse_ticket_number(body + check_character(body))
     assert refusal.value.code == "TICKET_NUMBER_INVALID"
 
 
-def test_a_mistyped_number_has_a_code_of_its_own():
+def test_a_mistyped_number_has_a_code_of_its_own() -> None:
     right = written(TicketNumber(date(2026, 1, 15), 1, 42))
     with pytest.raises(TicketNumberError) as refusal:
         parse_ticket_number(right.replace("00042", "00043"))
     assert refusal.value.code == "TICKET_NUMBER_CHECK_INVALID"
 
 
-def test_a_date_outside_the_two_digit_years_is_nobodys_ticket():
+def test_a_date_outside_the_two_digit_years_is_nobodys_ticket() -> None:
     with pytest.raises(ValueError, match="two digits"):
         ticket_number(business_date=date(2100, 1, 1), ordinal=1, sequence=1)

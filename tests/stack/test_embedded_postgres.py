@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -17,9 +18,11 @@ from cli.trouble import Trouble
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Of one cluster for the whole file: making one takes longest."""
-    return tmp_path_factory.mktemp("cluster")
+    directory = tmp_path_factory.mktemp("cluster")
+    yield directory
+    EmbeddedPostgres(directory).remove()
 
 
 @pytest.fixture
@@ -81,7 +84,7 @@ async def test_a_pid_file_that_names_somebody_else_does_not_stop_it(data: Path) 
     with EmbeddedPostgres(data) as server:
         assert server.process is not None
         server.process.stop([(signal.SIGQUIT, 5.0)])
-    (data / "postgres" / "postmaster.pid").write_text(f"{os.getppid()}\n{data / 'postgres'}\n")
+    (server.cluster / "postmaster.pid").write_text(f"{os.getppid()}\n{server.cluster}\n")
     with EmbeddedPostgres(data) as server:
         assert await ask(server.owner_url, "SELECT 1") == 1
 
@@ -90,16 +93,25 @@ def test_data_without_their_password_are_never_overwritten(postgres: EmbeddedPos
     postgres.stop()
     state = postgres.data / "postgres.json"
     kept = state.read_text()
-    state.unlink()
+    state.write_text(json.dumps({**json.loads(kept), "password": ""}))
     with pytest.raises(Trouble, match="password"):
         EmbeddedPostgres(postgres.data).start()
     state.write_text(kept)
 
 
+def test_a_cluster_that_was_removed_leaves_nothing(tmp_path: Path) -> None:
+    with EmbeddedPostgres(tmp_path, settings={"fsync": "off"}) as server:
+        assert server.cluster.exists()
+    server.remove()
+    assert not server.cluster.exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"log", "postgres.lock"}
+
+
 async def test_many_start_at_the_same_time(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from cli.postgres import EmbeddedPostgres\n"
-        "with EmbeddedPostgres(Path(sys.argv[1])) as server: print(server.port)"
+        "with EmbeddedPostgres(Path(sys.argv[1])) as server: print(server.port)\n"
+        "server.remove()"
     )
     starts = [
         await asyncio.create_subprocess_exec(

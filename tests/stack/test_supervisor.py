@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -11,14 +12,16 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from processes import alive, descendants, wait_until
 
+from cli.postgres import EmbeddedPostgres
 from cli.process import BoundProcess
 from cli.supervisor import Child, Supervisor
+from tests.stack.processes import alive, descendants, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 
 GONE_WITHIN_S = 3.0
+ROOT = Path(__file__).resolve().parents[2]
 Spawn = Callable[[str], BoundProcess]
 Run = subprocess.Popen[str]
 
@@ -39,55 +42,68 @@ def spawn(tmp_path: Path) -> Iterator[Spawn]:
 
 @pytest.fixture
 def doomed(tmp_path: Path) -> Iterator[Run]:
-    program = Path(__file__).with_name("doomed.py")
-    with subprocess.Popen([sys.executable, program, tmp_path], stdout=subprocess.PIPE, text=True) as process:
+    with start_doomed(tmp_path) as process:
         try:
             yield process
         finally:
             process.kill()
+    EmbeddedPostgres(tmp_path).remove()
 
 
-def wait_for_family(process: Run, tmp_path: Path) -> str:
-    """Until the servers answer and all four of the family run; PostgreSQL's URL."""
+def start_doomed(data: Path) -> Run:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.stack.doomed_stack", data], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )  # fmt: skip
+
+
+async def ask(url: str, query: str) -> object:
+    connection = await asyncpg.connect(url, timeout=5)
+    try:
+        return await connection.fetchval(query, timeout=5)
+    finally:
+        await connection.close()
+
+
+def wait_for_servers(process: Run) -> tuple[str, Path]:
+    """PostgreSQL's URL and its cluster."""
     assert process.stdout is not None
-    word, url = process.stdout.readline().split()
+    word, url, cluster = process.stdout.readline().split()
     assert word == "ready"
+    return url, Path(cluster)
+
+
+def wait_for_family(tmp_path: Path) -> None:
     log = tmp_path / "family.log"
     wait_until(lambda: log.exists() and log.read_text().count("here") == 4)
-    return url
 
 
 def test_after_kill_9_of_the_supervisor_no_process_of_the_stack_remains(doomed: Run, tmp_path: Path) -> None:
-    wait_for_family(doomed, tmp_path)
+    wait_for_servers(doomed)
+    wait_for_family(tmp_path)
     pids = descendants(doomed.pid)
     assert len(pids) >= 4 + 2 + 5 + 3, "the family, the servers, PostgreSQL's own, the watchers"
     doomed.kill()
     wait_until(lambda: not alive(pids), timeout_s=GONE_WITHIN_S)
 
 
-async def test_what_was_committed_before_a_kill_9_is_there_after_the_next_start(doomed: Run, tmp_path: Path) -> None:
-    connection = await asyncpg.connect(wait_for_family(doomed, tmp_path), timeout=5)
-    await connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+def test_what_was_committed_before_a_kill_9_is_there_after_the_next_start(doomed: Run, tmp_path: Path) -> None:
+    url, _ = wait_for_servers(doomed)
+    asyncio.run(ask(url, "SELECT 42 AS answer INTO kept"))
     doomed.kill()
-    connection.terminate()
-    program = Path(__file__).with_name("doomed.py")
     # At once: what the first one left is still on its way down.
-    with subprocess.Popen([sys.executable, program, tmp_path], stdout=subprocess.PIPE, text=True) as second:
-        assert second.stdout is not None
-        word, url = second.stdout.readline().split()
-        assert word == "ready"
-        connection = await asyncpg.connect(url, timeout=5)
-        assert await connection.fetchval("SELECT answer FROM kept") == 42
-        await connection.close()
+    with start_doomed(tmp_path) as second:
+        url, _ = wait_for_servers(second)
+        assert asyncio.run(ask(url, "SELECT answer FROM kept")) == 42
         second.terminate()
+        assert second.stdout is not None
         assert second.stdout.read() == "stopped\n"
     assert second.returncode == 0
 
 
-def test_a_server_and_a_child_that_are_killed_are_started_again(doomed: Run, tmp_path: Path) -> None:
-    wait_for_family(doomed, tmp_path)
+def test_a_server_that_is_killed_is_started_again(doomed: Run) -> None:
+    _, cluster = wait_for_servers(doomed)
     assert doomed.stdout is not None
-    pid_file = tmp_path / "postgres" / "postmaster.pid"
+    pid_file = cluster / "postmaster.pid"
     first = int(pid_file.read_text().splitlines()[0])
     os.kill(first, signal.SIGKILL)
     assert doomed.stdout.readline().startswith("postgres ended with SIGKILL; again in 0.2 s")

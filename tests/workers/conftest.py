@@ -10,13 +10,13 @@ from pathlib import Path
 import aio_pika
 import asyncpg
 import pytest
+from pipeline import BrokerPlace, Pipeline
 
 from cli.postgres import EmbeddedPostgres
 from cli.stack import with_login
 from cli.valkey import EmbeddedValkey
 from core.database import Database, create_pool
 from core.migrations import migrate
-from tests.workers.pipeline import BrokerPlace, Pipeline
 from workers.broker import queue_declarations
 from workers.consumers import CONSUMERS, queue_name
 

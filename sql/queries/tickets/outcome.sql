@@ -1,3 +1,6 @@
--- What a key was answered; no row: it is new.
-SELECT fingerprint, outcome::text AS outcome, business_date, sorteo_id, sequence, created_at, violations
-  FROM idempotency WHERE banca_id = $1 AND actor_id = $2 AND key = $3
+-- What a key was answered (outcome is null when it is new), and the version of the rules now.
+SELECT b.rulebook_version, k.fingerprint, k.outcome::text AS outcome, k.business_date, k.sorteo_id, k.sequence,
+       k.created_at, k.violations
+  FROM bancas b
+  LEFT JOIN idempotency k ON k.banca_id = b.id AND k.actor_id = $2 AND k.key = $3
+ WHERE b.id = $1

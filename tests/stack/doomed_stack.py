@@ -21,6 +21,11 @@ while True: time.sleep(1)
 """
 
 
+def say(*words: object) -> None:
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+    sys.stdout.flush()
+
+
 def main(data: Path) -> None:
     with Signals() as signals, EmbeddedPostgres(data) as postgres, EmbeddedValkey(data) as valkey:
         family = Child("family", lambda: BoundProcess([sys.executable, "-c", FAMILY], env={}, log=data / "family.log"))
@@ -30,15 +35,15 @@ def main(data: Path) -> None:
                 Child("postgres", postgres.launch, process=postgres.process),
                 Child("valkey", valkey.launch, process=valkey.process),
             ],
-            report=lambda line: print(line, flush=True),
+            report=say,
         )
         supervisor.tick()
-        print("ready", postgres.owner_url, flush=True)
+        say("ready", postgres.owner_url, postgres.cluster)
         signals.patient()
         while not signals.requests:
             signals.wait(supervisor.tick())
         supervisor.stop(hurry=lambda: True)
-    print("stopped", flush=True)
+    say("stopped")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,44 @@
+"""One API process: python -m api. Several may share a port."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+
+import uvloop
+
+from api.app import SettingsError, create_app
+from api.server import start
+from core.logging import Log, configure_logging
+from core.settings import Settings, load_settings
+
+log = Log("api")
+
+
+def main() -> None:
+    settings = load_settings()
+    configure_logging(settings.log_level)
+    try:
+        uvloop.run(serve(settings))
+    except SettingsError as error:
+        sys.exit(str(error))
+
+
+async def serve(settings: Settings) -> None:
+    """Until SIGTERM or SIGINT; then stop listening, finish what was begun, close."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    runner = await start(create_app(settings), host=settings.host, port=settings.port, reuse_port=settings.reuse_port)
+    log.info("SERVER_LISTEN", host=settings.host, port=settings.port)
+    try:
+        await stop.wait()
+    finally:
+        log.info("SERVER_STOP")
+        await runner.cleanup()
+
+
+if __name__ == "__main__":
+    main()

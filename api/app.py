@@ -1,0 +1,185 @@
+"""The application, assembled: what it holds, in the order in which it opens and closes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from api.admission import Admission
+from api.authentication import Authentication
+from api.documentation import add_documentation
+from api.frame import Frame
+from api.health import Health
+from api.installation import Installation
+from api.keys import (
+    ADMISSION,
+    CACHE,
+    CANCELLER,
+    COUNTER,
+    DATABASE,
+    HEALTH,
+    LOGIN_BUCKETS,
+    MASTER_KEYS,
+    PASSWORDS,
+    SESSIONS,
+    SETTINGS,
+    SIGNATURES,
+    TERMINALS,
+)
+from api.operations import Operation
+from api.rate_limits import TokenBuckets
+from api.routes import OPERATIONS
+from api.sessions import Sessions
+from api.signed_requests import Signatures
+from api.terminals import Terminals
+from core.cache import BalanceCache, Cache
+from core.database import Database, create_pool
+from core.security.passwords import Passwords
+from core.security.terminal_secrets import load_master_keys
+from core.security.tokens import SECRET_BYTES_MIN
+from core.settings import Settings
+from core.till.caller import Caller
+from core.till.cancels import Canceller
+from core.till.recorder import Recorder
+from core.till.sales import Counter
+from core.till.till import Till
+
+if TYPE_CHECKING:
+    from core.database import Pool
+
+ACQUIRE_TIMEOUT_S = 3.0
+
+
+class SettingsError(Exception):
+    """A setting that the API cannot do without is missing or too weak."""
+
+
+def create_app(settings: Settings, *, operations: tuple[Operation, ...] = OPERATIONS) -> web.Application:
+    """Connects to nothing yet: the process starts, and recovers, without PostgreSQL or Valkey. Raises SettingsError."""
+    require_secrets(settings)
+    # The routes read bodies themselves, each with its own limit; aiohttp's would be one for all.
+    app = web.Application(
+        middlewares=[Frame(quiet_routes=quiet_routes(operations)).around], client_max_size=settings.body_batch_bytes_max
+    )
+    app[SETTINGS] = settings
+    app[MASTER_KEYS] = load_master_keys(settings)
+    app.cleanup_ctx.append(hold_database)
+    app.cleanup_ctx.append(hold_cache)
+    app.cleanup_ctx.append(hold_identity)
+    # Opened last and so closed first, before the cache and the pool that it uses.
+    app.cleanup_ctx.append(hold_till)
+    app[LOGIN_BUCKETS] = login_buckets(settings)
+    app[ADMISSION] = admission = Admission(
+        settings,
+        authentication=Authentication(secret=settings.jwt_access_secret.get_secret_value()),
+        sessions=lambda: app[SESSIONS],
+        signatures=lambda: app[SIGNATURES],
+    )
+    for operation in operations:
+        endpoint = admission.endpoint(operation)
+        if operation.method == "GET":
+            app.router.add_get(operation.path, endpoint)
+        else:
+            app.router.add_route(operation.method, operation.path, endpoint)
+    add_documentation(app, operations)
+    return app
+
+
+async def hold_till(app: web.Application) -> AsyncIterator[None]:
+    """Where tickets are sold. Requests in flight have ended when it closes; what they left waiting is written."""
+    settings, database, cache = app[SETTINGS], app[DATABASE], app[CACHE]
+    caller = Caller(
+        database.pool,
+        acquire_timeout_s=ACQUIRE_TIMEOUT_S,
+        max_retries=settings.tx_max_retries,
+        backoff_min_ms=settings.tx_backoff_min_ms,
+        backoff_max_ms=settings.tx_backoff_max_ms,
+    )
+    till = Till(
+        Recorder(caller),
+        queue_tickets_max=settings.till_queue_tickets_max,
+        batch_tickets_max=settings.batch_tickets_max,
+        batch_jugadas_max=settings.batch_jugadas_max,
+        publish_balance=cache.publish,
+    )
+    rulebooks = RulebookStore(database)
+    app[COUNTER] = Counter(database=database, rulebooks=rulebooks, till=till)
+    app[CANCELLER] = Canceller(caller, database=database, rulebooks=rulebooks, publish_balance=cache.publish)
+    yield
+    await till.close()
+
+
+async def hold_database(app: web.Application) -> AsyncIterator[None]:
+    settings = app[SETTINGS]
+    pool: Pool = await create_pool(
+        settings.database_url,
+        size=settings.db_pool_size,
+        timeout_s=settings.db_timeout_s,
+        application_name="banca api",
+    )
+    app[DATABASE] = Database(pool, acquire_timeout_s=ACQUIRE_TIMEOUT_S)
+    yield
+    await close_pool(pool, timeout_s=settings.db_timeout_s)
+
+
+async def hold_cache(app: web.Application) -> AsyncIterator[None]:
+    settings, database = app[SETTINGS], app[DATABASE]
+    client = None
+    if settings.cache_enabled and settings.redis_url is not None:
+        client = Cache(settings.redis_url, timeout_ms=settings.cache_timeout_ms)
+    app[CACHE] = cache = BalanceCache(
+        client, read_instance=Installation(database).id, ttl_s=settings.cache_balance_ttl_s
+    )
+    app[HEALTH] = health = Health(database, client, amqp_url=settings.amqp_url)
+    cache.start()
+    yield
+    await health.close()
+    await cache.close()
+
+
+async def hold_identity(app: web.Application) -> AsyncIterator[None]:
+    settings, database = app[SETTINGS], app[DATABASE]
+    app[PASSWORDS] = passwords = Passwords()
+    app[SESSIONS] = sessions = Sessions(database)
+    app[TERMINALS] = terminals = Terminals(database, app[MASTER_KEYS])
+    app[SIGNATURES] = Signatures(terminals, window_s=settings.signature_window_s)
+    yield
+    await sessions.close()
+    await terminals.close()
+    passwords.close()
+
+
+async def close_pool(pool: Pool, *, timeout_s: float) -> None:
+    """Waits for what is running, but not for a database that will not answer."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            await pool.close()
+    except TimeoutError:
+        pool.terminate()
+
+
+def login_buckets(settings: Settings) -> TokenBuckets | None:
+    if not settings.rate_limit_enabled:
+        return None
+    per_minute = settings.rate_limit_login_per_min
+    return TokenBuckets(rate_per_s=per_minute / 60, burst=per_minute)
+
+
+def quiet_routes(operations: tuple[Operation, ...]) -> frozenset[str]:
+    """Too many to log each: what terminals sign, and what machines poll."""
+    return frozenset(
+        operation.path
+        for operation in operations
+        if operation.signed or operation.ticket_rate or "health" in operation.tags
+    )
+
+
+def require_secrets(settings: Settings) -> None:
+    for name in ("jwt_access_secret", "jwt_refresh_secret", "terminal_master_key"):
+        if len(getattr(settings, name).get_secret_value().encode()) < SECRET_BYTES_MIN:
+            raise SettingsError(f"{name.upper()} must have at least {SECRET_BYTES_MIN} bytes")
+    if settings.jwt_access_secret == settings.jwt_refresh_secret:
+        raise SettingsError("JWT_ACCESS_SECRET and JWT_REFRESH_SECRET must differ")

@@ -1,0 +1,176 @@
+"""Tickets at the wire: what a POS sends, and what it is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BeforeValidator, Field, RootModel, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from api.models.wire import AnswerModel, RequestModel, Text, TrimmedText
+from core.domain.money import AmountError, Cents, parse_amount
+from core.domain.rulebook import JugadaType
+from core.domain.ticket import CLIENTE_DEFAULT, JugadaRequest, TicketRequest
+
+# More lines than any slip has; the batch is bounded by jugadas as well.
+JUGADAS_PER_TICKET_MAX = 200
+TICKETS_PER_BATCH_MAX = 500
+# Longer is no number of any game; shorter ones are judged with the draw's width.
+NUMBER_LENGTH_MAX = 8
+
+
+def _amount(value: Any) -> Cents:
+    try:
+        return parse_amount(value)
+    except AmountError as error:
+        raise PydanticCustomError(error.code, "{reason}", {"reason": error.message}) from None
+
+
+AmountIn = Annotated[
+    int,
+    BeforeValidator(_amount),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": r"^(0|[1-9][0-9]*)(\.[0-9]{1,2})?$"},
+                {"type": "number", "exclusiveMinimum": 0, "multipleOf": 0.01},
+            ],
+            "examples": ["500.00"],
+        },
+        mode="validation",
+    ),
+]
+NumberIn = Annotated[Text, StringConstraints(min_length=1, max_length=NUMBER_LENGTH_MAX)]
+
+
+class JugadaIn(RequestModel):
+    type: JugadaType
+    number: NumberIn = Field(description="As wide as the draw's digits: 07, 007.")
+    reventado_number: NumberIn | None = Field(None, description="REVENTADO only; the same number.")
+    amount: AmountIn
+    multiplier_id: UUID | None = Field(None, description="NUMERO only; none: the lottery's base multiplier.")
+
+
+class TicketIn(RequestModel):
+    sorteo_id: UUID
+    loteria_id: UUID | None = Field(None, description="Checked against the draw's when given.")
+    ventana_id: UUID | None = Field(None, description="Ignored: the seller's own.")
+    vendedor_id: UUID | None = Field(None, description="The seller; a VENDEDOR may only name itself.")
+    cliente_nombre: Annotated[TrimmedText, StringConstraints(max_length=100)] | None = None
+    jugadas: Annotated[list[JugadaIn], Field(min_length=1, max_length=JUGADAS_PER_TICKET_MAX)]
+
+    def to_request(self) -> TicketRequest:
+        return TicketRequest(
+            sorteo_id=self.sorteo_id,
+            loteria_id=self.loteria_id,
+            vendedor_id=self.vendedor_id,
+            cliente_nombre=self.cliente_nombre or CLIENTE_DEFAULT,
+            jugadas=tuple(
+                JugadaRequest(
+                    jugada.type, jugada.number, jugada.reventado_number, Cents(jugada.amount), jugada.multiplier_id
+                )
+                for jugada in self.jugadas
+            ),
+        )
+
+
+class BatchTicketIn(TicketIn):
+    idempotency_key: Annotated[Text, StringConstraints(min_length=8, max_length=100, pattern=r"^[\x21-\x7e]+$")]
+
+
+class TicketBatchIn(RequestModel):
+    """Each ticket is judged by itself: one that is malformed is that ticket's problem."""
+
+    tickets: Annotated[list[BatchTicketIn], Field(min_length=1, max_length=TICKETS_PER_BATCH_MAX)]
+
+
+class CancelBySaleKeyIn(RequestModel):
+    sale_key: Annotated[Text, StringConstraints(min_length=8, max_length=100, pattern=r"^[\x21-\x7e]+$")]
+
+
+class TicketsQuery(RequestModel):
+    sorteo_id: UUID | None = None
+    vendedor_id: UUID | None = None
+    status: Literal["ACTIVE", "CANCELLED"] | None = None
+    date: date | None = Field(None, description="Business date: Costa Rica's day of the draw.")
+    cursor: UUID | None = Field(None, description="`meta.nextCursor` of the page before.")
+    page: Annotated[int, Field(ge=1, le=1000)] = 1
+    page_size: Annotated[int, Field(ge=1, le=100)] = 20
+
+
+class JugadaOut(AnswerModel):
+    line: int
+    type: JugadaType
+    number: str
+    amount: str
+    multiplier_id: UUID | None
+    final_multiplier_x: str
+    commission_percent: str
+    commission_amount: str
+    commission_origin: Literal["USER", "VENTANA", "BANCA"] | None
+    commission_rule_id: str | None
+    listero_commission_amount: str
+
+
+class TicketOut(AnswerModel):
+    """Amounts, multipliers and percents are text with two decimals."""
+
+    id: UUID
+    ticket_number: str
+    banca_id: UUID
+    ventana_id: UUID
+    vendedor_id: UUID
+    loteria_id: UUID
+    sorteo_id: UUID
+    business_date: date
+    status: Literal["ACTIVE", "CANCELLED"]
+    cliente_nombre: str
+    total_amount: str
+    total_commission: str
+    total_listero_commission: str
+    created_at: datetime
+    created_by: UUID
+    created_by_role: str
+    terminal_id: UUID
+    rulebook_version: int
+    cancelled_at: datetime | None
+    jugadas: list[JugadaOut]
+
+
+class CancelledUnsoldOut(AnswerModel):
+    """No sale had come with that key; should it come now, it is refused with CANCELLED_BEFORE_SALE."""
+
+    sale_key: str
+    status: Literal["CANCELLED_BEFORE_SALE"]
+    cancelled_at: datetime
+
+
+class CancelOut(RootModel[TicketOut | CancelledUnsoldOut]):
+    """The cancelled ticket, or that there was none yet."""
+
+
+class BatchResultOut(AnswerModel):
+    """Exactly one of ticket and problem is there; neither depends on whether it is a replay."""
+
+    idempotency_key: str | None
+    status: int = Field(description="What the ticket alone would have been answered.")
+    replayed: bool
+    ticket: TicketOut | None = None
+    problem: Mapping[str, Any] | None = None
+
+
+class TicketBatchOut(AnswerModel):
+    results: list[BatchResultOut]
+
+
+class TicketPageMeta(AnswerModel):
+    page_size: int
+    next_cursor: UUID | None
+
+
+class TicketPageOut(AnswerModel):
+    data: list[TicketOut]
+    meta: TicketPageMeta

@@ -1,0 +1,297 @@
+"""Login, tokens and sessions."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import asyncpg
+from aiohttp import web
+
+from api.context import PublicContext, RequestContext
+from api.keys import DATABASE, LOGIN_BUCKETS, PASSWORDS, SESSIONS, SETTINGS
+from api.models.auth import (
+    LoginAnswer,
+    LoginRequest,
+    LoginUser,
+    ProfileAnswer,
+    RefreshRequest,
+    SessionAnswer,
+    SessionList,
+    TokenAnswer,
+)
+from api.operations import PUBLIC, Operation
+from api.problems import ProblemError, refuse
+from core.domain.permissions import Permission, Role, Scope
+from core.queries import sql
+from core.security.tokens import (
+    AccessClaims,
+    RefreshClaims,
+    TokenError,
+    issue_access,
+    issue_refresh,
+    token_hash,
+    verify_refresh,
+)
+from core.settings import Settings
+
+# A client that lost the answer, or two of its tabs at once, may use the previous token this long.
+REFRESH_GRACE_S = 30
+USER_AGENT_LENGTH_MAX = 300
+
+_LOGIN_REFUSALS = {
+    "USER_INACTIVE": (403, "The user, its ventana or its banca is not active."),
+    "TERMINAL_UNKNOWN": (403, "There is no such terminal."),
+    "TERMINAL_DISABLED": (403, "The terminal is disabled."),
+    "TERMINAL_MISMATCH": (403, "The terminal belongs to somebody else."),
+}
+
+
+async def login(context: PublicContext, body: LoginRequest) -> LoginAnswer:
+    """Log in and open a session.
+
+    A seller has a limited number of sessions; the oldest gives way.
+    """
+    buckets = context.app[LOGIN_BUCKETS]
+    if buckets is not None:
+        buckets.require((body.username.lower(), context.request.remote))
+    async with context.app[DATABASE].connection() as connection:
+        user = await connection.fetchrow(sql("auth/find_login"), body.username)
+    encoded = None if user is None else user["password_hash"]
+    if not await context.app[PASSWORDS].matches(encoded, body.password) or user is None:
+        raise refuse(401, "INVALID_CREDENTIALS", "The user name or the password is wrong.")
+    if not user["is_active"]:
+        raise login_refused("USER_INACTIVE")
+    settings = context.app[SETTINGS]
+    claims = RefreshClaims(uuid4(), 1, int(time.time()) + settings.jwt_refresh_expires_s)
+    refresh_token = issue_refresh(claims, secret=settings.jwt_refresh_secret.get_secret_value())
+    await open_session(context, body, user_id=user["id"], claims=claims, refresh_token=refresh_token)
+    access_token = new_access_token(settings, user, claims.session_id, body.terminal_id, user_id=user["id"])
+    return LoginAnswer(
+        access_token=access_token,
+        refresh_token=refresh_token,
+        expires_in=settings.jwt_access_expires_s,
+        user=LoginUser(**{name: user[name] for name in LoginUser.model_fields}),
+    )
+
+
+async def refresh(context: PublicContext, body: RefreshRequest) -> TokenAnswer:
+    """Exchange a refresh token for the next pair.
+
+    Each is good once. Within 30 seconds the previous one gets the newest pair again; later its use ends the session.
+    """
+    settings = context.app[SETTINGS]
+    secret = settings.jwt_refresh_secret.get_secret_value()
+    try:
+        presented = verify_refresh(body.refresh_token, secret=secret)
+    except TokenError:
+        raise refresh_refused("INVALID") from None
+    expires_at_s = int(time.time()) + settings.jwt_refresh_expires_s
+    following = RefreshClaims(presented.session_id, presented.generation + 1, expires_at_s)
+    async with context.app[DATABASE].connection() as connection:
+        row = await connection.fetchrow(
+            sql("auth/rotate_session"),
+            presented.session_id,
+            presented.generation,
+            token_hash(body.refresh_token),
+            token_hash(issue_refresh(following, secret=secret)),
+            instant(expires_at_s),
+            REFRESH_GRACE_S,
+            context.request_id,
+        )
+    assert row is not None, "rotate_session answers one row"
+    if row["outcome"] not in ("ROTATED", "NEWEST"):
+        context.app[SESSIONS].forget(presented.session_id)
+        raise refresh_refused(row["outcome"])
+    newest = RefreshClaims(presented.session_id, row["generation"], int(row["expires_at"].timestamp()))
+    return TokenAnswer(
+        access_token=new_access_token(settings, row, presented.session_id, row["terminal_id"], user_id=row["user_id"]),
+        refresh_token=issue_refresh(newest, secret=secret),
+        expires_in=settings.jwt_access_expires_s,
+    )
+
+
+async def logout(context: RequestContext) -> None:
+    """End this session."""
+    principal = context.principal
+    await close_session(context, principal.session_id, owner_id=principal.user_id, reason="logout")
+
+
+async def logout_all(context: RequestContext) -> None:
+    """End all of one's own sessions."""
+    user_id = context.principal.user_id
+    async with context.app[DATABASE].connection() as connection:
+        closed = await connection.fetch(sql("auth/close_sessions"), user_id, user_id, "logout_all", context.request_id)
+    for row in closed:
+        context.app[SESSIONS].forget(row[0])
+
+
+async def get_profile(context: RequestContext) -> ProfileAnswer:
+    """Who am I."""
+    async with context.app[DATABASE].connection() as connection:
+        profile = await connection.fetchval(sql("auth/profile"), context.principal.user_id)
+    return ProfileAnswer.model_validate(profile | {"activeBancaId": context.active_banca_id})
+
+
+async def list_sessions(context: RequestContext) -> SessionList:
+    """One's own live sessions, the last used first."""
+    async with context.app[DATABASE].connection() as connection:
+        rows = await connection.fetch(sql("auth/list_sessions"), context.principal.user_id)
+    current = context.principal.session_id
+    return SessionList(data=[SessionAnswer(**dict(row), is_current=row["id"] == current) for row in rows])
+
+
+async def revoke_session(context: RequestContext) -> None:
+    """End a session: one's own; an ADMIN anybody's."""
+    owner_id = None if context.scope is Scope.PLATFORM else context.principal.user_id
+    if not await close_session(context, context.path_id("sessionId"), owner_id=owner_id, reason="revoked"):
+        raise refuse(404, "SESSION_NOT_FOUND", "There is no such live session.")
+
+
+async def open_session(
+    context: PublicContext, body: LoginRequest, *, user_id: UUID, claims: RefreshClaims, refresh_token: str
+) -> None:
+    """Raises ProblemError: the user or the terminal may not."""
+    request = context.request
+    async with context.app[DATABASE].connection() as connection:
+        outcome = await connection.fetchval(
+            sql("auth/open_session"),
+            claims.session_id,
+            user_id,
+            body.terminal_id,
+            token_hash(refresh_token),
+            instant(claims.expires_at_s),
+            body.device_id,
+            body.device_name,
+            body.platform,
+            body.app_version,
+            user_agent_of(request),
+            request.remote,
+            context.request_id,
+        )
+    if outcome != "OPENED":
+        raise login_refused(outcome)
+
+
+async def close_session(context: RequestContext, session_id: UUID, *, owner_id: UUID | None, reason: str) -> bool:
+    actor_id = context.principal.user_id
+    async with context.app[DATABASE].connection() as connection:
+        closed = await connection.fetchval(
+            sql("auth/close_session"), session_id, owner_id, actor_id, reason, context.request_id
+        )
+    context.app[SESSIONS].forget(session_id)
+    return bool(closed)
+
+
+def new_access_token(
+    settings: Settings, user: asyncpg.Record, session_id: UUID, terminal_id: UUID | None, *, user_id: UUID
+) -> str:
+    now_s = int(time.time())
+    claims = AccessClaims(
+        user_id=user_id,
+        role=Role(user["role"]),
+        ventana_id=user["ventana_id"],
+        banca_id=user["banca_id"],
+        session_id=session_id,
+        terminal_id=terminal_id,
+        expires_at_s=now_s + settings.jwt_access_expires_s,
+        rate_limited=user["rate_limited"],
+    )
+    return issue_access(claims, secret=settings.jwt_access_secret.get_secret_value(), issued_at_s=now_s)
+
+
+def user_agent_of(request: web.Request) -> str | None:
+    """A header may hold stray bytes; PostgreSQL takes only text."""
+    sent = request.headers.get("User-Agent")
+    return sent and sent.encode("utf-8", "replace").decode()[:USER_AGENT_LENGTH_MAX]
+
+
+def instant(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def login_refused(code: str) -> ProblemError:
+    status, detail = _LOGIN_REFUSALS[code]
+    return refuse(status, code, detail)
+
+
+def refresh_refused(outcome: str) -> ProblemError:
+    match outcome:
+        case "REUSED":
+            return refuse(401, "REFRESH_REUSED", "The token was used before; its session has been ended.")
+        case "USER_INACTIVE":
+            return login_refused("USER_INACTIVE")
+        case _:
+            return refuse(401, "REFRESH_INVALID", "The refresh token is not valid any more; log in again.")
+
+
+TAGS = ("auth",)
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path="/api/v1/auth/login",
+        handler=login,
+        permission=PUBLIC,
+        tags=TAGS,
+        body=LoginRequest,
+        responses={200: LoginAnswer},
+        problems=(401, 403, 429),
+    ),
+    Operation(
+        method="POST",
+        path="/api/v1/auth/refresh",
+        handler=refresh,
+        permission=PUBLIC,
+        tags=TAGS,
+        body=RefreshRequest,
+        responses={200: TokenAnswer},
+        problems=(401, 403),
+    ),
+    Operation(
+        method="POST",
+        path="/api/v1/auth/logout",
+        handler=logout,
+        permission=Permission.SESSIONS_REVOKE,
+        tags=TAGS,
+        responses={204: None},
+        tenant=False,
+    ),
+    Operation(
+        method="POST",
+        path="/api/v1/auth/logout/all",
+        handler=logout_all,
+        permission=Permission.SESSIONS_REVOKE,
+        tags=TAGS,
+        responses={204: None},
+        tenant=False,
+    ),
+    Operation(
+        method="GET",
+        path="/api/v1/auth/me",
+        handler=get_profile,
+        permission=Permission.PROFILE_READ,
+        tags=TAGS,
+        responses={200: ProfileAnswer},
+        tenant=False,
+    ),
+    Operation(
+        method="GET",
+        path="/api/v1/auth/sessions",
+        handler=list_sessions,
+        permission=Permission.SESSIONS_READ,
+        tags=TAGS,
+        responses={200: SessionList},
+        tenant=False,
+    ),
+    Operation(
+        method="DELETE",
+        path="/api/v1/auth/sessions/{sessionId}",
+        handler=revoke_session,
+        permission=Permission.SESSIONS_REVOKE,
+        tags=TAGS,
+        responses={204: None},
+        tenant=False,
+        problems=(404,),
+    ),
+)

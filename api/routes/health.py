@@ -1,0 +1,86 @@
+"""Health and metrics, for machines."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from api.context import PublicContext
+from api.health import Report
+from api.keys import DATABASE, HEALTH
+from api.models.health import CheckAnswer, HealthAnswer, LiveAnswer
+from api.operations import PUBLIC, Operation
+from core.metrics import CONTENT_TYPE, DB_POOL_CONNECTIONS, render_metrics
+
+
+async def is_live(context: PublicContext) -> LiveAnswer:
+    """Whether the process answers; it asks nobody else."""
+    return LiveAnswer()
+
+
+async def is_ready(context: PublicContext) -> web.Response:
+    """Whether the process can do its work: only the database decides, the rest is told."""
+    return health_response(await context.app[HEALTH].report())
+
+
+async def get_health(context: PublicContext) -> web.Response:
+    """How all the parts are."""
+    return health_response(await context.app[HEALTH].report())
+
+
+async def get_metrics(context: PublicContext) -> web.Response:
+    """Metrics in Prometheus' text format."""
+    pool = context.app[DATABASE].pool
+    idle = pool.get_idle_size()
+    DB_POOL_CONNECTIONS.labels("idle").set(idle)
+    DB_POOL_CONNECTIONS.labels("busy").set(pool.get_size() - idle)
+    await context.app[HEALTH].report()
+    return web.Response(body=render_metrics(), headers={"Content-Type": CONTENT_TYPE})
+
+
+def health_response(report: Report) -> web.Response:
+    status = "up" if report.is_whole else "degraded" if report.is_ready else "down"
+    checks = {
+        name: CheckAnswer(status=check.status, ms=check.ms, detail=check.detail)
+        for name, check in report.checks.items()
+    }
+    answer = HealthAnswer(status=status, checks=checks)
+    return web.Response(
+        text=answer.model_dump_json(), status=200 if report.is_ready else 503, content_type="application/json"
+    )
+
+
+TAGS = ("health",)
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/health/live",
+        handler=is_live,
+        permission=PUBLIC,
+        tags=TAGS,
+        responses={200: LiveAnswer},
+    ),
+    Operation(
+        method="GET",
+        path="/health/ready",
+        handler=is_ready,
+        permission=PUBLIC,
+        tags=TAGS,
+        responses={200: HealthAnswer, 503: HealthAnswer},
+    ),
+    Operation(
+        method="GET",
+        path="/health",
+        handler=get_health,
+        permission=PUBLIC,
+        tags=TAGS,
+        responses={200: HealthAnswer, 503: HealthAnswer},
+    ),
+    Operation(
+        method="GET",
+        path="/metrics",
+        handler=get_metrics,
+        permission=PUBLIC,
+        tags=TAGS,
+        responses={200: None},
+    ),
+)

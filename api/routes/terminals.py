@@ -1,0 +1,154 @@
+"""POS terminals: made, given new secrets, disabled."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from api.context import RequestContext
+from api.keys import DATABASE, MASTER_KEYS, SETTINGS, TERMINALS
+from api.models.terminals import NewTerminal, Rotation, TerminalAnswer, TerminalQuery, TerminalSecret
+from api.operations import Operation
+from api.pages import Page, page_of
+from api.problems import refuse
+from core.domain.permissions import Permission, Scope
+from core.queries import sql
+
+
+async def list_terminals(context: RequestContext, query: TerminalQuery) -> Page[TerminalAnswer]:
+    """The terminals of the banca, or of the ventana that asks."""
+    ventana_id = context.principal.ventana_id if context.scope is Scope.VENTANA else query.ventana_id
+    async with context.app[DATABASE].tenant(context.banca_id) as connection:
+        rows = await connection.fetch(
+            sql("terminals/list"),
+            context.banca_id,
+            ventana_id,
+            query.vendedor_id,
+            *query.after(datetime.fromisoformat, UUID),
+            query.page_size + 1,
+            query.offset,
+        )
+    shown, meta = page_of(query, rows, keys=("created_at", "id"))
+    return Page[TerminalAnswer](data=[terminal_answer(row) for row in shown], meta=meta)
+
+
+async def create_terminal(context: RequestContext, body: NewTerminal) -> TerminalSecret:
+    """Make a terminal and show its secret, this once."""
+    async with context.app[DATABASE].tenant(context.banca_id, readonly=False) as connection:
+        place = await connection.fetchrow(sql("terminals/place"), context.banca_id, body.ventana_id, body.vendedor_id)
+        if place is None:
+            raise refuse(404, "VENTANA_NOT_FOUND", "There is no such active ventana.")
+        if body.vendedor_id is not None and not place["has_vendedor"]:
+            raise refuse(404, "VENDEDOR_NOT_FOUND", "The ventana has no such vendedor.")
+        row = await connection.fetchrow(
+            sql("terminals/create"),
+            context.banca_id,
+            uuid4(),
+            body.ventana_id,
+            body.vendedor_id,
+            body.name,
+            context.app[SETTINGS].terminal_master_key_id,
+        )
+    assert row is not None, "an insert returns its row"
+    return with_secret(context, row)
+
+
+async def rotate_terminal(context: RequestContext, body: Rotation) -> TerminalSecret:
+    """Give a terminal a new secret and show it, this once.
+
+    The previous one works until graceS are over.
+    """
+    terminal_id = context.path_id("terminalId")
+    async with context.app[DATABASE].tenant(context.banca_id, readonly=False) as connection:
+        row = await connection.fetchrow(
+            sql("terminals/rotate"),
+            context.banca_id,
+            terminal_id,
+            context.app[SETTINGS].terminal_master_key_id,
+            body.grace_s,
+        )
+    if row is None:
+        raise refuse(404, "TERMINAL_NOT_FOUND", "There is no such terminal.")
+    context.app[TERMINALS].forget(terminal_id)
+    return with_secret(context, row)
+
+
+async def disable_terminal(context: RequestContext) -> TerminalAnswer:
+    """Disable a terminal: nothing that it signs is accepted from now on."""
+    return await set_active(context, is_active=False)
+
+
+async def enable_terminal(context: RequestContext) -> TerminalAnswer:
+    """Enable a terminal again."""
+    return await set_active(context, is_active=True)
+
+
+async def set_active(context: RequestContext, *, is_active: bool) -> TerminalAnswer:
+    terminal_id = context.path_id("terminalId")
+    async with context.app[DATABASE].tenant(context.banca_id, readonly=False) as connection:
+        row = await connection.fetchrow(sql("terminals/set_active"), context.banca_id, terminal_id, is_active)
+    if row is None:
+        raise refuse(404, "TERMINAL_NOT_FOUND", "There is no such terminal.")
+    context.app[TERMINALS].forget(terminal_id)
+    return terminal_answer(row)
+
+
+def terminal_answer(row: asyncpg.Record) -> TerminalAnswer:
+    return TerminalAnswer(**{name: row[name] for name in TerminalAnswer.model_fields})
+
+
+def with_secret(context: RequestContext, row: asyncpg.Record) -> TerminalSecret:
+    secret = context.app[MASTER_KEYS].secret_of(
+        row["id"], key_version=row["key_version"], master_key_id=row["master_key_id"]
+    )
+    return TerminalSecret(**{name: row[name] for name in TerminalAnswer.model_fields}, secret=secret)
+
+
+TAGS = ("terminals",)
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/api/v1/terminals",
+        handler=list_terminals,
+        permission=Permission.TERMINALS_READ,
+        tags=TAGS,
+        query=TerminalQuery,
+        responses={200: Page[TerminalAnswer]},
+    ),
+    Operation(
+        method="POST",
+        path="/api/v1/terminals",
+        handler=create_terminal,
+        permission=Permission.TERMINALS_ADMINISTER,
+        tags=TAGS,
+        body=NewTerminal,
+        responses={201: TerminalSecret},
+    ),
+    Operation(
+        method="POST",
+        path="/api/v1/terminals/{terminalId}/rotate",
+        handler=rotate_terminal,
+        permission=Permission.TERMINALS_ADMINISTER,
+        tags=TAGS,
+        body=Rotation,
+        responses={200: TerminalSecret},
+    ),
+    Operation(
+        method="POST",
+        path="/api/v1/terminals/{terminalId}/disable",
+        handler=disable_terminal,
+        permission=Permission.TERMINALS_ADMINISTER,
+        tags=TAGS,
+        responses={200: TerminalAnswer},
+    ),
+    Operation(
+        method="POST",
+        path="/api/v1/terminals/{terminalId}/enable",
+        handler=enable_terminal,
+        permission=Permission.TERMINALS_ADMINISTER,
+        tags=TAGS,
+        responses={200: TerminalAnswer},
+    ),
+)
