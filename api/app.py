@@ -37,6 +37,7 @@ from api.signed_requests import Signatures
 from api.terminals import Terminals
 from core.cache import BalanceCache, Cache
 from core.database import Database, create_pool
+from core.rulebooks import RulebookStore
 from core.security.passwords import Passwords
 from core.security.terminal_secrets import load_master_keys
 from core.security.tokens import SECRET_BYTES_MIN

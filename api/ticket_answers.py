@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
+from uuid import UUID
 
 import orjson
 from aiohttp import web
@@ -95,7 +96,15 @@ def jugada_document(jugada: PricedJugada, digits: int) -> dict[str, Any]:
 
 def json_response(document: Mapping[str, Any], *, status: int = 200, replayed: bool = False) -> web.Response:
     headers = {"Idempotent-Replayed": "true"} if replayed else None
-    return web.Response(body=orjson.dumps(document), status=status, headers=headers, content_type="application/json")
+    body = orjson.dumps(document, default=_uuid_text)
+    return web.Response(body=body, status=status, headers=headers, content_type="application/json")
+
+
+def _uuid_text(value: object) -> str:
+    # The driver's UUIDs are a subclass, which orjson does not take for one.
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError(f"{type(value)} is no member of an answer")
 
 
 def problem_of_refusal(refused: Refused) -> Problem:

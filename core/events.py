@@ -90,26 +90,28 @@ class TicketsCancelled(msgspec.Struct, frozen=True, rename="camel"):
     actor_id: UUID
     actor_role: str
     total_cents: int
+    # The cancel's own.
+    key: str | None = None
     request_id: str | None = None
     terminal_id: UUID | None = None
 
 
 class SessionsOpened(msgspec.Struct, frozen=True, rename="camel"):
-    at: Instant
     session_id: UUID
     actor_id: UUID
-    actor_role: str
     request_id: str | None = None
-    terminal_id: UUID | None = None
+    # Absent: when the event was written.
+    at: Instant | None = None
 
 
 class SessionsClosed(msgspec.Struct, frozen=True, rename="camel"):
-    at: Instant
+    """actor_id: null when the system closed it."""
+
     session_id: UUID
-    actor_id: UUID
-    actor_role: str
+    actor_id: UUID | None = None
     reason: str | None = None
     request_id: str | None = None
+    at: Instant | None = None
 
 
 Payload = TicketsSold | TicketsCancelled | SessionsOpened | SessionsClosed
@@ -126,6 +128,10 @@ _PAYLOADS: Mapping[str, msgspec.json.Decoder[Any]] = {
 class DecodedEvent:
     event: Event
     payload: Payload
+
+    @property
+    def occurred_at(self) -> datetime:
+        return self.payload.at or self.event.created_at
 
 
 def decode(event: Event) -> DecodedEvent:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from core.database import Database
 from core.domain.rulebook import Rulebook
-from core.domain.rulebook_json import rulebook_from_json
+from core.domain.rulebook_json import rulebook_from_text
 from core.domain.ticket import Draw
 from core.logging import Log
 from core.queries import sql
@@ -72,7 +72,7 @@ class RulebookStore:
             document = await connection.fetchval(sql("rulebook/load"), banca_id)
         if document is None:
             raise BancaNotFoundError(str(banca_id))
-        rulebook = rulebook_from_json(document)
+        rulebook = rulebook_from_text(document)
         for defect in rulebook.defects:
             log.warning("RULEBOOK_DEFECT", banca_id=str(banca_id), version=rulebook.version, defect=defect)
         self._rulebooks[banca_id] = rulebook

@@ -16,7 +16,7 @@ LAYER_API = "api"
 @dataclass(frozen=True, slots=True)
 class Operation:
     action: str
-    actor_id: UUID
+    actor_id: UUID | None
     target_type: str
     target_id: UUID
     layer: str
@@ -91,6 +91,7 @@ def ticket_cancelled(payload: TicketsCancelled) -> Operation:
             "actorRole": payload.actor_role,
             "terminalId": payload.terminal_id,
             "totalCents": payload.total_cents,
+            "key": payload.key,
         },
     )
 
@@ -103,7 +104,7 @@ def login(payload: SessionsOpened) -> Operation:
         target_id=payload.session_id,
         layer=LAYER_API,
         request_id=payload.request_id,
-        details={"actorRole": payload.actor_role, "terminalId": payload.terminal_id},
+        details={},
     )
 
 
@@ -115,5 +116,5 @@ def logout(payload: SessionsClosed) -> Operation:
         target_id=payload.session_id,
         layer=LAYER_API,
         request_id=payload.request_id,
-        details={"actorRole": payload.actor_role, "reason": payload.reason},
+        details={"reason": payload.reason},
     )

@@ -115,7 +115,7 @@ def activity_columns(events: Sequence[DecodedEvent]) -> list[list[Any]]:
 
 
 def activity_rows(item: DecodedEvent, operations: Sequence[Operation]) -> list[tuple[object, ...]]:
-    event_id, at = item.event.id, item.payload.at
+    event_id, at = item.event.id, item.occurred_at
     day = costa_rica_date(at)
     return [
         (
@@ -141,7 +141,7 @@ def columns(rows: Iterable[tuple[object, ...]]) -> list[list[Any]]:
 
 
 def days_of(events: Sequence[DecodedEvent]) -> list[Any]:
-    return sorted({costa_rica_date(item.payload.at) for item in events})
+    return sorted({costa_rica_date(item.occurred_at) for item in events})
 
 
 def decoded(envelopes: Sequence[object]) -> tuple[list[DecodedEvent], list[str]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
-from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -95,7 +95,7 @@ class TicketsQuery(RequestModel):
     sorteo_id: UUID | None = None
     vendedor_id: UUID | None = None
     status: Literal["ACTIVE", "CANCELLED"] | None = None
-    date: date | None = Field(None, description="Business date: Costa Rica's day of the draw.")
+    date: dt.date | None = Field(None, description="Business date: Costa Rica's day of the draw.")
     cursor: UUID | None = Field(None, description="`meta.nextCursor` of the page before.")
     page: Annotated[int, Field(ge=1, le=1000)] = 1
     page_size: Annotated[int, Field(ge=1, le=100)] = 20
@@ -125,18 +125,18 @@ class TicketOut(AnswerModel):
     vendedor_id: UUID
     loteria_id: UUID
     sorteo_id: UUID
-    business_date: date
+    business_date: dt.date
     status: Literal["ACTIVE", "CANCELLED"]
     cliente_nombre: str
     total_amount: str
     total_commission: str
     total_listero_commission: str
-    created_at: datetime
+    created_at: dt.datetime
     created_by: UUID
     created_by_role: str
     terminal_id: UUID
     rulebook_version: int
-    cancelled_at: datetime | None
+    cancelled_at: dt.datetime | None
     jugadas: list[JugadaOut]
 
 
@@ -145,7 +145,7 @@ class CancelledUnsoldOut(AnswerModel):
 
     sale_key: str
     status: Literal["CANCELLED_BEFORE_SALE"]
-    cancelled_at: datetime
+    cancelled_at: dt.datetime
 
 
 class CancelOut(RootModel[TicketOut | CancelledUnsoldOut]):

@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from domain_samples import AT, L1, L2, SELLER, X80, X85, X90, multiplier, numero, policy, priced, reventado, rulebook
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +12,21 @@ from core.domain.commissions import commission_of, policy_in_force, rate_of, sel
 from core.domain.money import Cents
 from core.domain.rulebook import CommissionPolicy, CommissionRule, JugadaType, Rulebook
 from core.domain.ticket import JugadaRequest
+from tests.domain.domain_samples import (
+    AT,
+    L1,
+    L2,
+    SELLER,
+    X80,
+    X85,
+    X90,
+    multiplier,
+    numero,
+    policy,
+    priced,
+    reventado,
+    rulebook,
+)
 
 A = {
     "id": "A",

@@ -2,7 +2,6 @@ import dataclasses
 import hashlib
 from uuid import UUID
 
-from domain_samples import SELLER, X85, X90, numero, reventado, ticket
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,6 +9,7 @@ from core.domain.fingerprint import fingerprint
 from core.domain.money import JsonNumber, format_cents, parse_amount
 from core.domain.rulebook import JugadaType
 from core.domain.ticket import JugadaRequest, TicketRequest
+from tests.domain.domain_samples import SELLER, X85, X90, numero, reventado, ticket
 
 UUIDS = st.uuids() | st.sampled_from([UUID(int=0), UUID(int=1)])
 AMOUNTS = st.integers(1, 10**7).map(lambda cents: parse_amount(format_cents(cents)))

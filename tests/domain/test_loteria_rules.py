@@ -1,12 +1,12 @@
 from typing import Any
 
 import pytest
-from domain_samples import L1, X80
 
 from core.domain.loteria_rules import read_loteria_rules, validate_commission_policy, validate_loteria_rules
 from core.domain.money import Cents, JsonNumber
 from core.domain.rulebook import JugadaType, LoteriaRules
 from core.domain.violations import Violation
+from tests.domain.domain_samples import L1, X80
 
 WHOLE = {
     "digits": 3,

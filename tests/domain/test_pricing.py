@@ -4,7 +4,15 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from domain_samples import (
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.domain import price_list
+from core.domain.money import Cents
+from core.domain.pricing import Refusal, price
+from core.domain.rulebook import JugadaType, Rulebook
+from core.domain.ticket import ALL_JUGADAS, JugadaRequest, LimitFact, PricedTicket
+from tests.domain.domain_samples import (
     AT,
     BANCA,
     INACTIVE,
@@ -30,14 +38,6 @@ from domain_samples import (
     rulebook,
     ticket,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-
-from core.domain import price_list
-from core.domain.money import Cents
-from core.domain.pricing import Refusal, price
-from core.domain.rulebook import JugadaType, Rulebook
-from core.domain.ticket import ALL_JUGADAS, JugadaRequest, LimitFact, PricedTicket
 
 PLAIN = rulebook()
 

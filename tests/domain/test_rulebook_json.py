@@ -1,7 +1,11 @@
 import json
 
 import pytest
-from domain_samples import (
+
+from core.domain.money import JsonNumber
+from core.domain.rulebook import LoteriaRules
+from core.domain.rulebook_json import rulebook_from_json, rulebook_from_text
+from tests.domain.domain_samples import (
     BANCA,
     L1,
     L2,
@@ -18,10 +22,6 @@ from domain_samples import (
     priced,
     rulebook,
 )
-
-from core.domain.money import JsonNumber
-from core.domain.rulebook import LoteriaRules
-from core.domain.rulebook_json import rulebook_from_json, rulebook_from_text
 
 
 def text_of(**members: object) -> str:

@@ -6,9 +6,9 @@ import uuid
 
 import asyncpg
 import pytest
-from pipeline import Pipeline
 
 from core.audit_chain import GENESIS_HASH, ChainBreak, ChainFault, hash_content
+from tests.workers.pipeline import Pipeline
 from workers.audit import Auditor
 
 SESSION_SETTINGS = "SET TimeZone = 'Pacific/Auckland'; SET DateStyle = 'SQL, DMY'; SET extra_float_digits = -15"

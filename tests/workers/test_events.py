@@ -9,9 +9,9 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pipeline import sold
 
 from core.events import Event, EventUndecodableError, TicketsSold, decode, from_wire, to_wire
+from tests.workers.pipeline import sold
 from workers.activity import operations_of
 from workers.backoff import LONGEST_S, backoff_s
 from workers.packing import BYTES_PER_MESSAGE_MAX, EVENTS_PER_MESSAGE_MAX, packed

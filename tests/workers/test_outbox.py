@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import asyncpg
 import pytest
 from dramatiq import Message
-from pipeline import Pipeline
 
 from core.database import DatabaseUnavailableError
 from core.queries import sql
+from tests.workers.pipeline import Pipeline
 from workers.transport import BrokerUnavailableError
 
 

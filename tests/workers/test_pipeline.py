@@ -11,10 +11,13 @@ from datetime import date
 import aio_pika
 import orjson
 import pytest
-from pipeline import BrokerPlace, Pipeline, eventually, sold
 
 from cli.valkey import EmbeddedValkey
 from core.events import Event
+from tests.arena import Arena
+from tests.pos import Pos, new_key
+from tests.running_api import RunningApi
+from tests.workers.pipeline import BrokerPlace, Pipeline, eventually, sold
 from workers.packing import message_of
 from workers.transport import BrokerUnavailableError, RabbitTransport, RedisTransport
 
@@ -41,28 +44,35 @@ async def test_a_sale_is_audited_ticket_by_ticket_and_chained(pipeline: Pipeline
     assert (report.links_count, report.rows_count, report.first_break) == (1, 3, None)
 
 
-async def test_every_kind_of_event_has_its_action(redis_pipeline: Pipeline) -> None:
-    banca_id = await redis_pipeline.banca()
-    who = {"actorId": str(uuid.uuid4()), "actorRole": "VENDEDOR", "at": "2026-11-20T18:00:00Z", "requestId": "r"}
-    session = who | {"sessionId": str(uuid.uuid4())}
-    cancelled = who | {
-        "ticketId": str(uuid.uuid4()),
-        "sorteoId": str(uuid.uuid4()),
-        "sequence": 9,
-        "vendedorId": str(uuid.uuid4()),
-        "totalCents": 50_000,
-    }
-    events = {
-        await redis_pipeline.event(banca_id, "sessions.opened", session): "LOGIN",
-        await redis_pipeline.event(banca_id, "tickets.cancelled", cancelled): "TICKET_CANCEL",
-        await redis_pipeline.event(banca_id, "sessions.closed", session): "LOGOUT",
-    }
+async def test_what_the_api_and_the_functions_write_is_what_the_audit_reads(
+    redis_pipeline: Pipeline, api: RunningApi, arena: Arena
+) -> None:
+    pos, owner = Pos(api, arena.seller), redis_pipeline.owner
+    jugada = {"type": "NUMERO", "number": "07", "amount": "500.00", "multiplierId": str(arena.multiplier_id)}
+    ticket = {"sorteoId": str(arena.sorteo_id), "loteriaId": str(arena.loteria_id), "jugadas": [jugada]}
+    sold_one = await pos.post("/api/v1/tickets", ticket, key=new_key())
+    assert sold_one.status == 201, sold_one.body
+    ticket_id = sold_one.json()["id"]
+    cancelled = await pos.post(f"/api/v1/tickets/{ticket_id}/cancel", {}, key=new_key())
+    assert cancelled.status == 200, cancelled.body
+    session_id = uuid.uuid4()
+    for type_, reason in (("sessions.opened", None), ("sessions.closed", "LOGOUT")):
+        await owner.execute(
+            "SELECT record_session_event($1, $2, $3, $4, $5, 'request')",
+            type_, arena.banca_id, session_id, arena.seller.id, reason,
+        )  # fmt: skip
     with redis_pipeline.worker():
-        assert await redis_pipeline.relay().run_once() == 3
-        await redis_pipeline.await_done(set(events))
-    trail = await redis_pipeline.trail(banca_id)
-    assert {row["event_id"]: row["action"] for row in trail} == events
-    assert {str(row["actor_id"]) for row in trail} == {who["actorId"]}
+        await redis_pipeline.relay().run_once()
+        await redis_pipeline.await_done(set(await redis_pipeline.events()))
+    told = {
+        row["action"]: (str(row["target_id"]), row["actor_id"]) for row in await redis_pipeline.trail(arena.banca_id)
+    }
+    assert told == {
+        "TICKET_CREATE": (ticket_id, arena.seller.id),
+        "TICKET_CANCEL": (ticket_id, arena.seller.id),
+        "LOGIN": (str(session_id), arena.seller.id),
+        "LOGOUT": (str(session_id), arena.seller.id),
+    }
 
 
 async def test_duplicated_and_reordered_events_of_several_bancas_are_recorded_once(pipeline: Pipeline) -> None:

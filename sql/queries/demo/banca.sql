@@ -20,7 +20,7 @@ WITH banca AS (
 ), lotteries AS (
     INSERT INTO loterias (banca_id, id, name, rules)
     SELECT id, l.loteria, l.name, l.rules::jsonb FROM banca, (VALUES
-        ($5::uuid, 'Tiempos Tica', '{"digits": 2, "reventadoConfig": {"enabled": true, "requiresMatchingNumber": true}}'),
+        ($5::uuid, 'Tiempos Tica', '{"digits": 2, "reventadoConfig": {"enabled": true}}'),
         ($7::uuid, 'Monazos Tica', '{"digits": 3, "numberRange": {"min": 0, "max": 999}}')) AS l (loteria, name, rules)
     RETURNING banca_id, id
 )

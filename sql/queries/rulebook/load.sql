@@ -1,4 +1,5 @@
--- A banca's configuration as one document: the rulebook, in the shape that core/domain/rulebook_json.py reads.
+-- A banca's configuration as one document: the rulebook, in the shape that core/domain/rulebook_json.py reads. As
+-- text, because its decimals (a percent of 12.5) must not pass through a float.
 SELECT jsonb_build_object(
     'bancaId', b.id, 'version', b.rulebook_version,
     'defaultMinBetCents', b.default_min_bet_cents,
@@ -23,5 +24,5 @@ SELECT jsonb_build_object(
           FROM ventanas v WHERE v.banca_id = b.id), '[]'),
     'sellers', coalesce((
         SELECT jsonb_agg(jsonb_build_object('id', u.id, 'ventanaId', u.ventana_id, 'policy', u.commission_policy))
-          FROM users u WHERE u.banca_id = b.id AND u.role = 'VENDEDOR'), '[]'))
+          FROM users u WHERE u.banca_id = b.id AND u.role = 'VENDEDOR'), '[]'))::text
   FROM bancas b WHERE b.id = $1
