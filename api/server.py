@@ -33,10 +33,17 @@ class Protocol(web.RequestHandler):
             problem = Problem(status, "INTERNAL_ERROR", "Something went wrong here; it was logged.")
         else:
             log.debug("REQUEST_MALFORMED", reason=message)
-            problem = Problem(status, "REQUEST_MALFORMED", "The request is not well-formed HTTP.")
+            problem = malformed(status, message or "")
         response = problem_response(problem, request_id=request_id_of(None))
         response.force_close()
         return response
+
+
+def malformed(status: int, message: str) -> Problem:
+    # aiohttp refuses some repeated headers itself, Content-Type among them.
+    if "Duplicate" in message:
+        return Problem(status, "DUPLICATE_HEADER", "A header that may be sent once was sent twice.")
+    return Problem(status, "REQUEST_MALFORMED", "The request is not well-formed HTTP.")
 
 
 class Server(web.Server):

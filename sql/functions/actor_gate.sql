@@ -1,5 +1,6 @@
 -- What speaks against an actor with this session and terminal selling or cancelling for a seller, now; null: nothing.
--- One SELECT without SET or SECURITY DEFINER, so that the planner inlines it into the set-based caller.
+-- One SELECT without SET or SECURITY DEFINER, so that the planner inlines it into the set-based caller; each look-up
+-- is kept apart by OFFSET 0, so that its plan is the same whatever the statistics say.
 CREATE OR REPLACE FUNCTION actor_gate(
     p_banca uuid, p_actor uuid, p_vendedor uuid, p_session uuid, p_terminal uuid, p_key_version integer,
     p_at timestamptz
@@ -19,11 +20,16 @@ AS $$
                    THEN 'TERMINAL_MISMATCH'
            END
       FROM (SELECT 1) one
-      LEFT JOIN bancas b ON b.id = p_banca
-      LEFT JOIN sessions z ON z.id = p_session AND z.user_id = p_actor
-      LEFT JOIN users u ON u.id = p_vendedor AND u.banca_id = p_banca
-      LEFT JOIN ventanas w ON w.banca_id = p_banca AND w.id = u.ventana_id
-      LEFT JOIN terminals d ON d.banca_id = p_banca AND d.id = p_terminal
+      LEFT JOIN LATERAL (SELECT is_active FROM bancas WHERE id = p_banca OFFSET 0) b ON true
+      LEFT JOIN LATERAL (
+          SELECT id, revoked_at FROM sessions WHERE id = p_session AND user_id = p_actor OFFSET 0) z ON true
+      LEFT JOIN LATERAL (
+          SELECT is_active, ventana_id FROM users WHERE id = p_vendedor AND banca_id = p_banca OFFSET 0) u ON true
+      LEFT JOIN LATERAL (
+          SELECT is_active FROM ventanas WHERE banca_id = p_banca AND id = u.ventana_id OFFSET 0) w ON true
+      LEFT JOIN LATERAL (
+          SELECT is_active, key_version, previous_key_version, previous_valid_until, ventana_id, vendedor_id
+            FROM terminals WHERE banca_id = p_banca AND id = p_terminal OFFSET 0) d ON true
 $$;
 ALTER FUNCTION actor_gate OWNER TO banca_definer;
 REVOKE ALL ON FUNCTION actor_gate FROM PUBLIC;

@@ -14,15 +14,20 @@ AS $$
            f.cap, f.amount, f.cap - coalesce(e.amount_cents, 0)
       FROM unnest(f_ticket, f_scope, f_scope_id, f_multiplier_key, f_number, f_amount, f_cap)
            AS f (ticket, scope, scope_id, multiplier_key, number, amount, cap)
-      LEFT JOIN exposure e ON e.banca_id = p_banca AND e.sorteo_id = t_sorteo[f.ticket]
-           AND e.scope = f.scope::exposure_scope AND e.scope_id = f.scope_id
-           AND e.multiplier_key = f.multiplier_key AND e.number = f.number
+      LEFT JOIN LATERAL (
+          SELECT amount_cents FROM exposure
+           WHERE banca_id = p_banca AND sorteo_id = t_sorteo[f.ticket] AND scope = f.scope::exposure_scope
+             AND scope_id = f.scope_id AND multiplier_key = f.multiplier_key AND number = f.number
+          OFFSET 0) e ON true
      WHERE t_verdict[f.ticket] IS NULL
     UNION ALL
     SELECT t.n::integer, 'INSUFFICIENT_FUNDS', NULL, NULL, t.vendedor, NULL, NULL,
-           NULL, t.total - t.credit, a.balance_cents + a.credit_limit_cents
+           NULL, t.total - t.credit, a.available
       FROM unnest(t_vendedor, t_total, t_seller_credit) WITH ORDINALITY AS t (vendedor, total, credit, n)
-      JOIN accounts a ON a.banca_id = p_banca AND a.id = t.vendedor AND a.credit_limit_cents IS NOT NULL
+     CROSS JOIN LATERAL (
+          SELECT balance_cents + credit_limit_cents AS available FROM accounts
+           WHERE banca_id = p_banca AND id = t.vendedor AND credit_limit_cents IS NOT NULL
+          OFFSET 0) a
      WHERE t_verdict[t.n] IS NULL
 $$;
 ALTER FUNCTION sale_claims OWNER TO banca_definer;
@@ -36,6 +41,8 @@ REVOKE ALL ON FUNCTION sale_claims FROM PUBLIC;
 -- Locks   the draws by id → the accounts by id; everything is read after that, in statements of their own, because
 --         under READ COMMITTED a statement that locks and reads sees what was true before it waited.
 -- Knows   no commission, multiplier or restriction rule: prices and caps come in as facts.
+-- Plans   are kept by connections that may first have run on empty tables. So every look-up is a LATERAL that OFFSET 0
+--         keeps apart: by its whole key, ticket by ticket, whatever the statistics said when it was planned.
 -- A refusal is a row, never an exception, and never touches its neighbours.
 CREATE OR REPLACE FUNCTION sell_tickets(
     p_banca uuid,
@@ -75,6 +82,10 @@ DECLARE
     v_digits smallint[];
     v_sequence bigint[];
     v_fits boolean;
+    v_sellers uuid[];
+    v_nets bigint[];
+    v_draws uuid[];
+    v_lasts bigint[];
     v_sold integer;
     -- What is left of each contested counter or account, by its slot, while the exact path judges.
     v_left bigint[] := '{}';
@@ -130,11 +141,17 @@ BEGIN
                       t_fingerprint, t_version, t_cutoff_s, t_valid_from, t_valid_until) WITH ORDINALITY
                AS t (sorteo, vendedor, actor, session, terminal, key_version, key, fingerprint, version,
                      cutoff_s, valid_from, valid_until, n)
-          LEFT JOIN LATERAL actor_gate(p_banca, t.actor, t.vendedor, t.session, t.terminal, t.key_version, v_at) g
-               ON true
-          LEFT JOIN accounts a ON a.banca_id = p_banca AND a.id = t.vendedor
-          LEFT JOIN sorteos s ON s.banca_id = p_banca AND s.id = t.sorteo
-          LEFT JOIN idempotency k ON k.banca_id = p_banca AND k.actor_id = t.actor AND k.key = t.key
+          LEFT JOIN LATERAL (
+              SELECT verdict
+                FROM actor_gate(p_banca, t.actor, t.vendedor, t.session, t.terminal, t.key_version, v_at)
+              OFFSET 0) g ON true
+          LEFT JOIN LATERAL (
+              SELECT balance_cents FROM accounts WHERE banca_id = p_banca AND id = t.vendedor OFFSET 0) a ON true
+          LEFT JOIN LATERAL (
+              SELECT * FROM sorteos WHERE banca_id = p_banca AND id = t.sorteo OFFSET 0) s ON true
+          LEFT JOIN LATERAL (
+              SELECT * FROM idempotency WHERE banca_id = p_banca AND actor_id = t.actor AND key = t.key
+              OFFSET 0) k ON true
       ) x;
 
     -- Does all that is left fit together? Then nothing needs to be judged one by one.
@@ -202,7 +219,8 @@ BEGIN
                    CASE WHEN t.verdict IS NULL THEN s.last_sequence
                         + row_number() OVER (PARTITION BY t.sorteo, t.verdict IS NULL ORDER BY t.n) END AS sequence
               FROM unnest(t_sorteo, v_verdict) WITH ORDINALITY AS t (sorteo, verdict, n)
-              LEFT JOIN sorteos s ON s.banca_id = p_banca AND s.id = t.sorteo) x;
+              LEFT JOIN LATERAL (
+                  SELECT last_sequence FROM sorteos WHERE banca_id = p_banca AND id = t.sorteo OFFSET 0) s ON true) x;
 
     IF v_sold > 0 THEN
         v_event := nextval('outbox_id');
@@ -247,13 +265,15 @@ BEGIN
                ('LISTERO_COMMISSION', v_commissions, t.ventana, t.listero)) AS m (kind, debit, credit, amount)
          WHERE t.sequence IS NOT NULL AND m.amount > 0;
 
-        UPDATE accounts a
-           SET balance_cents = a.balance_cents - x.net, balance_version = a.balance_version + 1
-          FROM (SELECT t.vendedor, sum(t.total - t.credit) AS net
+        SELECT array_agg(x.vendedor), array_agg(x.net) INTO v_sellers, v_nets
+          FROM (SELECT t.vendedor, sum(t.total - t.credit)::bigint AS net
                   FROM unnest(t_vendedor, t_total, t_seller_credit, v_sequence)
                        AS t (vendedor, total, credit, sequence)
-                 WHERE t.sequence IS NOT NULL GROUP BY t.vendedor) x
-         WHERE a.banca_id = p_banca AND a.id = x.vendedor;
+                 WHERE t.sequence IS NOT NULL GROUP BY t.vendedor) x;
+        UPDATE accounts
+           SET balance_cents = balance_cents - v_nets[array_position(v_sellers, id)],
+               balance_version = balance_version + 1
+         WHERE banca_id = p_banca AND id = ANY (v_sellers);
 
         INSERT INTO exposure AS e (banca_id, sorteo_id, scope, scope_id, multiplier_key, number, amount_cents)
         SELECT p_banca, t_sorteo[j.ticket], 'BANCA', p_banca, c_nil, j.number, sum(j.amount)
@@ -263,11 +283,12 @@ BEGIN
         ON CONFLICT (banca_id, sorteo_id, scope, scope_id, multiplier_key, number)
         DO UPDATE SET amount_cents = e.amount_cents + excluded.amount_cents;
 
-        UPDATE sorteos s
-           SET last_sequence = x.last
+        SELECT array_agg(x.sorteo), array_agg(x.last) INTO v_draws, v_lasts
           FROM (SELECT t.sorteo, max(t.sequence) AS last
-                  FROM unnest(t_sorteo, v_sequence) AS t (sorteo, sequence) GROUP BY t.sorteo) x
-         WHERE s.banca_id = p_banca AND s.id = x.sorteo AND x.last IS NOT NULL;
+                  FROM unnest(t_sorteo, v_sequence) AS t (sorteo, sequence)
+                 WHERE t.sequence IS NOT NULL GROUP BY t.sorteo) x;
+        UPDATE sorteos SET last_sequence = v_lasts[array_position(v_draws, id)]
+         WHERE banca_id = p_banca AND id = ANY (v_draws);
 
         INSERT INTO outbox (id, banca_id, type, payload, created_at)
         SELECT v_event, p_banca, 'tickets.sold', json_build_object(
@@ -302,9 +323,12 @@ BEGIN
            coalesce(k.created_at, v_at), v_violations[t.n], a.balance_cents, a.balance_version
       FROM unnest(v_verdict, v_day, t_sorteo, v_sequence, t_vendedor, t_actor, t_key) WITH ORDINALITY
            AS t (verdict, day, sorteo, sequence, vendedor, actor, key, n)
-      LEFT JOIN accounts a ON a.banca_id = p_banca AND a.id = t.vendedor AND t.verdict = 'SOLD'
-      LEFT JOIN idempotency k ON t.verdict = 'KNOWN'
-           AND k.banca_id = p_banca AND k.actor_id = t.actor AND k.key = t.key
+      LEFT JOIN LATERAL (
+          SELECT balance_cents, balance_version FROM accounts
+           WHERE banca_id = p_banca AND id = t.vendedor AND t.verdict = 'SOLD' OFFSET 0) a ON true
+      LEFT JOIN LATERAL (
+          SELECT * FROM idempotency
+           WHERE banca_id = p_banca AND actor_id = t.actor AND key = t.key AND t.verdict = 'KNOWN' OFFSET 0) k ON true
      ORDER BY t.n;
 END $$;
 

@@ -1,0 +1,54 @@
+"""Sell as fast as the running stack takes it: python -m loadtests.sales DEMO.json [--seconds 10] [--batch 50]."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import orjson
+import uvloop
+
+from loadtests.generator import LoadReport, run_load
+from loadtests.signed_requests import Workload
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("demo", type=Path, help="what ./banca demo --json printed")
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--connections", type=int, default=128)
+    parser.add_argument("--requests", type=int, default=100_000, help="prepared before the clock starts")
+    parser.add_argument("--batch", type=int, default=0, help="tickets a request; 0: single-ticket requests")
+    options = parser.parse_args()
+    workload = Workload(orjson.loads(options.demo.read_bytes()))
+    prepared = (
+        workload.batches(options.requests, tickets=options.batch) if options.batch else workload.sales(options.requests)
+    )
+    address = urlsplit(workload.demo["apiUrl"])
+    report = uvloop.run(
+        run_load(
+            address.hostname or "127.0.0.1",
+            address.port or 80,
+            prepared,
+            connections=options.connections,
+            seconds=options.seconds,
+        )
+    )
+    sys.stdout.write(describe(report))
+    return 0 if set(report.statuses) <= {200, 201} and not report.unknown else 1
+
+
+def describe(report: LoadReport) -> str:
+    lines = [
+        f"{report.tickets} tickets in {report.elapsed_s:.2f} s: {report.tickets_per_s:.0f}/s",
+        f"p50 {report.percentile_ms(0.5):.1f} ms, p99 {report.percentile_ms(0.99):.1f} ms",
+        f"answers {dict(report.statuses)}, unknown {len(report.unknown)}",
+        *(f"{status}: {body[:300]!r}" for status, body in report.samples.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

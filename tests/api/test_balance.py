@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from uuid import UUID, uuid4
+
+import pytest
+from redis.asyncio import Redis
+
+from core.cache import Balance, BalanceCache, Cache
+from core.settings import Settings
+from tests.arena import Arena, Seller
+from tests.proxy import Proxy
+from tests.running_api import RunningApi
+
+BALANCE = "/api/v1/accounts/me/balance"
+BANCA, ACCOUNT = uuid4(), uuid4()
+
+
+def balance(cents: int, version: int) -> Balance:
+    return Balance(balance_cents=cents, version=version, credit_limit_cents=None)
+
+
+async def set_balance(arena: Arena, account_id: UUID, cents: int) -> None:
+    await arena.owner.execute(
+        "UPDATE accounts SET balance_cents = $2, balance_version = balance_version + 1 WHERE id = $1", account_id, cents
+    )
+
+
+@pytest.fixture
+async def cache(valkey_url: str) -> AsyncIterator[BalanceCache]:
+    instance = uuid4().hex
+
+    async def read_instance() -> str:
+        return instance
+
+    made = BalanceCache(Cache(valkey_url, timeout_ms=1_000), read_instance=read_instance, ttl_s=60)
+    made.start()
+    yield made
+    await made.close()
+
+
+async def settled(cache: BalanceCache) -> None:
+    """Until nothing waits to be published."""
+    async with asyncio.timeout(5):
+        while cache._unpublished:
+            await cache.publish_once()
+
+
+async def test_a_balance_is_shown_with_what_may_still_be_sold(api: RunningApi, arena: Arena) -> None:
+    prepaid: Seller = await arena.add_seller(credit_limit_cents=0)
+    limited = await arena.add_seller(credit_limit_cents=50_000)
+    await set_balance(arena, prepaid.id, 12_345)
+    await set_balance(arena, limited.id, -20_000)
+    table = {
+        arena.seller: ("0.00", None, None, 0),
+        prepaid: ("123.45", "0.00", "123.45", 1),
+        limited: ("-200.00", "500.00", "300.00", 1),
+    }
+    for seller, (shown, limit, available, version) in table.items():
+        for _ in range(2):  # from the database, then from the cache
+            answer = await api.get(BALANCE, token=seller.token)
+            assert answer.json() == {
+                "accountId": str(seller.id),
+                "balance": shown,
+                "creditLimit": limit,
+                "available": available,
+                "version": version,
+            }
+
+
+async def test_a_balance_is_read_through_the_cache(api: RunningApi, arena: Arena) -> None:
+    await api.get(BALANCE, token=arena.seller.token)
+    await set_balance(arena, arena.seller.id, 700)
+    cached = await api.get(BALANCE, token=arena.seller.token)
+    assert (cached.json()["balance"], cached.json()["version"]) == ("0.00", 0)
+
+
+async def test_the_cache_is_told_apart_by_installation(api: RunningApi, arena: Arena, valkey_url: str) -> None:
+    await api.get(BALANCE, token=arena.seller.token)
+    instance = await arena.owner.fetchval("SELECT id FROM instance")
+    async with Redis.from_url(valkey_url) as client:
+        keys = await client.keys(f"*{arena.seller.id}*")
+    assert keys == [f"{instance}:balance:{{{arena.banca_id}}}:{arena.seller.id}".encode()]
+
+
+async def test_an_older_version_never_replaces_a_newer_one(cache: BalanceCache) -> None:
+    await cache.store(BANCA, ACCOUNT, balance(500, 5))
+    for cents, version in ((400, 4), (600, 6), (555, 5)):
+        cache.publish(BANCA, ACCOUNT, balance_cents=cents, version=version)
+        await settled(cache)
+    assert await cache.read(BANCA, ACCOUNT) == balance(600, 6)
+    await cache.store(BANCA, ACCOUNT, balance(500, 5))
+    assert await cache.read(BANCA, ACCOUNT) == balance(600, 6)
+
+
+async def test_a_slow_reader_does_not_bring_back_what_was_before_a_sale(cache: BalanceCache) -> None:
+    """It read version 1 from the database; a sale published version 2 into an empty cache; then it stored."""
+    cache.publish(BANCA, ACCOUNT, balance_cents=200, version=2)
+    await settled(cache)
+    assert await cache.read(BANCA, ACCOUNT) is None, "the limit is not known yet"
+    await cache.store(BANCA, ACCOUNT, balance(100, 1))
+    assert await cache.read(BANCA, ACCOUNT) == balance(200, 2)
+
+
+async def test_versions_are_compared_as_numbers(cache: BalanceCache) -> None:
+    await cache.store(BANCA, ACCOUNT, balance(900, 9))
+    cache.publish(BANCA, ACCOUNT, balance_cents=1_000, version=10)
+    await settled(cache)
+    assert await cache.read(BANCA, ACCOUNT) == balance(1_000, 10)
+
+
+async def test_many_balances_are_published_in_the_background(cache: BalanceCache) -> None:
+    accounts = [uuid4() for _ in range(500)]
+    for place, account in enumerate(accounts):
+        await cache.store(BANCA, account, balance(0, 0))
+        cache.publish(BANCA, account, balance_cents=place, version=1)
+    async with asyncio.timeout(10):
+        while await cache.read(BANCA, accounts[-1]) != balance(499, 1):
+            await asyncio.sleep(0)
+    assert await cache.read(BANCA, accounts[0]) == balance(0, 1)
+
+
+async def test_a_cache_that_went_away_is_not_waited_for(arena: Arena, valkey_url: str) -> None:
+    async with Proxy(valkey_url) as proxy:
+        settings = arena.settings.model_copy(update={"redis_url": proxy.url})
+        async with RunningApi(settings) as api:
+            assert (await api.get(BALANCE, token=arena.seller.token)).status == 200
+            for make_trouble in (proxy.freeze, None):
+                if make_trouble is None:
+                    await proxy.cut()
+                else:
+                    make_trouble()
+                started = time.monotonic()
+                for _ in range(20):
+                    assert (await api.get(BALANCE, token=arena.seller.token)).status == 200
+                assert time.monotonic() - started < 5, "20 × the time-out would be a second; the rest is the machine"
+                health = (await api.get("/health/ready")).json()
+                assert health["status"] in ("degraded", "up")
+            await set_balance(arena, arena.seller.id, 900)
+            assert (await api.get(BALANCE, token=arena.seller.token)).json()["balance"] == "9.00"
+
+
+async def test_what_could_not_be_published_is_published_later(valkey_url: str) -> None:
+    async def read_instance() -> str:
+        return "late"
+
+    async with Proxy(valkey_url) as proxy:
+        cache = BalanceCache(Cache(proxy.url, timeout_ms=200), read_instance=read_instance, ttl_s=60)
+        account = uuid4()
+        await cache.store(BANCA, account, balance(100, 1))
+        cache.start()
+        await proxy.cut()
+        cache.publish(BANCA, account, balance_cents=200, version=2)
+        assert await cache.publish_once() == 0
+        await proxy.mend()
+        async with asyncio.timeout(10):
+            while await cache.read(BANCA, account) != balance(200, 2):
+                await asyncio.sleep(0.02)
+        await cache.close()
+
+
+async def test_without_a_cache_the_database_answers(settings: Settings, arena: Arena) -> None:
+    for change in ({"cache_enabled": False}, {"redis_url": None}, {"redis_url": "redis://127.0.0.1:1/0"}):
+        async with RunningApi(settings.model_copy(update=change)) as api:
+            await set_balance(arena, arena.seller.id, 100)
+            assert (await api.get(BALANCE, token=arena.seller.token)).json()["balance"] == "1.00"
