@@ -42,6 +42,7 @@ from core.security.passwords import Passwords
 from core.security.terminal_secrets import load_master_keys
 from core.security.tokens import SECRET_BYTES_MIN
 from core.settings import Settings
+from core.till.batch import prepare_till_connection
 from core.till.caller import Caller
 from core.till.cancels import Canceller
 from core.till.recorder import Recorder
@@ -120,6 +121,7 @@ async def hold_database(app: web.Application) -> AsyncIterator[None]:
         size=settings.db_pool_size,
         timeout_s=settings.db_timeout_s,
         application_name="banca api",
+        prepare=prepare_till_connection,
     )
     app[DATABASE] = Database(pool, acquire_timeout_s=ACQUIRE_TIMEOUT_S)
     yield

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -28,8 +28,18 @@ class OutcomeUnknownError(Exception):
     """The connection was lost while PostgreSQL worked: it may have committed. Send the same keys again."""
 
 
-async def create_pool(url: str, *, size: int, timeout_s: float, application_name: str) -> Pool:
-    """A pool that connects lazily, so that a process starts, and recovers, without PostgreSQL."""
+async def create_pool(
+    url: str,
+    *,
+    size: int,
+    timeout_s: float,
+    application_name: str,
+    prepare: Callable[[Any], Coroutine[Any, Any, None]] | None = None,
+) -> Pool:
+    """A pool that connects lazily, so that a process starts, and recovers, without PostgreSQL.
+
+    prepare: of each new connection, before its first use; prepare_connection unless told.
+    """
     return await asyncpg.create_pool(
         url,
         min_size=0,
@@ -38,7 +48,7 @@ async def create_pool(url: str, *, size: int, timeout_s: float, application_name
         command_timeout=timeout_s,
         max_inactive_connection_lifetime=CONNECTION_IDLE_S,
         max_queries=CONNECTION_QUERIES_MAX,
-        init=prepare_connection,
+        init=prepare or prepare_connection,
         reset=_keep_as_is,
         server_settings={"application_name": application_name},
     )

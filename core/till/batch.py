@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
+from core.database import prepare_connection
+from core.queries import sql
 from core.till.order import SaleOrder
 from core.till.outcomes import Outcome, TicketPlace, Verdict
 
 TICKET_COLUMNS = 21
 JUGADA_COLUMNS = 11
 FACT_COLUMNS = 6
+NOBODY = UUID(int=0)
 ORIGIN_CODES = {None: 0, "USER": 1, "VENTANA": 2, "BANCA": 3}
+
+
+async def prepare_till_connection(connection: Any) -> None:
+    """A new connection asks four things of the server before its first batch: let it ask now, with an empty one."""
+    await prepare_connection(connection)
+    # Without the functions the database is not migrated yet; the sale will say so.
+    with suppress(asyncpg.UndefinedFunctionError):
+        await connection.fetch(sql("tickets/sell"), NOBODY, *batch_arguments([]), None)
 
 
 def batch_arguments(orders: Sequence[SaleOrder]) -> list[Sequence[Any]]:
