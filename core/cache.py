@@ -120,17 +120,19 @@ class BalanceCache:
         self._ttl_ms = str(ttl_s * 1000)
         self._unpublished: dict[tuple[UUID, UUID], tuple[int, int]] = {}
         self._news = asyncio.Event()
+        self._is_closing = False
         self._publisher: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         if self._cache is not None:
-            self._publisher = asyncio.create_task(self._publish_for_ever(), name="balance publisher")
+            self._publisher = asyncio.create_task(self._publish_until_closed(), name="balance publisher")
 
     async def close(self) -> None:
         if self._publisher is not None:
-            self._publisher.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._publisher
+            # Told, not cancelled: redis may turn a cancellation into an answer, and then nobody would stop.
+            self._is_closing = True
+            self._news.set()
+            await self._publisher
             # One attempt for what the last batches changed; a miss costs a reader at most the time to live.
             await self.publish_once()
         if self._cache is not None:
@@ -202,13 +204,15 @@ class BalanceCache:
         if cache is not None:
             await cache.run(lambda client: client.eval(PUBLISH, len(keys), *keys, self._ttl_ms, *values))
 
-    async def _publish_for_ever(self) -> None:
-        while True:
-            await self._news.wait()
+    async def _publish_until_closed(self) -> None:
+        while not self._is_closing:
+            if await self.publish_once():
+                continue
             self._news.clear()
-            while self._unpublished:
-                if not await self.publish_once():
-                    await asyncio.sleep(REST_S)
+            # What could not be sent is tried again after the rest; otherwise the next news wakes us.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(REST_S if self._unpublished else None):
+                    await self._news.wait()
 
     async def _key(self, banca_id: UUID, account_id: UUID) -> str:
         """A banca's keys share a hash tag, so that one script may take several of them in a cluster."""

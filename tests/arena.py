@@ -225,9 +225,7 @@ class Arena:
             expires_at_s=now_s + expires_in_s,
             rate_limited=rate_limited,
         )
-        return issue_access(
-            claims, secret=self.settings.jwt_access_secret.get_secret_value(), issued_at_s=now_s
-        )
+        return issue_access(claims, secret=self.settings.jwt_access_secret.get_secret_value(), issued_at_s=now_s)
 
     def token_of(self, person: Person, *, terminal_id: UUID | None = None, expires_in_s: int = 900) -> str:
         """Another token of the person's session."""

@@ -9,14 +9,14 @@ from collections.abc import AsyncIterator, Iterator
 
 import asyncpg
 import pytest
-from tests.arena import Arena
-from tests.databases import API_PASSWORD, WORKER_PASSWORD, TestDatabase, database_of, in_server
-from tests.running_api import RunningApi, api_settings
 
 from cli.postgres import EmbeddedPostgres
 from cli.valkey import EmbeddedValkey
 from core.migrations import migrate
 from core.settings import Settings
+from tests.arena import Arena
+from tests.databases import API_PASSWORD, WORKER_PASSWORD, TestDatabase, database_of, in_server
+from tests.running_api import RunningApi, api_settings
 
 TEMPLATE = f"banca_template_{secrets.token_hex(4)}"
 # Roles belong to the cluster: another run on the same server may be giving them passwords at the same moment.

@@ -8,10 +8,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from core.security.signature import canonical_request, sign
 from tests.arena import Person, Seller, Terminal
 from tests.running_api import Answer, RunningApi
-
-from core.security.signature import canonical_request, sign
 
 
 def new_key() -> str:

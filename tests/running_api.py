@@ -22,6 +22,8 @@ ANSWER_TIMEOUT_S = 30.0
 
 
 def api_settings(*, database_url: str, redis_url: str | None = None, **others: Any) -> Settings:
+    """Without limits on rates, unless a test asks for them."""
+    others = {"rate_limit_enabled": False, **others}
     return Settings(
         database_url=database_url,
         redis_url=redis_url,

@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import BeforeValidator, Field, RootModel, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from api.models.wire import AnswerModel, RequestModel, Text, TrimmedText
+from api.models.wire import AnswerModel, IsoDate, RequestModel, Text, TrimmedText
 from core.domain.money import AmountError, Cents, parse_amount
 from core.domain.rulebook import JugadaType
 from core.domain.ticket import CLIENTE_DEFAULT, JugadaRequest, TicketRequest
@@ -95,7 +95,7 @@ class TicketsQuery(RequestModel):
     sorteo_id: UUID | None = None
     vendedor_id: UUID | None = None
     status: Literal["ACTIVE", "CANCELLED"] | None = None
-    date: dt.date | None = Field(None, description="Business date: Costa Rica's day of the draw.")
+    date: IsoDate | None = Field(None, description="Business date: Costa Rica's day of the draw.")
     cursor: UUID | None = Field(None, description="`meta.nextCursor` of the page before.")
     page: Annotated[int, Field(ge=1, le=1000)] = 1
     page_size: Annotated[int, Field(ge=1, le=100)] = 20

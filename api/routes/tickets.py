@@ -47,6 +47,8 @@ from core.till.sales import SaleAnswer, SaleRequest, Sold
 TAGS = ("tickets",)
 # A seller's clock, or ours, may differ from the database's; a ticket's id tells its time by ours.
 CLOCK_DIFFERENCE_MAX = timedelta(days=1)
+# A draw's ordinal is a smallint; a number with a greater one is no ticket's.
+ORDINAL_MAX = 32_767
 
 
 async def sell_ticket(context: RequestContext, body: TicketIn) -> web.StreamResponse:
@@ -162,6 +164,9 @@ async def cancel_by_sale_key(context: RequestContext, body: CancelBySaleKeyIn) -
 
     For a POS that never got the sale's answer. If the sale has not come, it is refused should it still come.
     """
+    if body.sale_key == context.idempotency_key:
+        message = "A cancel has a key of its own; this is the sale's."
+        raise validation_failed([Violation("SALE_KEY_IS_OWN_KEY", message, "saleKey")])
     return await cancel(context, "/tickets/cancel", sale_key=body.sale_key)
 
 
@@ -214,6 +219,8 @@ async def read_ticket_by_number(context: RequestContext) -> web.StreamResponse:
         raise refuse(
             400, "TICKET_NUMBER_INVALID", "This is no ticket number: it was misread, or comes from elsewhere."
         ) from None
+    if number.ordinal > ORDINAL_MAX:
+        raise ticket_not_found()
     return await found_ticket(context, "tickets/by_number", number.business_date, number.ordinal, number.sequence)
 
 

@@ -13,8 +13,8 @@ from uuid import UUID
 class Verdict(StrEnum):
     """In order of precedence. Source: type sale_verdict, sql/functions/sell_tickets.sql."""
 
-    SESSION_REVOKED = "SESSION_REVOKED"
     BANCA_INACTIVE = "BANCA_INACTIVE"
+    SESSION_REVOKED = "SESSION_REVOKED"
     USER_INACTIVE = "USER_INACTIVE"
     VENTANA_INACTIVE = "VENTANA_INACTIVE"
     TERMINAL_DISABLED = "TERMINAL_DISABLED"
@@ -28,8 +28,8 @@ class Verdict(StrEnum):
     # The price no longer holds: price again, submit again.
     STALE = "STALE"
     SORTEO_NOT_FOUND = "SORTEO_NOT_FOUND"
-    SORTEO_NOT_OPEN = "SORTEO_NOT_OPEN"
     CLOSED = "CLOSED"
+    SORTEO_NOT_OPEN = "SORTEO_NOT_OPEN"
     CUTOFF = "CUTOFF"
     SOLD_OUT = "SOLD_OUT"
     NO_FUNDS = "NO_FUNDS"

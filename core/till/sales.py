@@ -192,4 +192,6 @@ def _outcome_of_key(row: asyncpg.Record, fingerprint_now: bytes) -> Outcome:
     else:
         verdict = Verdict.KNOWN if row["fingerprint"] == fingerprint_now else Verdict.MISMATCH
     place = TicketPlace(row["business_date"], row["sorteo_id"], row["sequence"]) if row["sequence"] else None
-    return Outcome(verdict, row["created_at"], row["outcome"], place, row["violations"] or ())
+    # What was answered to another ticket of this key is none of this one's business.
+    violations = row["violations"] or () if verdict is Verdict.KNOWN else ()
+    return Outcome(verdict, row["created_at"], row["outcome"], place, violations)

@@ -63,10 +63,11 @@ BEGIN
 
     SELECT * INTO v_known FROM idempotency k
      WHERE k.banca_id = p_banca AND k.actor_id = p_actor AND k.key = p_key;
-    IF FOUND THEN
+    -- The sale's own key cannot name its cancel as well, whether the sale has come or not.
+    IF FOUND OR p_key = p_sale_key THEN
         RETURN QUERY SELECT CASE WHEN v_known.fingerprint = p_fingerprint THEN 'KNOWN' ELSE 'MISMATCH' END,
                             v_known.outcome::text, v_known.business_date, v_known.sorteo_id, v_known.sequence,
-                            v_known.created_at, v_known.violations, NULL::bigint, NULL::bigint;
+                            coalesce(v_known.created_at, v_at), v_known.violations, NULL::bigint, NULL::bigint;
         RETURN;
     END IF;
 

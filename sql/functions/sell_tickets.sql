@@ -111,7 +111,7 @@ BEGIN
 
     -- Each ticket by itself, in order of precedence; null: nothing speaks against it yet.
     SELECT array_agg(x.verdict ORDER BY x.n), array_agg(x.day ORDER BY x.n), array_agg(x.digits ORDER BY x.n),
-           array_agg(x.facts ORDER BY x.n)
+           array_agg(CASE WHEN x.verdict IN ('KNOWN', 'CLOSED', 'CUTOFF') THEN x.facts END ORDER BY x.n)
       INTO v_verdict, v_day, v_digits, v_violations
       FROM (
         SELECT t.n, s.business_date AS day, s.digits,
@@ -183,13 +183,17 @@ BEGIN
             SELECT w.ticket, w.hopeless, array_agg(w.slot) AS slots, array_agg(w.amount) AS amounts,
                    array_agg(w.available) AS availables, array_agg(w.kind) AS kinds, array_agg(w.number) AS numbers,
                    array_agg(w.scope) AS scopes, array_agg(w.cap) AS caps
-              FROM (SELECT * FROM wanted ORDER BY ticket, kind, number) w
+              -- Numbers before funds: the first violation names the refusal, as the verdict does.
+              FROM (SELECT * FROM wanted ORDER BY ticket, kind DESC, number) w
              WHERE CASE WHEN w.hopeless THEN w.amount > w.available ELSE w.amount_wanted > w.available END
              GROUP BY w.ticket, w.hopeless ORDER BY w.ticket
         LOOP
             v_short := NULL;
             FOR i IN 1 .. cardinality(v_claim.slots) LOOP
-                v_available := coalesce(v_left[v_claim.slots[i]], v_claim.availables[i]);
+                v_available := v_claim.availables[i];
+                IF NOT v_claim.hopeless THEN
+                    v_available := coalesce(v_left[v_claim.slots[i]], v_available);
+                END IF;
                 IF v_claim.amounts[i] > v_available OR v_claim.hopeless THEN
                     v_short := coalesce(v_short, '[]') || jsonb_strip_nulls(jsonb_build_object(
                         'code', v_claim.kinds[i], 'scope', v_claim.scopes[i],

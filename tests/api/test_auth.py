@@ -96,7 +96,7 @@ async def test_an_inactive_user_may_not_log_in(api: RunningApi, arena: Arena) ->
 
 
 async def test_logins_are_limited_by_user_and_address(arena: Arena) -> None:
-    settings = arena.settings.model_copy(update={"rate_limit_login_per_min": 3})
+    settings = arena.settings.model_copy(update={"rate_limit_enabled": True, "rate_limit_login_per_min": 3})
     async with RunningApi(settings) as api:
         codes = [(await api.post(LOGIN, {"username": "x", "password": "y"})).code for _ in range(4)]
         assert codes == ["INVALID_CREDENTIALS"] * 3 + ["RATE_LIMITED"]

@@ -48,6 +48,14 @@ async def settled(cache: BalanceCache) -> None:
             await cache.publish_once()
 
 
+async def until_shown(cache: BalanceCache, account_id: UUID, wanted: Balance) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            if await cache.read(BANCA, account_id) == wanted:
+                return
+            await asyncio.sleep(0.01)
+
+
 async def test_a_balance_is_shown_with_what_may_still_be_sold(api: RunningApi, arena: Arena) -> None:
     prepaid: Seller = await arena.add_seller(credit_limit_cents=0)
     limited = await arena.add_seller(credit_limit_cents=50_000)
@@ -116,9 +124,7 @@ async def test_many_balances_are_published_in_the_background(cache: BalanceCache
     for place, account in enumerate(accounts):
         await cache.store(BANCA, account, balance(0, 0))
         cache.publish(BANCA, account, balance_cents=place, version=1)
-    async with asyncio.timeout(10):
-        while await cache.read(BANCA, accounts[-1]) != balance(499, 1):
-            await asyncio.sleep(0)
+    await until_shown(cache, accounts[-1], balance(499, 1))
     assert await cache.read(BANCA, accounts[0]) == balance(0, 1)
 
 
@@ -155,9 +161,7 @@ async def test_what_could_not_be_published_is_published_later(valkey_url: str) -
         cache.publish(BANCA, account, balance_cents=200, version=2)
         assert await cache.publish_once() == 0
         await proxy.mend()
-        async with asyncio.timeout(10):
-            while await cache.read(BANCA, account) != balance(200, 2):
-                await asyncio.sleep(0.02)
+        await until_shown(cache, account, balance(200, 2))
         await cache.close()
 
 

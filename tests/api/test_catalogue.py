@@ -57,7 +57,9 @@ async def test_sorteos_are_read_page_by_page(api: RunningApi, arena: Arena) -> N
     assert seen == sorted(seen, reverse=True)
 
 
-@pytest.mark.parametrize("query", ["status=open", "date=1700000000", "date=2026-02-30", "date=21-11-2026", "loteriaId=7"])
+@pytest.mark.parametrize(
+    "query", ["status=open", "date=1700000000", "date=2026-02-30", "date=21-11-2026", "loteriaId=7"]
+)
 async def test_a_wrong_filter_is_refused(api: RunningApi, arena: Arena, query: str) -> None:
     answer = await api.get(f"{SORTEOS}?{query}", token=arena.seller.token)
     assert (answer.status, answer.code) == (400, "VALIDATION_FAILED")

@@ -133,16 +133,12 @@ async def test_a_new_master_key_changes_nothing_until_a_terminal_rotates(arena: 
         new = Terminal(terminal.id, answer.json()["secret"])
         assert new.secret == load_master_keys(replaced).secret_of(terminal.id, key_version=2, master_key_id="k2")
         assert [await signs(api, arena, each) for each in (terminal, new)] == ["accepted", "accepted"]
-    lost = replaced.model_copy(
-        update={"terminal_master_keys_retired": type(arena.settings.terminal_master_key)("")}
-    )
+    lost = replaced.model_copy(update={"terminal_master_keys_retired": type(arena.settings.terminal_master_key)("")})
     async with RunningApi(lost) as api:
         assert [await signs(api, arena, each) for each in (terminal, new)] == ["SIGNATURE_INVALID", "accepted"]
 
 
-async def test_nobody_touches_another_bancas_terminal(
-    api: RunningApi, arena: Arena, administrator: Person
-) -> None:
+async def test_nobody_touches_another_bancas_terminal(api: RunningApi, arena: Arena, administrator: Person) -> None:
     stranger = await Arena.create(arena.owner, arena.settings)
     terminal_id = stranger.seller.terminal.id
     for action, document in (("rotate", {}), ("disable", None), ("enable", None)):

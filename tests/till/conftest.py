@@ -1,0 +1,40 @@
+"""Shops on a fresh database; no Valkey, no broker."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from core.settings import Settings
+from tests.databases import TestDatabase
+from tests.running_api import api_settings
+from tests.till.shop import Shop, open_shop
+
+
+@pytest.fixture
+def settings(database: TestDatabase) -> Settings:
+    """The arena needs the secrets only."""
+    return api_settings(database_url=database.api_url)
+
+
+@pytest.fixture
+async def shop(database: TestDatabase) -> AsyncIterator[Shop]:
+    async with open_shop(database.api_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def other_shop(database: TestDatabase) -> AsyncIterator[Shop]:
+    """Another process on the same database."""
+    async with open_shop(database.api_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def intruder(database: TestDatabase) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    """A second connection of the owner, to hold a lock while the first one looks."""
+    connection = await asyncpg.connect(database.owner_url)
+    yield connection
+    await connection.close()
