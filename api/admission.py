@@ -21,7 +21,8 @@ from api.problems import refuse
 from api.rate_limits import TokenBuckets
 from api.request_id import REQUEST_ID
 from api.sessions import Sessions
-from api.signed_requests import Signatures, Signer
+from api.signed_requests import Signatures
+from api.terminals import Signer
 from api.validation import parse_model, parse_query
 from core.domain.permissions import Role, scope_of
 from core.settings import Settings
@@ -148,8 +149,11 @@ def may_use(signer: Signer, principal: Principal, banca_id: UUID | None) -> bool
 
 
 def refuse_repeated_headers(request: web.Request) -> None:
+    headers = request.raw_headers
+    if len({name.lower() for name, _ in headers}) == len(headers):
+        return
     seen = set()
-    for name, _ in request.raw_headers:
+    for name, _ in headers:
         lowered = name.lower()
         if lowered in _SINGLE_HEADERS:
             if lowered in seen:
@@ -163,15 +167,15 @@ async def read_body(request: web.Request, bytes_max: int) -> bytes:
         return b""
     if "Content-Encoding" in request.headers:
         raise refuse(415, "CONTENT_ENCODING_UNSUPPORTED", "Send the body without a content encoding.")
-    if (request.content_length or 0) > bytes_max:
-        raise _too_large(bytes_max)
     content = request.content
-    body = content.read_nowait() if content.is_eof() else b""
-    if content.at_eof():
+    if content.is_eof():  # It came with the headers, as small bodies do.
+        body = content.read_nowait()
         if len(body) > bytes_max:
             raise _too_large(bytes_max)
         return body
-    chunks, length = [body], len(body)
+    if (request.content_length or 0) > bytes_max:
+        raise _too_large(bytes_max)
+    chunks, length = [], 0
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
             while chunk := await content.readany():
@@ -219,12 +223,12 @@ def require_key(rule: Key, key: str | None) -> None:
 
 def answer(operation: Operation, value: Answer) -> web.StreamResponse:
     """A model becomes JSON with the operation's success status; None becomes 204."""
+    if isinstance(value, web.StreamResponse):
+        return value
     if isinstance(value, BaseModel):
         body = value.__pydantic_serializer__.to_json(value, by_alias=True)
         return web.Response(body=body, status=operation.success_status, content_type="application/json")
-    if value is None:
-        return web.Response(status=204)
-    return value
+    return web.Response(status=204)
 
 
 def _too_large(bytes_max: int) -> Exception:

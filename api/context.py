@@ -9,7 +9,7 @@ from aiohttp import web
 
 from api.authentication import Principal
 from api.problems import refuse
-from api.signed_requests import Signer
+from api.terminals import Signer
 from api.validation import validation_failed
 from core.domain.permissions import Scope
 from core.domain.violations import Violation

@@ -46,7 +46,11 @@ async def page(_: web.Request) -> web.Response:
         body=read("index.html"),
         content_type="text/html",
         charset="utf-8",
-        headers={"Content-Security-Policy": CONTENT_SECURITY},
+        headers={
+            "Content-Security-Policy": CONTENT_SECURITY,
+            "Referrer-Policy": "no-referrer",
+            "X-Frame-Options": "DENY",
+        },
     )
 
 

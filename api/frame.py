@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from api.problems import Problem, ProblemError, problem_response
-from api.request_id import REQUEST_ID, request_id_of
+from api.request_id import REQUEST_ID, RequestIds
 from core.database import DatabaseUnavailableError, OutcomeUnknownError
 from core.logging import Log
 from core.metrics import HTTP_REQUEST_SECONDS, HTTP_REQUESTS
@@ -18,12 +18,6 @@ from core.security.passwords import PasswordsBusyError
 RETRY_AFTER_S = 1
 # Statuses that are worth a line on every route; below, only what is not hot is logged.
 LOGGED_STATUS_MIN = 500
-SECURITY_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-}
 _NOT_JSON_CODES = {
     404: ("ROUTE_NOT_FOUND", "There is no such address."),
     405: ("METHOD_NOT_ALLOWED", "The address does not take this method."),
@@ -40,6 +34,7 @@ class Frame:
 
     def __init__(self, *, quiet_routes: frozenset[str]) -> None:
         self._quiet_routes = quiet_routes
+        self._ids = RequestIds()
         # Looking a metric up by its labels takes a lock; by a tuple it does not.
         self._counters: dict[tuple[str, str, int], Any] = {}
         self._seconds: dict[tuple[str, str], Any] = {}
@@ -47,7 +42,7 @@ class Frame:
     @web.middleware
     async def around(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         started = time.perf_counter()
-        request_id = request_id_of(request.headers.get("X-Request-Id"))
+        request_id = self._ids.choose(request.headers.get("X-Request-Id"))
         request[REQUEST_ID] = request_id
         try:
             response = await handler(request)
@@ -57,8 +52,9 @@ class Frame:
             response = problem_response(problem_of(error, request_id), request_id=request_id)
         headers = response.headers
         headers["X-Request-Id"] = request_id
-        for name, value in SECURITY_HEADERS.items():
-            headers.setdefault(name, value)
+        headers["X-Content-Type-Options"] = "nosniff"
+        if "Cache-Control" not in headers:
+            headers["Cache-Control"] = "no-store"
         self._account(request, response.status, time.perf_counter() - started, request_id)
         return response
 

@@ -36,6 +36,11 @@ class Fresh(Generic[Key, Value]):
         # One caller that hangs up does not take the value from the others.
         return await asyncio.shield(read)
 
+    def peek(self, key: Key, *, max_age_s: float) -> Value | None:
+        """The value if it is kept and young enough; nothing is read."""
+        entry = self._entries.get(key)
+        return None if entry is None or time.monotonic() - entry[0] > max_age_s else entry[1]
+
     def age_s(self, key: Key) -> float:
         """How long ago the value was read; infinite when it is not kept."""
         entry = self._entries.get(key)

@@ -46,13 +46,11 @@ def decode_object(raw: bytes) -> dict[str, Any]:
 def _count_pairs(value: Any, depth: int) -> int:
     if depth > DEPTH_MAX:
         raise _too_deep()
-    if type(value) is dict:
-        pairs = len(value)
-        for item in value.values():
-            if type(item) is dict or type(item) is list:
-                pairs += _count_pairs(item, depth + 1)
-        return pairs
-    return sum(_count_pairs(item, depth + 1) for item in value if type(item) is dict or type(item) is list)
+    pairs, items = (len(value), value.values()) if type(value) is dict else (0, value)
+    for item in items:
+        if type(item) is dict or type(item) is list:
+            pairs += _count_pairs(item, depth + 1)
+    return pairs
 
 
 def _refuse_duplicate_keys(raw: bytes) -> None:

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from aiohttp import web
 
 from api.problems import Problem, problem_response
-from api.request_id import request_id_of
+from api.request_id import RequestIds
 from core.logging import Log
 
 KEEPALIVE_S = 75.0
@@ -34,7 +34,7 @@ class Protocol(web.RequestHandler):
         else:
             log.debug("REQUEST_MALFORMED", reason=message)
             problem = malformed(status, message or "")
-        response = problem_response(problem, request_id=request_id_of(None))
+        response = problem_response(problem, request_id=RequestIds().choose(None))
         response.force_close()
         return response
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -12,8 +11,11 @@ from aiohttp import web
 
 from api.authentication import Principal
 from api.problems import ProblemError, refuse
-from api.terminals import REFUSING_FACTS_AGE_MAX_S, Terminal, Terminals
+from api.terminals import REFUSING_FACTS_AGE_MAX_S, Signer, Terminal, Terminals
 from core.security.signature import SignatureFault, canonical_request, is_signed_by, judge_timestamp, read_signature
+
+# Terminals' ids as they are sent, read once each; when it is full it starts anew.
+IDS_MAX = 50_000
 
 _DETAILS = {
     SignatureFault.SIGNATURE_REQUIRED: "Sign the request: X-Terminal, X-Timestamp and X-Signature.",
@@ -24,22 +26,12 @@ _DETAILS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Signer:
-    """The terminal that signed, and with which version of its key: the sale judges both again under its locks."""
-
-    terminal_id: UUID
-    key_version: int
-    banca_id: UUID
-    ventana_id: UUID
-    vendedor_id: UUID | None
-
-
 class Signatures:
     def __init__(self, terminals: Terminals, *, window_s: int, clock: Callable[[], float] = time.time) -> None:
         self._terminals = terminals
         self._window_s = window_s
         self._clock = clock
+        self._ids: dict[str, UUID] = {}
 
     async def signer(self, request: web.Request, principal: Principal, body: bytes, key: str | None) -> Signer:
         """Raises ProblemError: a SignatureFault, TERMINAL_UNKNOWN (401), TERMINAL_DISABLED, TERMINAL_MISMATCH (403)."""
@@ -54,7 +46,7 @@ class Signatures:
         now_s = self._clock()
         if fault := judge_timestamp(timestamp, now_s=now_s, window_s=self._window_s):
             raise _fault(fault)
-        terminal_id = _read_id(terminal)
+        terminal_id = self._ids.get(terminal) or self._read_id(terminal)
         if principal.terminal_id is not None and principal.terminal_id != terminal_id:
             raise refuse(403, "TERMINAL_MISMATCH", "The token belongs to another terminal.")
         canonical = canonical_request(
@@ -67,8 +59,22 @@ class Signatures:
         )
         return await self._judge(terminal_id, canonical, digest, now_s)
 
+    def _read_id(self, text: str) -> UUID:
+        """The usual 36 characters; UUID() alone would take braces, prefixes and missing hyphens as well."""
+        try:
+            terminal_id = UUID(text)
+        except ValueError:
+            terminal_id = None
+        if terminal_id is None or str(terminal_id) != text.lower():
+            raise refuse(401, "TERMINAL_UNKNOWN", "X-Terminal must be the terminal's id.")
+        if len(self._ids) >= IDS_MAX:
+            self._ids.clear()
+        self._ids[text] = terminal_id
+        return terminal_id
+
     async def _judge(self, terminal_id: UUID, canonical: bytes, digest: bytes, now_s: float) -> Signer:
-        verdict = judge(await self._terminals.find(terminal_id), canonical, digest, now_s=now_s)
+        terminal = self._terminals.known(terminal_id) or await self._terminals.find(terminal_id)
+        verdict = judge(terminal, canonical, digest, now_s=now_s)
         if isinstance(verdict, ProblemError) and self._terminals.age_s(terminal_id) > REFUSING_FACTS_AGE_MAX_S:
             # The terminal may have got a new key, or been enabled, since we looked.
             terminal = await self._terminals.find(terminal_id, max_age_s=REFUSING_FACTS_AGE_MAX_S)
@@ -89,19 +95,8 @@ def judge(terminal: Terminal | None, canonical: bytes, digest: bytes, *, now_s: 
         return _fault(SignatureFault.SIGNATURE_INVALID)
     if not terminal.is_active:
         return refuse(403, "TERMINAL_DISABLED", "The terminal is disabled.")
-    return Signer(terminal.id, key.version, terminal.banca_id, terminal.ventana_id, terminal.vendedor_id)
+    return key.signer
 
 
 def _fault(fault: SignatureFault) -> ProblemError:
     return refuse(401, fault.value, _DETAILS[fault])
-
-
-def _read_id(text: str) -> UUID:
-    """The usual 36 characters; UUID() alone would take braces, prefixes and missing hyphens as well."""
-    try:
-        terminal_id = UUID(text)
-    except ValueError:
-        terminal_id = None
-    if terminal_id is None or str(terminal_id) != text.lower():
-        raise refuse(401, "TERMINAL_UNKNOWN", "X-Terminal must be the terminal's id.")
-    return terminal_id

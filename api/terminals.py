@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
+
 from api.fresh import Fresh
 from core.database import Database
 from core.logging import Log
@@ -22,20 +24,27 @@ log = Log("terminals")
 
 
 @dataclass(frozen=True, slots=True)
-class TerminalKey:
-    """secret: the HMAC key. valid_until: None: the terminal's current key."""
+class Signer:
+    """The terminal that signed, and with which version of its key: the sale judges both again under its locks."""
 
-    version: int
+    terminal_id: UUID
+    key_version: int
+    banca_id: UUID
+    ventana_id: UUID
+    vendedor_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalKey:
+    """secret: the HMAC key. valid_until: None: the terminal's current key. signer: who signs with it."""
+
     secret: bytes
     valid_until: datetime | None
+    signer: Signer
 
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    id: UUID
-    banca_id: UUID
-    ventana_id: UUID
-    vendedor_id: UUID | None
     is_active: bool
     keys: tuple[TerminalKey, ...]
 
@@ -45,6 +54,10 @@ class Terminals:
         self._database = database
         self._master_keys = master_keys
         self._facts: Fresh[UUID, Terminal | None] = Fresh(self._read, entries_max=ENTRIES_MAX)
+
+    def known(self, terminal_id: UUID) -> Terminal | None:
+        """What is remembered and young enough, without asking anybody."""
+        return self._facts.peek(terminal_id, max_age_s=FACTS_AGE_MAX_S)
 
     async def find(self, terminal_id: UUID, *, max_age_s: float = FACTS_AGE_MAX_S) -> Terminal | None:
         return await self._facts.get(terminal_id, max_age_s=max_age_s)
@@ -64,31 +77,19 @@ class Terminals:
             row = await connection.fetchrow(sql("terminals/facts"), terminal_id, timeout=QUERY_TIMEOUT_S)
         if row is None:
             return None
-        keys = [self._key(terminal_id, row["key_version"], row["master_key_id"], None)]
+        keys = [self._key(terminal_id, row, prefix="", valid_until=None)]
         if row["previous_key_version"] is not None:
-            keys.append(
-                self._key(
-                    terminal_id,
-                    row["previous_key_version"],
-                    row["previous_master_key_id"],
-                    row["previous_valid_until"],
-                )
-            )
-        return Terminal(
-            id=terminal_id,
-            banca_id=row["banca_id"],
-            ventana_id=row["ventana_id"],
-            vendedor_id=row["vendedor_id"],
-            is_active=row["is_active"],
-            keys=tuple(key for key in keys if key is not None),
-        )
+            keys.append(self._key(terminal_id, row, prefix="previous_", valid_until=row["previous_valid_until"]))
+        return Terminal(row["is_active"], tuple(key for key in keys if key is not None))
 
     def _key(
-        self, terminal_id: UUID, version: int, master_key_id: str, valid_until: datetime | None
+        self, terminal_id: UUID, row: asyncpg.Record, *, prefix: str, valid_until: datetime | None
     ) -> TerminalKey | None:
+        version, master_key_id = row[f"{prefix}key_version"], row[f"{prefix}master_key_id"]
         try:
             secret = self._master_keys.secret_of(terminal_id, key_version=version, master_key_id=master_key_id)
         except MasterKeyMissingError:
             log.error("MASTER_KEY_MISSING", terminal=terminal_id, master_key_id=master_key_id)
             return None
-        return TerminalKey(version, secret.encode(), valid_until)
+        signer = Signer(terminal_id, version, row["banca_id"], row["ventana_id"], row["vendedor_id"])
+        return TerminalKey(secret.encode(), valid_until, signer)

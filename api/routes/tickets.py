@@ -106,7 +106,8 @@ def sent_tickets(body: dict[str, Any]) -> list[Any]:
 
 def read_item(context: RequestContext, index: int, sent: Any) -> BatchItem:
     sent_key = sent.get("idempotencyKey") if isinstance(sent, dict) else None
-    item = BatchItem(sent_key if isinstance(sent_key, str) else None)
+    # A JsonNumber is a str, and no key.
+    item = BatchItem(sent_key if type(sent_key) is str else None)
     try:
         ticket = BatchTicketIn.model_validate(sent)
         require_own_name(context, ticket)

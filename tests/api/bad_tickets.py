@@ -100,13 +100,17 @@ def amount(value: Any, code: str) -> Case:
 
 
 def number(value: Any, code: str) -> Case:
-    if code == "NUMBER_INVALID" or code == "NUMBER_WIDTH_INVALID":
+    if code in ("NUMBER_INVALID", "NUMBER_WIDTH_INVALID"):
         return rule(f"number {value!r}", lambda w: w.ticket(jugada(value)), (code, NUMBER))
     return form(f"number {value!r}", lambda w: w.ticket(jugada(value)), (code, NUMBER))
 
 
+NO_AMOUNTS: tuple[Any, ...] = (
+    None, True, [], {}, "", " 500", "500 ", "+500", "500.", ".5", "0500", "1e3", "1E3", "1,000", "10abc", "NaN",
+    "Infinity", "0x10", "５００", "5_000", "1.000,00", "1\n",
+)  # fmt: skip
 CASES = [
-    form("nothing", lambda w: {}, ("FIELD_REQUIRED", "sorteoId"), ("FIELD_REQUIRED", "jugadas")),
+    form("nothing", lambda _: {}, ("FIELD_REQUIRED", "sorteoId"), ("FIELD_REQUIRED", "jugadas")),
     form("an unknown member", lambda w: w.ticket(total="1.00"), ("FIELD_UNKNOWN", "total")),
     form("a price of one's own", lambda w: w.ticket(jugada(finalMultiplierX="999.00")),
          ("FIELD_UNKNOWN", "jugadas[0].finalMultiplierX")),
@@ -128,9 +132,7 @@ CASES = [
     form("a long name", lambda w: w.ticket(clienteNombre="x" * 101), ("FIELD_LENGTH_INVALID", "clienteNombre")),
     form("a name that is a number", lambda w: w.ticket(clienteNombre=7), ("FIELD_INVALID", "clienteNombre")),
     form("a seller that is no id", lambda w: w.ticket(vendedorId=""), ("FIELD_INVALID", "vendedorId")),
-    *[amount(value, "AMOUNT_INVALID") for value in (
-        None, True, [], {}, "", " 500", "500 ", "+500", "500.", ".5", "0500", "1e3", "1E3", "1,000", "10abc", "NaN",
-        "Infinity", "0x10", "５００", "5_000", "1.000,00", "1\n")],
+    *[amount(value, "AMOUNT_INVALID") for value in NO_AMOUNTS],
     *[amount(value, "AMOUNT_TOO_PRECISE") for value in ("500.005", "0.004", "0.000", "1.0000000000000000000000001")],
     *[amount(value, "AMOUNT_NOT_POSITIVE") for value in ("0", "0.00", "-500", "-0", "-0.01", 0, -1)],
     *[amount(value, "AMOUNT_TOO_LARGE") for value in (
@@ -191,7 +193,7 @@ CASES = [
     rule("no funds", lambda w: w.ticket(jugada("11", "0.03")), ("INSUFFICIENT_FUNDS", None),
          status=409, recorded=True, prepaid=True),
     form("several faults of the form",
-         lambda w: {"jugadas": [jugada("11", "0"), jugada(7), jugada(kind="x", amount="1e3")], "note": ""},
+         lambda _: {"jugadas": [jugada("11", "0"), jugada(7), jugada(kind="x", amount="1e3")], "note": ""},
          ("FIELD_REQUIRED", "sorteoId"), ("AMOUNT_NOT_POSITIVE", AMOUNT), ("FIELD_INVALID", "jugadas[1].number"),
          ("FIELD_INVALID", "jugadas[2].type"), ("AMOUNT_INVALID", "jugadas[2].amount"), ("FIELD_UNKNOWN", "note")),
     rule("several rules broken",

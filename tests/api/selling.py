@@ -92,9 +92,8 @@ async def stored_balance(arena: Arena, seller_id: UUID) -> int:
 async def set_policy(arena: Arena, table: str, row_id: UUID, percent: str) -> None:
     """A commission policy of one rate. table: bancas, ventanas or users."""
     await arena.owner.execute(
-        f"UPDATE {table} SET commission_policy ="
-        ' jsonb_build_object(\'version\', 1, \'defaultPercent\', $2::numeric, \'rules\', \'[]\'::jsonb) WHERE id = $1',
-        row_id, percent,
+        f"UPDATE {table} SET commission_policy = $2 WHERE id = $1",
+        row_id, f'{{"version": 1, "defaultPercent": {percent}, "rules": []}}',
     )  # fmt: skip
 
 

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 
 from core.domain.permissions import Role
-from tests.api.selling import BATCH, CANCEL, SALE, Shop, batch, jugada, open_shop, read_books, require_no_insides, ticket
+from tests.api.selling import (
+    BATCH,
+    CANCEL,
+    SALE,
+    Shop,
+    batch,
+    jugada,
+    open_shop,
+    read_books,
+    require_no_insides,
+    ticket,
+)
 from tests.pos import Pos, new_key
 from tests.running_api import Answer
 
@@ -111,16 +123,29 @@ DECIDING_HEADERS = (
 
 
 @pytest.mark.parametrize("name", DECIDING_HEADERS)
-@pytest.mark.parametrize("spelled", [str, str.lower, str.upper])
-async def test_a_header_that_decides_may_come_once(shop: Shop, name: str, spelled: Any) -> None:
+@pytest.mark.parametrize("spelled", [str, str.lower, str.upper], ids=["same", "lower", "upper"])
+async def test_a_header_that_decides_may_come_once(shop: Shop, name: str, spelled: Callable[[str], str]) -> None:
     body = json.dumps(ticket(shop.arena)).encode()
     headers = shop.pos.signed_headers("POST", SALE, body, key=new_key())
-    twice = [*headers.items(), (spelled(name), headers[name])]
-    answer = await shop.api.send("POST", SALE, body=body, headers=twice)
-    await require_refused(shop, answer, SALE, 400, "DUPLICATE_HEADER")
+    status, problem = await send_lines(shop, [*headers.items(), (spelled(name), headers[name])], body)
+    assert (status, problem["code"]) == (400, "DUPLICATE_HEADER")
+    assert (await read_books(shop.arena.owner)).tickets == 0
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin1"])
+async def send_lines(shop: Shop, headers: list[tuple[str, str]], body: bytes) -> tuple[int, dict[str, Any]]:
+    """A sale as it is written on the wire: HTTP clients fold names that differ in case only."""
+    host, port = shop.api.url.removeprefix("http://").split(":")
+    lines = [f"{name}: {value}" for name, value in (("Host", host), ("Content-Length", str(len(body))), *headers)]
+    reader, writer = await asyncio.open_connection(host, port)
+    writer.write("\r\n".join([f"POST {SALE} HTTP/1.1", "Connection: close", *lines, "", ""]).encode() + body)
+    head, _, document = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    return int(head.split()[1]), json.loads(document)
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin1"]
+)
 async def test_a_ticket_is_json_and_nothing_else(shop: Shop, kind: str) -> None:
     body = json.dumps(ticket(shop.arena)).encode()
     headers = shop.pos.signed_headers("POST", SALE, body, key=new_key()) | {"Content-Type": kind}
@@ -131,6 +156,8 @@ async def test_a_ticket_is_json_and_nothing_else(shop: Shop, kind: str) -> None:
 LIMITS = {SALE: 200_000, CANCEL: 200_000, BATCH: 2_000_000}
 
 
+# The test's own client says that a body of two megabytes is large.
+@pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
 @pytest.mark.parametrize(("path", "bytes_max"), LIMITS.items())
 async def test_a_body_has_its_routes_limit(shop: Shop, path: str, bytes_max: int) -> None:
     document: dict[str, Any] = {"jugadas": []} if path != CANCEL else {"saleKey": ""}

@@ -3,6 +3,8 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,7 +21,7 @@ import pytest
 from cli import sell
 from cli.pos import Pos
 from cli.postgres import EmbeddedPostgres
-from cli.stack import Stack
+from cli.stack import ROOT, Stack
 from cli.trouble import Trouble
 from core.domain.ticket_number import parse_ticket_number
 
@@ -155,6 +157,18 @@ def test_a_lost_answer_is_asked_for_again_with_the_same_key(data: Path) -> None:
     assert answer.status == 201
     assert answer.headers["idempotent-replayed"] == "true"
     assert keys == ["lost-answer-1"] * 3
+
+
+@pytest.mark.skipif(not all(map(shutil.which, ("bash", "curl", "openssl"))), reason="the tools of the README's sale")
+def test_the_sale_of_the_readme_works_when_it_is_pasted(data: Path, tmp_path: Path) -> None:
+    [script] = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (tmp_path / ".banca").symlink_to(data)
+    run = subprocess.run(
+        ["bash", "-eu"], input=script, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=30
+    )
+    head, _, body = run.stdout.partition("\n\n")
+    assert head.startswith("HTTP/1.1 201 Created")
+    assert json.loads(body)["totalAmount"] == "500.00"
 
 
 async def test_when_no_draw_is_open_the_person_is_told_what_makes_one(sell_there: Sell, data: Path) -> None:
