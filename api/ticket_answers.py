@@ -35,6 +35,7 @@ STATUSES: Mapping[str, int] = MappingProxyType(
         "TERMINAL_MISMATCH": 403,
         "SELLER_NOT_FOUND": 404,
         "SORTEO_NOT_FOUND": 404,
+        "LOTERIA_NOT_FOUND": 404,
         "IDEMPOTENCY_PAYLOAD_MISMATCH": 422,
         "TICKET_REJECTED": 422,
         "CANCELLED_BEFORE_SALE": 409,

@@ -28,7 +28,9 @@ def lock(data: Path, *, fresh: bool) -> DirectoryLock:
     if fresh and data.exists() and any(data.iterdir()) and not (data / LOCK_FILE).exists():
         raise Trouble(f"{data} is not empty and no stack's: --fresh will not touch it")
     make_data_directory(data)
-    return DirectoryLock(data / LOCK_FILE, taken=f"a stack already runs in {data}: stop it first, or take another --data")
+    return DirectoryLock(
+        data / LOCK_FILE, taken=f"a stack already runs in {data}: stop it first, or take another --data"
+    )
 
 
 def empty(data: Path) -> None:

@@ -43,7 +43,6 @@ class Settings(BaseSettings):
     rate_limit_tickets_per_s: float = 50.0
     rate_limit_tickets_burst: int = 200
     rate_limit_login_per_min: int = 30
-    metrics_port: int | None = None
 
     # The till. Measured: a pool of 4–8 is best, 32 is worse.
     db_pool_size: Annotated[int, Field(ge=2)] = 6

@@ -73,7 +73,7 @@ class Workload:
         return {
             "type": "NUMERO",
             "number": f"{random.randrange(self.numbers):02d}",  # noqa: S311 - a workload, not a secret
-            "amount": f"{random.randint(1, 50) * 100}.00",  # noqa: S311
+            "amount": f"{random.randint(1, 50) * 100}.00",  # noqa: S311 - a workload, not a secret
             "multiplierId": self.demo["multiplierId"],
         }
 

@@ -48,7 +48,7 @@ NumberIn = Annotated[Text, StringConstraints(min_length=1, max_length=NUMBER_LEN
 
 class JugadaIn(RequestModel):
     type: JugadaType
-    number: NumberIn = Field(description="As wide as the draw's digits: 07, 007.")
+    number: NumberIn = Field(description="As wide as the draw's digits: 07, 007.", examples=["07"])
     reventado_number: NumberIn | None = Field(None, description="REVENTADO only; the same number.")
     amount: AmountIn
     multiplier_id: UUID | None = Field(None, description="NUMERO only; none: the lottery's base multiplier.")

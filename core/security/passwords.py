@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -56,24 +58,12 @@ class Passwords:
             self._nobodys_hash = self._hasher.hash(secrets.token_hex())
         return self._nobodys_hash
 
-    def _place(self) -> _Place:
-        return _Place(self)
-
-    def _enter(self) -> None:
+    @contextmanager
+    def _place(self) -> Iterator[None]:
         if self._waiting >= WAITING_MAX:
             raise PasswordsBusyError
         self._waiting += 1
-
-    def _leave(self) -> None:
-        self._waiting -= 1
-
-
-class _Place:
-    def __init__(self, passwords: Passwords) -> None:
-        self._passwords = passwords
-
-    def __enter__(self) -> None:
-        self._passwords._enter()  # noqa: SLF001 - two halves of one class
-
-    def __exit__(self, *_: object) -> None:
-        self._passwords._leave()  # noqa: SLF001
+        try:
+            yield
+        finally:
+            self._waiting -= 1

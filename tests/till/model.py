@@ -86,7 +86,13 @@ class Bank:
         """
         name = (asked.seller, asked.key)
         judged = self._known(asked) or self._closed(asked) or self._sold_or_short(asked, start)
-        recorded = {"SOLD": "SOLD", "SOLD_OUT": "SOLD_OUT", "NO_FUNDS": "NO_FUNDS", "CLOSED": "CLOSED", "CUTOFF": "CLOSED"}
+        recorded = {
+            "SOLD": "SOLD",
+            "SOLD_OUT": "SOLD_OUT",
+            "NO_FUNDS": "NO_FUNDS",
+            "CLOSED": "CLOSED",
+            "CUTOFF": "CLOSED",
+        }
         if outcome := recorded.get(judged.verdict):
             self.keys[name] = Answered(asked.content, Judged("KNOWN", outcome, judged.sequence, judged.shorts))
         return judged

@@ -206,9 +206,7 @@ async def _give_policy(owner: Owner, table: str, row_id: UUID, percent: str) -> 
 
 
 def _judged(outcome: Outcome) -> Judged:
-    shorts = tuple(
-        (facts["code"], facts.get("number"), facts.get("availableCents", 0)) for facts in outcome.violations
-    )
+    shorts = tuple((facts["code"], facts.get("number"), facts.get("availableCents", 0)) for facts in outcome.violations)
     sequence = None if outcome.place is None else outcome.place.sequence
     return Judged(outcome.verdict.value, outcome.recorded, sequence, shorts)
 
@@ -241,5 +239,3 @@ async def test_random_batches_are_judged_like_tickets_one_after_another(
         await stage.play(step)
     await stage.check()
     await forget_banca(owner, stage.arena.banca_id)
-
-

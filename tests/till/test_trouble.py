@@ -136,9 +136,7 @@ async def test_trouble_in_the_second_half_of_a_poisoned_batch_leaves_every_outco
 
 
 @pytest.mark.parametrize("sqlstate", ["40001", "40P01"])
-async def test_a_batch_that_loses_a_conflict_is_repeated(
-    owner: Owner, arena: Arena, shop: Shop, sqlstate: str
-):
+async def test_a_batch_that_loses_a_conflict_is_repeated(owner: Owner, arena: Arena, shop: Shop, sqlstate: str):
     await owner.execute(STUMBLE.format(times=3, sqlstate=sqlstate))
     assert sold(await shop.sell(sale(arena.seller, ticket(arena.sorteo_id)))).sequence == 1
     assert await owner.fetchval("SELECT last_value FROM stumbles") == 4
@@ -188,9 +186,7 @@ async def test_a_real_deadlock_costs_the_sale_a_repetition_only(
 
 async def deadlocks(owner: Owner) -> int:
     async def check() -> int:
-        count: int = await owner.fetchval(
-            "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
-        )
+        count: int = await owner.fetchval("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
         return count
 
     found: int = await poll(check)
@@ -401,13 +397,11 @@ class CountingStore(RulebookStore):
         return await super().reload(banca_id, older_than=older_than)
 
 
-async def test_a_stale_price_is_made_again_with_the_rules_of_now(
-    owner: Owner, arena: Arena, database: TestDatabase
-):
+async def test_a_stale_price_is_made_again_with_the_rules_of_now(owner: Owner, arena: Arena, database: TestDatabase):
     async with open_shop(database.api_url, rulebooks=CountingStore) as shop:
         first = sold(await shop.sell(sale(arena.seller, ticket(arena.sorteo_id))))
         await owner.execute(
-            "UPDATE users SET commission_policy = '{\"version\": 1, \"defaultPercent\": \"10\", \"rules\": []}'"
+            'UPDATE users SET commission_policy = \'{"version": 1, "defaultPercent": "10", "rules": []}\''
             " WHERE id = $1",
             arena.seller.id,
         )
@@ -420,9 +414,7 @@ async def test_a_stale_price_is_made_again_with_the_rules_of_now(
     assert await findings(owner, arena.banca_id) == []
 
 
-async def test_rules_that_changed_refuse_a_ticket_that_the_rules_before_allowed(
-    owner: Owner, arena: Arena, shop: Shop
-):
+async def test_rules_that_changed_refuse_a_ticket_that_the_rules_before_allowed(owner: Owner, arena: Arena, shop: Shop):
     await shop.sell(sale(arena.seller, ticket(arena.sorteo_id)))
     await owner.execute("UPDATE bancas SET default_min_bet_cents = 500")
     answer = await shop.sell(sale(arena.seller, ticket(arena.sorteo_id, ("07", 100))))
@@ -431,9 +423,7 @@ async def test_rules_that_changed_refuse_a_ticket_that_the_rules_before_allowed(
     assert await tickets_count(owner) == 1
 
 
-async def test_rules_that_changed_allow_a_ticket_that_the_rules_before_refused(
-    owner: Owner, arena: Arena, shop: Shop
-):
+async def test_rules_that_changed_allow_a_ticket_that_the_rules_before_refused(owner: Owner, arena: Arena, shop: Shop):
     await owner.execute("UPDATE bancas SET default_min_bet_cents = 500")
     refused = await shop.sell(sale(arena.seller, ticket(arena.sorteo_id, ("07", 100))))
     assert isinstance(refused, Refused)
@@ -492,7 +482,9 @@ async def test_a_key_sold_under_the_rules_of_yesterday_gets_its_ticket_although_
         assert answer_bytes(sold(again)) == answer_bytes(first)
     fresh = await shop.sell(sale(arena.seller, ticket(arena.sorteo_id, multiplier_id=other_multiplier)))
     assert isinstance(fresh, Refused)
-    other = await shop.sell(sale(arena.seller, ticket(arena.sorteo_id, ("55", 1), multiplier_id=other_multiplier), key=request.key))
+    other = await shop.sell(
+        sale(arena.seller, ticket(arena.sorteo_id, ("55", 1), multiplier_id=other_multiplier), key=request.key)
+    )
     assert isinstance(other, Refused)
     assert other.code == "IDEMPOTENCY_PAYLOAD_MISMATCH"
     assert await tickets_count(owner) == 1
