@@ -10,10 +10,12 @@ COSTA_RICA = timezone(timedelta(hours=-6), "America/Costa_Rica")
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?:Z|[+-][0-9]{2}:[0-9]{2})?"
 )
+# Days far away overflow when they become instants.
+_DATE = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}")
 
 
 class InstantError(ValueError):
-    """A text that names no instant; expected ISO 8601 such as 2026-11-21T03:26:34.123Z."""
+    """A text that names no instant, or no day; expected ISO 8601 such as 2026-11-21T03:26:34.123Z."""
 
 
 def costa_rica_date(instant: datetime) -> date:
@@ -25,10 +27,47 @@ def costa_rica_weekday(instant: datetime) -> int:
     return costa_rica_date(instant).isoweekday() % 7
 
 
+def costa_rica_minute(instant: datetime) -> int:
+    """Minutes since Costa Rica's midnight: 0 … 1439."""
+    local = _aware(instant).astimezone(COSTA_RICA)
+    return local.hour * 60 + local.minute
+
+
 def day_bounds(day: date) -> tuple[datetime, datetime]:
     """[start, end) of a Costa Rican day, in UTC: the end is the first instant of the next day."""
     start = datetime.combine(day, time(), COSTA_RICA).astimezone(UTC)
     return start, start + timedelta(days=1)
+
+
+def business_date(scheduled_at: datetime | None, *, now: datetime, cutoff_minute: int = 0) -> date:
+    """The day of the draw (§2.9). Without a draw, today's, or yesterday's before cutoff_minute of the day."""
+    if scheduled_at is not None:
+        return costa_rica_date(scheduled_at)
+    return costa_rica_date(now - timedelta(minutes=cutoff_minute))
+
+
+def week_of(day: date) -> tuple[date, date]:
+    """Monday to Sunday, both included."""
+    monday = day - timedelta(days=day.weekday())
+    return monday, monday + timedelta(days=6)
+
+
+def month_to(day: date) -> tuple[date, date]:
+    return day.replace(day=1), day
+
+
+def year_of(day: date) -> tuple[date, date]:
+    return day.replace(month=1, day=1), day.replace(month=12, day=31)
+
+
+def parse_date(text: object) -> date:
+    """A calendar day of this century, 2026-01-15. Raises InstantError."""
+    if not isinstance(text, str) or not _DATE.fullmatch(text):
+        raise InstantError("expected a date such as 2026-01-15, from 2000 to 2099")
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise InstantError(f"no such date: {text}") from error
 
 
 def parse_instant(text: object) -> datetime:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from uuid import UUID
 
-from core.domain.calendar import InstantError, parse_instant
 from core.domain.document import Document
 from core.domain.rulebook import CommissionPolicy, CommissionRule, JugadaType
 from core.domain.violations import Violation
@@ -38,7 +36,7 @@ def read_commission_policy(
     policy.allow_only(_POLICY_KEYS)
     policy.integer("version", minimum=VERSION, maximum=VERSION)
     policy.require("defaultPercent")
-    effective_from, effective_to = _instant(policy, "effectiveFrom"), _instant(policy, "effectiveTo")
+    effective_from, effective_to = policy.instant("effectiveFrom"), policy.instant("effectiveTo")
     if effective_from and effective_to and effective_from >= effective_to:
         policy.refuse("effectiveTo", "must be later than effectiveFrom")
     documents = [
@@ -107,14 +105,3 @@ def _bet_type(rule: Document) -> JugadaType | None:
         return JugadaType(value)
     rule.refuse("betType", "must be NUMERO, REVENTADO or null")
     return None
-
-
-def _instant(policy: Document, key: str) -> datetime | None:
-    value = policy.member(key)
-    if value is None:
-        return None
-    try:
-        return parse_instant(value)
-    except InstantError as error:
-        policy.refuse(key, str(error))
-        return None

@@ -6,7 +6,6 @@ rules matches, its default holds, and the next policy is never asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -14,6 +13,7 @@ from uuid import UUID
 
 from core.domain.money import Cents, percent_of
 from core.domain.rulebook import CommissionPolicy, CommissionRule, JugadaType, Rulebook, Seller, Ventana
+from core.domain.spans import earliest, latest
 
 Chain = tuple[tuple[str, CommissionPolicy | None], ...]
 
@@ -87,14 +87,6 @@ def policy_in_force(chain: Chain, *, at: datetime) -> PolicyInForce:
             ends += [end] if end else []
             return PolicyInForce(policy, origin, latest(starts), earliest(ends))
     return PolicyInForce(None, None, latest(starts), earliest(ends))
-
-
-def latest(instants: Iterable[datetime | None]) -> datetime | None:
-    return max((instant for instant in instants if instant is not None), default=None)
-
-
-def earliest(instants: Iterable[datetime | None]) -> datetime | None:
-    return min((instant for instant in instants if instant is not None), default=None)
 
 
 def _ventana_of(rulebook: Rulebook, seller: Seller) -> Ventana:

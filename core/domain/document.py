@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from datetime import date, datetime
 from uuid import UUID
 
-from core.domain.money import AmountError, parse_hundredths
+from core.domain.calendar import InstantError, parse_date, parse_instant
+from core.domain.money import AMOUNT_CENTS_MAX, AmountError, Cents, parse_hundredths
 from core.domain.violations import Violation
 
 UNKNOWN_FIELD = "UNKNOWN_FIELD"
@@ -57,6 +59,11 @@ class Document:
         self.refuse(key, f"must be a whole number from {minimum} to {maximum}")
         return None
 
+    def cents(self, key: str) -> Cents | None:
+        """Of a stored document: already cents."""
+        value = self.integer(key, minimum=0, maximum=AMOUNT_CENTS_MAX)
+        return None if value is None else Cents(value)
+
     def hundredths(self, key: str, *, maximum: int, minimum: int = 0) -> int | None:
         value = self.member(key)
         if value is None:
@@ -95,6 +102,22 @@ class Document:
             return UUID(value)
         self.refuse(key, "must be a UUID")
         return None
+
+    def date(self, key: str) -> date | None:
+        value = self.member(key)
+        try:
+            return None if value is None else parse_date(value)
+        except InstantError as error:
+            self.refuse(key, str(error))
+            return None
+
+    def instant(self, key: str) -> datetime | None:
+        value = self.member(key)
+        try:
+            return None if value is None else parse_instant(value)
+        except InstantError as error:
+            self.refuse(key, str(error))
+            return None
 
     def list(self, key: str, *, length_max: int) -> tuple[object, ...]:
         value = self.member(key)

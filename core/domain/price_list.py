@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
-from core.domain.commissions import (
-    PolicyInForce,
-    earliest,
-    latest,
-    listero_chain,
-    policy_in_force,
-    rate_of,
-    seller_chain,
-)
+from core.domain.calendar import costa_rica_date
+from core.domain.commissions import PolicyInForce, listero_chain, policy_in_force, rate_of, seller_chain
+from core.domain.cutoffs import Cutoff, cutoff_in_force
 from core.domain.money import Cents
-from core.domain.multipliers import base_multiplier, multipliers_to_choose
+from core.domain.multipliers import BASE_NAME, MultiplierSource, base_multiplier, multipliers_to_choose
 from core.domain.rulebook import JugadaType, Loteria, Rulebook, Seller
+from core.domain.spans import Span, in_sales_hours, in_window, meet
 from core.domain.ticket import JugadaRequest
 
 # A price list takes about a kilobyte; beyond this many, a rulebook starts its collection anew.
@@ -27,7 +22,7 @@ PRICE_LISTS_MAX = 20_000
 
 @dataclass(frozen=True, slots=True)
 class LineTerms:
-    """What a line freezes. x_hundredths: 0 for REVENTADO."""
+    """What a line freezes. x_hundredths: 0 for REVENTADO. source, source_id: who gave X; the id of an override."""
 
     multiplier_id: UUID | None
     x_hundredths: int
@@ -35,36 +30,50 @@ class LineTerms:
     origin: str | None
     rule_id: str | None
     listero_basis_points: int
+    listero_origin: str | None
+    listero_rule_id: str | None
+    source: MultiplierSource
+    source_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class PriceList:
-    """Holds in [valid_from, valid_until). numero: by the multiplier chosen. base: when none is; None: one must be."""
+    """Holds during span. numero: by the chosen multiplier's id as an integer, which is found four times as fast.
 
-    numero: Mapping[UUID, LineTerms]
+    base: when none is chosen; None: one must be.
+
+    on: the day, Costa Rica's, that it was made on. is_open: whether the lottery is sold now; hours: how long that
+    stays so.
+    """
+
+    numero: Mapping[int, LineTerms]
     base: LineTerms | None
     reventado: LineTerms
     min_bet_cents: Cents
-    valid_from: datetime | None
-    valid_until: datetime | None
-
-    def holds_at(self, at: datetime) -> bool:
-        return (self.valid_from is None or self.valid_from <= at) and (
-            self.valid_until is None or at < self.valid_until
-        )
+    cutoff: Cutoff
+    on: date
+    is_open: bool
+    hours: Span
+    span: Span
 
     def terms_of(self, jugada: JugadaRequest) -> LineTerms | None:
         """None when the line's multiplier is none that it may choose."""
         if jugada.type is JugadaType.REVENTADO:
             return self.reventado
-        return self.base if jugada.multiplier_id is None else self.numero.get(jugada.multiplier_id)
+        return self.base if jugada.multiplier_id is None else self.numero.get(jugada.multiplier_id.int)
 
 
 def price_list(rulebook: Rulebook, *, seller: Seller, loteria: Loteria, at: datetime) -> PriceList:
-    """Sellers of a ventana without a policy of their own share one."""
-    key = (seller.ventana_id, seller.id if seller.policy else None, loteria.id)
+    """Sellers of a ventana without terms of their own share one."""
+    seller_id, loteria_id = seller.id, loteria.id
+    is_own = (
+        seller.policy is not None
+        or seller_id in rulebook.restrictions
+        or (bool(rulebook.overrides) and (seller_id, loteria_id) in rulebook.overrides)
+    )
+    key = (seller.ventana_id, seller_id if is_own else None, loteria_id)
     known = rulebook.price_lists.get(key)
-    if known is not None and known.holds_at(at):
+    if known is not None and known.span.holds(at):
         return known
     if len(rulebook.price_lists) >= PRICE_LISTS_MAX:
         rulebook.price_lists.clear()
@@ -75,23 +84,52 @@ def price_list(rulebook: Rulebook, *, seller: Seller, loteria: Loteria, at: date
 def _make(rulebook: Rulebook, seller: Seller, loteria: Loteria, at: datetime) -> PriceList:
     of_seller = policy_in_force(seller_chain(rulebook, seller), at=at)
     of_listero = policy_in_force(listero_chain(rulebook, seller), at=at)
+    cutoff = cutoff_in_force(rulebook, seller, at=at)
+    is_open, hours = in_sales_hours(loteria.rules.sales_hours, at=at)
 
-    def terms(bet_type: JugadaType, multiplier_id: UUID | None, x_hundredths: int) -> LineTerms:
-        basis_points, rule_id = _rate(of_seller, loteria, bet_type, x_hundredths)
-        listero_basis_points, _ = _rate(of_listero, loteria, bet_type, x_hundredths)
-        return LineTerms(multiplier_id, x_hundredths, basis_points, of_seller.origin, rule_id, listero_basis_points)
+    def terms(
+        bet_type: JugadaType,
+        multiplier_id: UUID | None,
+        x_hundredths: int,
+        source: MultiplierSource,
+        source_id: str | None = None,
+    ) -> LineTerms:
+        earned = _rate(of_seller, loteria, bet_type, x_hundredths)
+        of_ventana = _rate(of_listero, loteria, bet_type, x_hundredths)
+        return LineTerms(multiplier_id, x_hundredths, *earned, *of_ventana, source, source_id)
 
-    base = base_multiplier(rulebook, loteria)
+    on = costa_rica_date(at)
+    base = base_multiplier(rulebook, loteria, seller=seller, on=on)
+    of_base = None if base is None else terms(JugadaType.NUMERO, *base)
+    numero = {
+        # Whoever names the base asks for what the base is to this seller.
+        m.id.int: of_base
+        if m.name == BASE_NAME and of_base is not None and of_base.multiplier_id == m.id
+        else terms(JugadaType.NUMERO, m.id, m.x_hundredths, "chosen")
+        for m in multipliers_to_choose(rulebook, loteria, on=on)
+    }
+    dated = (m for m in rulebook.multipliers_of_loteria.get(loteria.id, ()) if m.is_active)
+    days = [in_window(m.applies_to_date, None, at=at)[1] for m in dated]
+    policies = [Span(policy.valid_from, policy.valid_until) for policy in (of_seller, of_listero)]
     return PriceList(
-        numero={m.id: terms(JugadaType.NUMERO, m.id, m.x_hundredths) for m in multipliers_to_choose(rulebook, loteria)},
-        base=None if base is None else terms(JugadaType.NUMERO, *base),
-        reventado=terms(JugadaType.REVENTADO, None, 0),
+        numero=numero,
+        base=of_base,
+        reventado=terms(JugadaType.REVENTADO, None, 0, "draw"),
         # The stricter of the lottery's and the banca's holds.
         min_bet_cents=max(loteria.rules.min_bet_cents or Cents(0), rulebook.default_min_bet_cents),
-        valid_from=latest((of_seller.valid_from, of_listero.valid_from)),
-        valid_until=earliest((of_seller.valid_until, of_listero.valid_until)),
+        cutoff=cutoff,
+        on=on,
+        is_open=is_open,
+        hours=hours,
+        span=meet([*policies, cutoff.span, hours, *days]),
     )
 
 
-def _rate(in_force: PolicyInForce, loteria: Loteria, bet_type: JugadaType, x_hundredths: int) -> tuple[int, str | None]:
-    return rate_of(in_force.policy, loteria_id=loteria.id, bet_type=bet_type, x_hundredths=x_hundredths)
+def _rate(
+    in_force: PolicyInForce, loteria: Loteria, bet_type: JugadaType, x_hundredths: int
+) -> tuple[int, str | None, str | None]:
+    """(basis points, origin, id of the rule)."""
+    basis_points, rule_id = rate_of(
+        in_force.policy, loteria_id=loteria.id, bet_type=bet_type, x_hundredths=x_hundredths
+    )
+    return basis_points, in_force.origin, rule_id

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from core.domain.money import Cents
 
 if TYPE_CHECKING:
     from core.domain.price_list import PriceList
+    from core.domain.restrictions import RestrictionsInForce
 
 
 class JugadaType(enum.StrEnum):
@@ -74,6 +75,8 @@ class Loteria:
 
 @dataclass(frozen=True, slots=True)
 class Multiplier:
+    """applies_to_date: the only day, Costa Rica's, on which it may be sold."""
+
     id: UUID
     loteria_id: UUID
     name: str
@@ -81,6 +84,65 @@ class Multiplier:
     x_hundredths: int
     is_active: bool
     created_at: datetime
+    applies_to_date: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MultiplierOverride:
+    """The base multiplier of one seller, or of one ventana, in one lottery. Exactly one of the two is set."""
+
+    id: str
+    user_id: UUID | None
+    ventana_id: UUID | None
+    loteria_id: UUID
+    x_hundredths: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoteriaSetting:
+    """What the banca sets for one lottery. max_total_cents: of all that it sells in one draw; 0 blocks."""
+
+    base_multiplier_x: int | None
+    max_total_cents: Cents | None
+
+
+@dataclass(frozen=True, slots=True)
+class Restriction:
+    """One active restriction rule (§2.11), well formed. At most one of banca_id, ventana_id and user_id is set.
+
+    A cutoff rule has sales_cutoff_minutes and no amount. A rule with lottery and multiplier but no amount blocks the
+    multiplier. Any other limits: max_amount_cents inside one ticket; max_total_cents and the dynamic limit,
+    max(base_amount_cents, sales × sales_basis_points), in the draw. is_auto_date: number is the day of the month.
+    applies_to_date, applies_to_hour: Costa Rica's.
+    """
+
+    id: str
+    banca_id: UUID | None = None
+    ventana_id: UUID | None = None
+    user_id: UUID | None = None
+    number: int | None = None
+    is_auto_date: bool = False
+    max_amount_cents: Cents | None = None
+    max_total_cents: Cents | None = None
+    base_amount_cents: Cents | None = None
+    sales_basis_points: int | None = None
+    applies_to_vendedor: bool = False
+    applies_to_date: date | None = None
+    applies_to_hour: int | None = None
+    sales_cutoff_minutes: int | None = None
+    loteria_id: UUID | None = None
+    multiplier_id: UUID | None = None
+    message: str | None = None
+    updated_at: datetime | None = None
+
+    @property
+    def scope_id(self) -> UUID | None:
+        return self.user_id or self.ventana_id or self.banca_id
+
+    @property
+    def has_amounts(self) -> bool:
+        amounts = (self.max_amount_cents, self.max_total_cents, self.base_amount_cents, self.sales_basis_points)
+        return any(amount is not None for amount in amounts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +163,11 @@ class Ventana:
 
 @dataclass(frozen=True, slots=True)
 class Rulebook:
-    """multipliers_of_loteria: ordered by creation, inactive ones too. defects: what storage held that was malformed."""
+    """multipliers_of_loteria: ordered by creation, inactive ones too. defects: what storage held that was malformed.
+
+    overrides: by the seller's or ventana's id, and lottery. restrictions: by the id of their scope, None for those
+    without one. base_multiplier_default_x: hundredths; the last resort of the chain (MULTIPLIER_BASE_DEFAULT_X).
+    """
 
     banca_id: UUID
     version: int
@@ -115,7 +181,16 @@ class Rulebook:
     ventanas: Mapping[UUID, Ventana]
     sellers: Mapping[UUID, Seller]
     defects: tuple[str, ...] = ()
-    # What follows from the rest, found once per seller's terms and lottery: see price_list.py.
+    overrides: Mapping[tuple[UUID, UUID], MultiplierOverride] = field(default_factory=dict)
+    loteria_settings: Mapping[UUID, LoteriaSetting] = field(default_factory=dict)
+    restrictions: Mapping[UUID | None, tuple[Restriction, ...]] = field(default_factory=dict)
+    base_multiplier_default_x: int | None = None
+    # False: nobody set cutoff_minutes, so it is the default of §2.6.
+    is_cutoff_set: bool = True
+    # What follows from the rest, found once per seller's terms and lottery: see price_list.py and restrictions.py.
     price_lists: dict[tuple[UUID, UUID | None, UUID], PriceList] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    restriction_lists: dict[tuple[UUID, UUID | None, UUID], RestrictionsInForce] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )

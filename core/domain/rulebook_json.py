@@ -8,16 +8,21 @@ from typing import Any, cast
 from uuid import UUID
 
 from core.domain.calendar import parse_instant
-from core.domain.commission_policy import COMMISSION_RULE_DUPLICATE, read_commission_policy
-from core.domain.document import UNKNOWN_FIELD
+from core.domain.commission_policy import COMMISSION_RULE_DUPLICATE, MULTIPLIER_X_MAX, read_commission_policy
+from core.domain.cutoffs import DEFAULT_CUTOFF_MINUTES
+from core.domain.document import UNKNOWN_FIELD, Document
 from core.domain.loteria_rules import read_loteria_rules
 from core.domain.money import JsonNumber
+from core.domain.restriction_rows import restriction_of_row
 from core.domain.rulebook import (
     CommissionPolicy,
     JugadaType,
     Loteria,
     LoteriaRules,
+    LoteriaSetting,
     Multiplier,
+    MultiplierOverride,
+    Restriction,
     Rulebook,
     Seller,
     Ventana,
@@ -28,24 +33,27 @@ from core.domain.violations import Violation
 _TOLERATED = frozenset({UNKNOWN_FIELD, COMMISSION_RULE_DUPLICATE})
 
 
-def rulebook_from_text(text: str | bytes) -> Rulebook:
+def rulebook_from_text(text: str | bytes, *, base_multiplier_default_x: int | None = None) -> Rulebook:
     """The rulebook of the document's JSON text; decimals in it never become floats."""
-    return rulebook_from_json(json.loads(text, parse_float=JsonNumber))
+    document = json.loads(text, parse_float=JsonNumber)
+    return rulebook_from_json(document, base_multiplier_default_x=base_multiplier_default_x)
 
 
-def rulebook_from_json(document: Mapping[str, object]) -> Rulebook:
+def rulebook_from_json(document: Mapping[str, object], *, base_multiplier_default_x: int | None = None) -> Rulebook:
     """The rulebook of a decoded document (numbers with a fraction must be JsonNumber, not float).
 
-    A malformed policy counts as absent, and so does a malformed member of a lottery's rules; both are listed in
-    the rulebook's defects, so that a bad document never stops a banca from selling. Anything else that is missing
-    is load.sql's fault and raises.
+    A malformed policy, restriction, override or setting counts as absent, and so does a malformed member of a
+    lottery's rules; all are listed in the rulebook's defects, so that a bad document never stops a banca from
+    selling. Anything else that is missing is load.sql's fault and raises; "overrides", "bancaLoteriaSettings" and
+    "restrictions" may be left out. base_multiplier_default_x: hundredths, MULTIPLIER_BASE_DEFAULT_X.
     """
-    return _Reading(cast("Mapping[str, Any]", document)).rulebook()
+    return _Reading(cast("Mapping[str, Any]", document), base_multiplier_default_x).rulebook()
 
 
 class _Reading:
-    def __init__(self, document: Mapping[str, Any]) -> None:
+    def __init__(self, document: Mapping[str, Any], base_multiplier_default_x: int | None) -> None:
         self.document = document
+        self.base_multiplier_default_x = base_multiplier_default_x
         self.defects: list[str] = []
         self._ids: dict[str, UUID] = {}
         self._x_of_multiplier: dict[UUID, int] = {}
@@ -60,20 +68,28 @@ class _Reading:
         for seller in sellers.values():
             if seller.ventana_id not in ventanas:
                 self.defects.append(f"seller {seller.id}: there is no ventana {seller.ventana_id}")
+        by_id = {m.id: m for m in multipliers}
+        cutoff_minutes = document["salesCutoffMinutes"]
         return Rulebook(
             banca_id=self._id(document["bancaId"]),
             version=document["version"],
             default_min_bet_cents=document["defaultMinBetCents"],
             global_max_per_number_cents=document["globalMaxPerNumberCents"],
-            cutoff_minutes=document["salesCutoffMinutes"],
+            cutoff_minutes=DEFAULT_CUTOFF_MINUTES if cutoff_minutes is None else cutoff_minutes,
             policy=self._policy(document["commissionPolicy"], "banca: commissionPolicy"),
             loterias={loteria.id: loteria for loteria in loterias},
-            multipliers={m.id: m for m in multipliers},
+            multipliers=by_id,
             multipliers_of_loteria={
                 loteria.id: tuple(m for m in multipliers if m.loteria_id == loteria.id) for loteria in loterias
             },
             ventanas=ventanas,
             sellers=sellers,
+            overrides=self._overrides(),
+            loteria_settings=self._settings(),
+            restrictions=self._restrictions(by_id, {loteria.id: loteria for loteria in loterias}),
+            base_multiplier_default_x=self.base_multiplier_default_x,
+            is_cutoff_set=cutoff_minutes is not None,
+            # Read last: what was wrong with all that stands above.
             defects=tuple(self.defects),
         )
 
@@ -85,15 +101,79 @@ class _Reading:
         return Loteria(self._id(row["id"]), row["name"], rules, row["isActive"])
 
     def _multiplier(self, row: Mapping[str, Any]) -> Multiplier:
+        dated = Document(row)
+        applies_to_date = dated.date("appliesToDate")
+        is_known_day = not self._note(dated.violations, f"multiplier {row['id']}")
         return Multiplier(
             id=self._id(row["id"]),
             loteria_id=self._id(row["loteriaId"]),
             name=row["name"],
             kind=JugadaType(row["kind"]),
             x_hundredths=row["xHundredths"],
-            is_active=row["isActive"],
+            is_active=row["isActive"] and is_known_day,
             created_at=parse_instant(row["createdAt"]),
+            applies_to_date=applies_to_date,
         )
+
+    def _overrides(self) -> dict[tuple[UUID, UUID], MultiplierOverride]:
+        """Of several for one seller or ventana, which storage does not allow, the one with the least id."""
+        found: dict[tuple[UUID, UUID], MultiplierOverride] = {}
+        for row in self.document.get("overrides") or ():
+            if row.get("multiplierType") != JugadaType.NUMERO or row.get("isActive") is False:
+                continue
+            override = self._override(Document(row), f"override {row.get('id')}")
+            if override is not None:
+                owner_id = override.user_id or override.ventana_id
+                assert owner_id is not None, "an override belongs to somebody"
+                known = found.setdefault((owner_id, override.loteria_id), override)
+                if override.id < known.id:
+                    found[owner_id, override.loteria_id] = override
+        return found
+
+    def _override(self, row: Document, place: str) -> MultiplierOverride | None:
+        user_id, ventana_id, loteria_id = row.uuid("userId"), row.uuid("ventanaId"), row.uuid("loteriaId")
+        owner_id = {"USER": user_id, "VENTANA": ventana_id}.get(str(row.member("scope")))
+        if owner_id is None or (user_id is not None and ventana_id is not None):
+            row.refuse("scope", "must be USER with userId, or VENTANA with ventanaId")
+        row.require("loteriaId")
+        x_hundredths = row.integer("xHundredths", minimum=1, maximum=MULTIPLIER_X_MAX)
+        if x_hundredths is None:
+            row.require("baseMultiplierX")
+            x_hundredths = row.hundredths("baseMultiplierX", minimum=1, maximum=MULTIPLIER_X_MAX)
+        if self._note(row.violations, place) or loteria_id is None or x_hundredths is None:
+            return None
+        loteria_id = self._id(str(loteria_id))
+        return MultiplierOverride(str(row.member("id")), user_id, ventana_id, loteria_id, x_hundredths)
+
+    def _settings(self) -> dict[UUID, LoteriaSetting]:
+        found: dict[UUID, LoteriaSetting] = {}
+        for row in self.document.get("bancaLoteriaSettings") or ():
+            if row.get("isActive") is False:
+                continue
+            setting = Document(row)
+            loteria_id = setting.uuid("loteriaId")
+            setting.require("loteriaId")
+            x_hundredths = setting.integer("xHundredths", minimum=1, maximum=MULTIPLIER_X_MAX)
+            max_total = setting.cents("maxTotalPerSorteoCents")
+            is_malformed = self._note(setting.violations, f"setting of loteria {row.get('loteriaId')}")
+            if loteria_id is not None and not is_malformed:
+                found[loteria_id] = LoteriaSetting(x_hundredths, max_total)
+        return found
+
+    def _restrictions(
+        self, multipliers: Mapping[UUID, Multiplier], loterias: Mapping[UUID, Loteria]
+    ) -> dict[UUID | None, tuple[Restriction, ...]]:
+        found: dict[UUID | None, list[Restriction]] = {}
+        banca_id = self._id(self.document["bancaId"])
+        for row in self.document.get("restrictions") or ():
+            if row.get("isActive") is False:
+                continue
+            rule, violations = restriction_of_row(
+                row, banca_id=banca_id, multipliers=multipliers, loterias=loterias, same_id=self._same
+            )
+            if not self._note(violations, f"restriction {row.get('id')}"):
+                found.setdefault(rule.scope_id, []).append(rule)
+        return {scope_id: tuple(rules) for scope_id, rules in found.items()}
 
     def _ventana(self, row: Mapping[str, Any]) -> Ventana:
         place = f"ventana {row['id']}"
@@ -125,3 +205,6 @@ class _Reading:
         if known is None:
             known = self._ids[text] = UUID(text)
         return known
+
+    def _same(self, value: UUID | None) -> UUID | None:
+        return None if value is None else self._id(str(value))

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from core.domain.calendar import format_instant
 from core.domain.money import format_cents
 from core.domain.multipliers import refusal_of_multiplier
 from core.domain.numbers import NumberError, format_number, parse_number
-from core.domain.price_list import PriceList
+from core.domain.permissions import Role
+from core.domain.price_list import LineTerms, PriceList
+from core.domain.restrictions import RestrictionsInForce, rule_scope
 from core.domain.reventado import judge_reventados
-from core.domain.rulebook import JugadaType, Loteria, Rulebook
+from core.domain.rulebook import JugadaType, Loteria, Restriction, Rulebook
 from core.domain.ticket import Draw, JugadaRequest, TicketRequest
 from core.domain.violations import Violation
 
 
-@dataclass(frozen=True, slots=True)
-class Sale:
-    """All that a rule may look at."""
+class Sale(NamedTuple):
+    """All that a rule may look at. terms: one per jugada; None for one whose multiplier is none that it may choose.
+
+    actor_role: of whoever sells; VENDEDOR when the seller does.
+    """
 
     request: TicketRequest
     draw: Draw
     rulebook: Rulebook
     loteria: Loteria
     prices: PriceList
+    restrictions: RestrictionsInForce
+    actor_role: Role
+    terms: Sequence[LineTerms | None]
 
 
 class Fault(NamedTuple):
@@ -37,7 +44,7 @@ class Fault(NamedTuple):
 
 
 TicketRule = Callable[[Sale], Fault | None]
-LineRule = Callable[[Sale, JugadaRequest], Fault | None]
+LineRule = Callable[[Sale, JugadaRequest, LineTerms | None], Fault | None]
 
 
 def judge(sale: Sale) -> list[Violation]:
@@ -47,16 +54,55 @@ def judge(sale: Sale) -> list[Violation]:
         fault = ticket_rule(sale)
         if fault is not None:
             found.append((-1, Violation(fault.code, fault.message, fault.member, fault.data)))
-    for index, jugada in enumerate(sale.request.jugadas):
+    for index, (jugada, terms) in enumerate(zip(sale.request.jugadas, sale.terms, strict=True)):
         for line_rule in LINE_RULES:
-            fault = line_rule(sale, jugada)
+            fault = line_rule(sale, jugada, terms)
             if fault is not None:
                 field = f"jugadas[{index}].{fault.member}"
                 found.append((index, Violation(fault.code, fault.message, field, fault.data)))
     found += judge_reventados(sale.request.jugadas)
+    if sale.restrictions.blocks and sale.actor_role is not Role.ADMIN:
+        found += [(index, _blocked(sale, index, rule)) for index, rule in _blocks(sale)]
     if found:
         found.sort(key=lambda placed: placed[0])
     return [violation for _, violation in found]
+
+
+def warnings_of(sale: Sale) -> tuple[Violation, ...]:
+    """What an ADMIN is let pass, once per rule."""
+    if not sale.restrictions.blocks or sale.actor_role is not Role.ADMIN:
+        return ()
+    first: dict[str, tuple[int, Restriction]] = {}
+    for index, rule in _blocks(sale):
+        first.setdefault(rule.id, (index, rule))
+    blocked = [_blocked(sale, index, rule) for index, rule in first.values()]
+    return tuple(Violation(b.code, b.message, None, {**(b.data or {}), "restrictedButAllowed": True}) for b in blocked)
+
+
+def _blocks(sale: Sale) -> Iterator[tuple[int, Restriction]]:
+    """(index of the jugada, rule that blocks its multiplier); no REVENTADO is ever blocked."""
+    digits = sale.draw.digits
+    for index, (jugada, terms) in enumerate(zip(sale.request.jugadas, sale.terms, strict=True)):
+        if terms is None or terms.multiplier_id is None:
+            continue
+        for rule in sale.restrictions.blocks.get(terms.multiplier_id, ()):
+            if rule.number is None or jugada.number_text == f"{rule.number:0{digits}d}":
+                yield index, rule
+
+
+def _blocked(sale: Sale, index: int, rule: Restriction) -> Violation:
+    assert rule.multiplier_id is not None, "a block names its multiplier"
+    name = sale.rulebook.multipliers[rule.multiplier_id].name
+    data = {
+        "ruleId": rule.id,
+        "ruleScope": rule_scope(rule),
+        "loteriaId": str(sale.loteria.id),
+        "loteriaName": sale.loteria.name,
+        "multiplierId": str(rule.multiplier_id),
+        "multiplierName": name,
+    }
+    message = rule.message or f"the multiplier {name} of {sale.loteria.name} is blocked"
+    return Violation("LOTTERY_MULTIPLIER_RESTRICTED", message, f"jugadas[{index}].multiplierId", data)
 
 
 def _loteria_is_the_draws(sale: Sale) -> Fault | None:
@@ -72,6 +118,15 @@ def _loteria_is_active(sale: Sale) -> Fault | None:
     return Fault("LOTERIA_INACTIVE", "the loteria is not active", "loteriaId")
 
 
+def _loteria_is_sold_now(sale: Sale) -> Fault | None:
+    if sale.prices.is_open:
+        return None
+    opens_at = sale.prices.hours.end
+    assert opens_at is not None, "hours that never open are no hours"
+    data = {"opensAt": format_instant(opens_at)}
+    return Fault("OUT_OF_SALES_HOURS", "the loteria is not sold at this hour", "sorteoId", data)
+
+
 def _ticket_has_jugadas(sale: Sale) -> Fault | None:
     return None if sale.request.jugadas else Fault("JUGADAS_REQUIRED", "a ticket has at least one jugada", "jugadas")
 
@@ -85,7 +140,7 @@ def _not_too_many_numbers(sale: Sale) -> Fault | None:
     return Fault("MAX_NUMBERS_PER_TICKET", f"a ticket may have at most {maximum} jugadas", "jugadas", data)
 
 
-def _number_fits_the_draw(sale: Sale, jugada: JugadaRequest) -> Fault | None:
+def _number_fits_the_draw(sale: Sale, jugada: JugadaRequest, _: LineTerms | None) -> Fault | None:
     digits, rules = sale.draw.digits, sale.loteria.rules
     try:
         number = parse_number(jugada.number_text, digits=digits)
@@ -100,13 +155,13 @@ def _number_fits_the_draw(sale: Sale, jugada: JugadaRequest) -> Fault | None:
     return Fault("NUMBER_OUT_OF_RANGE", "the number is not played in this loteria", "number", data)
 
 
-def _type_is_allowed(sale: Sale, jugada: JugadaRequest) -> Fault | None:
+def _type_is_allowed(sale: Sale, jugada: JugadaRequest, _: LineTerms | None) -> Fault | None:
     if jugada.type in sale.loteria.rules.allowed_types:
         return None
     return Fault("BETTYPE_NOT_ALLOWED", f"this loteria does not take {jugada.type.value}", "type")
 
 
-def _reventado_is_enabled(sale: Sale, jugada: JugadaRequest) -> Fault | None:
+def _reventado_is_enabled(sale: Sale, jugada: JugadaRequest, _: LineTerms | None) -> Fault | None:
     if jugada.type is JugadaType.NUMERO:
         return None
     if not sale.loteria.rules.reventado_enabled:
@@ -117,7 +172,7 @@ def _reventado_is_enabled(sale: Sale, jugada: JugadaRequest) -> Fault | None:
     return None
 
 
-def _bet_is_not_too_small(sale: Sale, jugada: JugadaRequest) -> Fault | None:
+def _bet_is_not_too_small(sale: Sale, jugada: JugadaRequest, _: LineTerms | None) -> Fault | None:
     minimum = sale.prices.min_bet_cents
     if jugada.amount_cents >= minimum:
         return None
@@ -125,7 +180,7 @@ def _bet_is_not_too_small(sale: Sale, jugada: JugadaRequest) -> Fault | None:
     return Fault("BET_MIN_VIOLATION", f"a jugada must be at least {format_cents(minimum)}", "amount", data)
 
 
-def _bet_is_not_too_large(sale: Sale, jugada: JugadaRequest) -> Fault | None:
+def _bet_is_not_too_large(sale: Sale, jugada: JugadaRequest, _: LineTerms | None) -> Fault | None:
     maximum = sale.loteria.rules.max_bet_cents
     if maximum is None or jugada.amount_cents <= maximum:
         return None
@@ -133,19 +188,19 @@ def _bet_is_not_too_large(sale: Sale, jugada: JugadaRequest) -> Fault | None:
     return Fault("BET_MAX_VIOLATION", f"a jugada must be at most {format_cents(maximum)}", "amount", data)
 
 
-def _multiplier_may_be_chosen(sale: Sale, jugada: JugadaRequest) -> Fault | None:
+def _multiplier_may_be_chosen(sale: Sale, jugada: JugadaRequest, terms: LineTerms | None) -> Fault | None:
     chosen = jugada.multiplier_id
     if jugada.type is JugadaType.REVENTADO:
         if chosen is None:
             return None
         message = "a REVENTADO chooses no multiplier: the draw decides it"
         return Fault("INVALID_MULTIPLIER_KIND", message, "multiplierId")
-    if sale.prices.terms_of(jugada) is not None:
+    if terms is not None:
         return None
     if chosen is None:
         message = "this loteria has no base multiplier, so one must be chosen"
         return Fault("MISSING_MULTIPLIER_ID", message, "multiplierId")
-    refusal = refusal_of_multiplier(sale.rulebook.multipliers.get(chosen), loteria=sale.loteria)
+    refusal = refusal_of_multiplier(sale.rulebook.multipliers.get(chosen), loteria=sale.loteria, on=sale.prices.on)
     assert refusal is not None, "the price list holds every multiplier that may be chosen"
     return Fault(*refusal, "multiplierId")
 
@@ -154,6 +209,7 @@ def _multiplier_may_be_chosen(sale: Sale, jugada: JugadaRequest) -> Fault | None
 TICKET_RULES: tuple[TicketRule, ...] = (
     _loteria_is_the_draws,
     _loteria_is_active,
+    _loteria_is_sold_now,
     _ticket_has_jugadas,
     _not_too_many_numbers,
 )

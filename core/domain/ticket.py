@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
 
 from core.domain.money import Cents
 from core.domain.rulebook import JugadaType
+from core.domain.violations import Violation
 
 CLIENTE_DEFAULT = "CLIENTE CONTADO"
-# The multiplier key of a counter that counts all jugadas of a number.
+# The multiplier keys of counters: of all jugadas of a number, and of its REVENTADO jugadas only. Any other key is the
+# multiplier whose jugadas count.
 ALL_JUGADAS = UUID(int=0)
+REVENTADO_KEY = UUID(int=1)
+# The number of a counter of the scope's whole sales in a draw.
+WHOLE_SALES = -1
+GLOBAL_MAX_LABEL = '{"source":"GLOBAL_MAX_PER_NUMBER"}'
 
 LimitScope = Literal["BANCA", "VENTANA", "VENDEDOR"]
 
@@ -41,7 +48,10 @@ class TicketRequest:
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """What a sorteo is and stays; its state is the database's to judge."""
+    """What a sorteo is and stays; its state is the database's to judge.
+
+    global_limit_cents: what each number may reach. number_limits: cents, by number, in its place; 0 blocks.
+    """
 
     id: UUID
     loteria_id: UUID
@@ -50,6 +60,8 @@ class Draw:
     daily_ordinal: int
     name: str
     scheduled_at: datetime
+    global_limit_cents: Cents | None = None
+    number_limits: Mapping[int, Cents] = field(default_factory=dict, hash=False)
 
 
 # PricedJugada and LimitFact are tuples because several are made per ticket, three times as fast as a frozen
@@ -76,7 +88,10 @@ class PricedJugada(NamedTuple):
 class LimitFact(NamedTuple):
     """A counter that the sale moves, and what it may reach: min(cap, max(base, sales × basis points)).
 
-    multiplier_key: ALL_JUGADAS, or the only multiplier that counts. cap_cents: 0 blocks, None sets no cap.
+    sales: the counter of the same scope with ALL_JUGADAS and WHOLE_SALES, before this ticket; the product is cut to
+    the cent, because what may be reached is never rounded up. multiplier_key: what of the number counts.
+    cap_cents: 0 blocks, None sets no cap. accumulates: False when the ticket's own amount is all that counts.
+    rule_id: of the restriction. label: a JSON object, members of the violation as it is answered.
     """
 
     scope: LimitScope
@@ -88,11 +103,16 @@ class LimitFact(NamedTuple):
     base_cents: Cents | None = None
     sales_basis_points: int | None = None
     code: str = "NUMBER_MAXTOTAL_EXCEEDED"
+    accumulates: bool = True
+    rule_id: str | None = None
+    label: str = GLOBAL_MAX_LABEL
 
 
 @dataclass(frozen=True, slots=True)
 class PricedTicket:
     """The price holds in [valid_from, valid_until); None leaves that end open.
+
+    limits: in the order in which they are to be reported: by score, then number. warnings: what was let pass.
 
     commission_cents: all seller lines. seller_credit_cents: of these, what is credited to the seller (origin USER).
     """
@@ -111,3 +131,5 @@ class PricedTicket:
     valid_from: datetime | None
     valid_until: datetime | None
     limits: tuple[LimitFact, ...]
+    warnings: tuple[Violation, ...] = ()
+    cutoff_source: str = "BANCA"

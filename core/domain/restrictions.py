@@ -1,0 +1,204 @@
+"""The restriction rules that govern a seller's tickets of one lottery at one instant (§2.11), ready to be looked up.
+
+All of them hold, so the most restrictive wins; the score only orders what is reported.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from uuid import UUID
+
+from core.domain.calendar import costa_rica_date, day_bounds
+from core.domain.money import Cents
+from core.domain.rulebook import JugadaType, Loteria, Restriction, Rulebook, Seller
+from core.domain.spans import ALWAYS, Span, in_window, meet
+from core.domain.ticket import ALL_JUGADAS, REVENTADO_KEY, LimitScope
+
+MAXAMOUNT, MAXTOTAL = "NUMBER_MAXAMOUNT_EXCEEDED", "NUMBER_MAXTOTAL_EXCEEDED"
+# A list takes some kilobytes; beyond this many, a rulebook starts its collection anew.
+RESTRICTION_LISTS_MAX = 5_000
+
+# What a LimitFact has before its number, and after its amount.
+FactHead = tuple[LimitScope, UUID, UUID]
+FactTail = tuple[Cents | None, Cents | None, int | None, str, bool, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class LimitRule:
+    """One rule that limits amounts.
+
+    counts: what of a number it counts, as LimitFact.multiplier_key. per_ticket_cents: what one ticket may have of a
+    number, as far as no counter is needed to know it. head: None when each seller is counted apart. tail: None when
+    the till has nothing to judge.
+    """
+
+    restriction: Restriction
+    number: int | None
+    counts: UUID
+    score: int
+    per_ticket_cents: Cents | None
+    head: FactHead | None
+    tail: FactTail | None
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestrictionsInForce:
+    """blocks: by multiplier. of_number: for each score, highest first, by number. of_any_number: for each score,
+    highest first, by what they count. counts_apart: whether any rule counts less than all jugadas of a number.
+    The whole holds during span.
+    """
+
+    blocks: Mapping[UUID, tuple[Restriction, ...]]
+    of_number: tuple[Mapping[int, tuple[LimitRule, ...]], ...]
+    of_any_number: tuple[tuple[tuple[UUID, tuple[LimitRule, ...]], ...], ...]
+    counts_apart: bool
+    span: Span
+
+
+def restrictions_in_force(
+    rulebook: Rulebook, *, seller: Seller, loteria: Loteria, at: datetime, with_user_rules: bool = True
+) -> RestrictionsInForce:
+    """Sellers of a ventana without rules of their own share one. with_user_rules: also those of the seller."""
+    is_own = with_user_rules and seller.id in rulebook.restrictions
+    key = (seller.ventana_id, seller.id if is_own else None, loteria.id)
+    known = rulebook.restriction_lists.get(key)
+    if known is not None and known.span.holds(at):
+        return known
+    if len(rulebook.restriction_lists) >= RESTRICTION_LISTS_MAX:
+        rulebook.restriction_lists.clear()
+    scopes = (*([seller.id] if is_own else []), seller.ventana_id, rulebook.banca_id, None)
+    candidates = [rule for scope in scopes for rule in rulebook.restrictions.get(scope, ())]
+    made = rulebook.restriction_lists[key] = _in_force(rulebook, candidates, seller.ventana_id, loteria, at)
+    return made
+
+
+def score_of(restriction: Restriction, number: int | None) -> int:
+    score = 0 if number is None else 1_000
+    if restriction.user_id is not None:
+        return score + 100
+    if restriction.ventana_id is not None:
+        return score + 10
+    return score if restriction.banca_id is None else score + 1
+
+
+def _in_force(
+    rulebook: Rulebook, candidates: Iterable[Restriction], ventana_id: UUID, loteria: Loteria, at: datetime
+) -> RestrictionsInForce:
+    spans = [ALWAYS]
+    limits: list[LimitRule] = []
+    blocks: dict[UUID, list[Restriction]] = {}
+    for rule in candidates:
+        if rule.sales_cutoff_minutes is not None or rule.loteria_id not in (None, loteria.id):
+            continue
+        is_now, span = in_window(rule.applies_to_date, rule.applies_to_hour, at=at)
+        spans.append(span)
+        if not is_now:
+            continue
+        if rule.multiplier_id is not None and not rule.has_amounts:
+            blocks.setdefault(rule.multiplier_id, []).append(rule)
+            continue
+        if rule.is_auto_date:
+            spans.append(Span(*day_bounds(costa_rica_date(at))))
+        limits.append(_limit(rulebook, rule, ventana_id, at))
+    limits = sorted(
+        (limit for limit in limits if limit.tail is not None or limit.per_ticket_cents is not None),
+        key=lambda limit: (-limit.score, limit.counts, limit.restriction.id),
+    )
+    by_score = [list(group) for _, group in groupby(limits, key=lambda limit: limit.score)]
+    # Whatever is for single numbers has a higher score than all the rest.
+    return RestrictionsInForce(
+        {m: tuple(sorted(rules, key=_block_order)) for m, rules in blocks.items()},
+        tuple(_by_number(group) for group in by_score if group[0].number is not None),
+        tuple(_by_counts(group) for group in by_score if group[0].number is None),
+        any(limit.counts is not ALL_JUGADAS for limit in limits),
+        meet(spans),
+    )
+
+
+def _by_number(limits: Iterable[LimitRule]) -> dict[int, tuple[LimitRule, ...]]:
+    found: dict[int, tuple[LimitRule, ...]] = {}
+    for limit in limits:
+        assert limit.number is not None, "single numbers score apart"
+        found[limit.number] = (*found.get(limit.number, ()), limit)
+    return found
+
+
+def _by_counts(limits: Iterable[LimitRule]) -> tuple[tuple[UUID, tuple[LimitRule, ...]], ...]:
+    return tuple((counts, tuple(group)) for counts, group in groupby(limits, key=lambda limit: limit.counts))
+
+
+def _block_order(rule: Restriction) -> tuple[int, str]:
+    return -score_of(rule, rule.number), rule.id
+
+
+def _limit(rulebook: Rulebook, rule: Restriction, ventana_id: UUID, at: datetime) -> LimitRule:
+    number = costa_rica_date(at).day if rule.is_auto_date else rule.number
+    base, basis_points = rule.base_amount_cents or None, rule.sales_basis_points or None
+    counts = _counts(rulebook, rule)
+    scope, scope_id = _scope(rule)
+    label = _label(rulebook, rule, is_dynamic=base is not None or basis_points is not None)
+    # Without a percentage the dynamic limit is a number like any other.
+    fixed = base if basis_points is None else None
+    per_ticket = None if rule.max_amount_cents is None else _least(rule.max_amount_cents, fixed)
+    cap, code, accumulates = _least(rule.max_total_cents, fixed), MAXTOTAL, True
+    if scope is None:
+        # It counts in no scope, so only what one ticket has can be limited; its sales are the ventana's.
+        scope, scope_id = "VENTANA", ventana_id
+        cap, code, accumulates = per_ticket, MAXAMOUNT, False
+        basis_points = None if cap is None else basis_points
+    if cap is not None and base is not None and base >= cap:
+        basis_points = None  # the greater of base and percentage is never less than the cap
+    tail: FactTail | None = None
+    if basis_points is not None:
+        tail = (cap, base, basis_points, code, accumulates, rule.id, label)
+    elif accumulates and cap is not None:
+        tail = (cap, None, None, code, accumulates, rule.id, label)
+    head: FactHead | None = None if scope_id is None else (scope, scope_id, counts)
+    return LimitRule(rule, number, counts, score_of(rule, number), per_ticket, head, tail, label)
+
+
+def _scope(rule: Restriction) -> tuple[LimitScope | None, UUID | None]:
+    """Whose sales count together: nobody's, when the rule has no scope; a VENDEDOR without id is the one who sells."""
+    if rule.applies_to_vendedor or rule.user_id is not None:
+        return "VENDEDOR", None
+    if rule.ventana_id is not None:
+        return "VENTANA", rule.ventana_id
+    return (None, None) if rule.banca_id is None else ("BANCA", rule.banca_id)
+
+
+def rule_scope(rule: Restriction) -> str:
+    if rule.user_id is not None:
+        return "USER"
+    if rule.ventana_id is not None:
+        return "VENTANA"
+    return "GENERAL" if rule.banca_id is None else "BANCA"
+
+
+def _counts(rulebook: Rulebook, rule: Restriction) -> UUID:
+    if rule.multiplier_id is None:
+        return ALL_JUGADAS
+    is_reventado = rulebook.multipliers[rule.multiplier_id].kind is JugadaType.REVENTADO
+    return REVENTADO_KEY if is_reventado else rule.multiplier_id
+
+
+def _least(*amounts: Cents | None) -> Cents | None:
+    return min((amount for amount in amounts if amount is not None), default=None)
+
+
+def _label(rulebook: Rulebook, rule: Restriction, *, is_dynamic: bool) -> str:
+    members: dict[str, object] = {
+        "source": "RESTRICTION",
+        "ruleId": rule.id,
+        "ruleScope": rule_scope(rule),
+        "isAutoDate": rule.is_auto_date,
+        "isDynamic": is_dynamic,
+    }
+    if rule.multiplier_id is not None:
+        members["multiplierId"] = str(rule.multiplier_id)
+        members["multiplierName"] = rulebook.multipliers[rule.multiplier_id].name
+    return json.dumps(members, ensure_ascii=False, separators=(",", ":"))

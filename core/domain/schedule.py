@@ -1,0 +1,52 @@
+"""When a lottery is drawn (§4.1.1): the occurrences that its rulesJson describes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta
+from typing import NamedTuple, cast
+
+from core.domain.calendar import costa_rica_date, day_bounds
+
+OCCURRENCES_MAX = 500
+
+
+class Occurrence(NamedTuple):
+    scheduled_at: datetime
+    name: str
+
+
+def occurrences(
+    rules: Mapping[str, object],
+    *,
+    loteria_name: str,
+    start: datetime,
+    days: int,
+    occurrences_max: int = OCCURRENCES_MAX,
+) -> list[Occurrence]:
+    """By time, each instant once: from Costa Rica's midnight before start to midnight `days` later, both included.
+
+    rules: rulesJson that validate_loteria_rules has nothing against.
+    """
+    first = costa_rica_date(start)
+    end = day_bounds(first + timedelta(days=days))[0]
+    found = {at: text for block in _blocks(rules) for at, text in _of_block(block, first, days) if at <= end}
+    return [Occurrence(at, f"{loteria_name} {found[at]}") for at in sorted(found)][:occurrences_max]
+
+
+def _blocks(rules: Mapping[str, object]) -> list[Mapping[str, object]]:
+    several, single = rules.get("drawSchedules"), rules.get("drawSchedule")
+    if several:
+        return cast("list[Mapping[str, object]]", several)
+    return [cast("Mapping[str, object]", single)] if single else []
+
+
+def _of_block(block: Mapping[str, object], first: date, days: int) -> Iterator[tuple[datetime, str]]:
+    weekdays = cast("list[int]", block.get("daysOfWeek") or range(7))
+    is_daily = block.get("frequency") == "diario"
+    for offset in range(days + 1):
+        day = first + timedelta(days=offset)
+        if is_daily or day.isoweekday() % 7 in weekdays:
+            midnight = day_bounds(day)[0]
+            for text in cast("list[str]", block.get("times") or ()):
+                yield midnight + timedelta(hours=int(text[:2]), minutes=int(text[3:])), text
