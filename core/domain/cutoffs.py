@@ -55,6 +55,11 @@ def sales_end(scheduled_at: datetime, cutoff_s: int) -> datetime:
     return scheduled_at - timedelta(seconds=cutoff_s - GRACE_S)
 
 
+def minutes_left(scheduled_at: datetime, at: datetime) -> int:
+    """Until the draw, begun minutes counted whole; 0 when it is past."""
+    return max(0, -((at - scheduled_at) // timedelta(minutes=1)))
+
+
 def _in_force(restrictions: tuple[Restriction, ...], at: datetime) -> tuple[list[Restriction], list[Span]]:
     rules: list[Restriction] = []
     spans: list[Span] = []

@@ -35,6 +35,9 @@ class Document:
     def member(self, key: str) -> object:
         return self._members.get(key)
 
+    def keys(self) -> tuple[str, ...]:
+        return tuple(map(str, self._members))
+
     def place(self, key: str) -> str:
         return f"{self.path}.{key}" if self.path else key
 

@@ -81,15 +81,23 @@ def moved_counters(
 def violations_of_limits(verdicts: Sequence[LimitVerdict], *, digits: int) -> list[Violation]:
     """One per limit that does not hold, in the same order; of several for one number the strictest is marked."""
     broken = [verdict for verdict in verdicts if not verdict.fits]
-    strictest: dict[int, LimitVerdict] = {}
-    for verdict in broken:
-        known = strictest.get(verdict.fact.number)
-        if known is None or (verdict.available_cents or 0) < (known.available_cents or 0):
-            strictest[verdict.fact.number] = verdict
+    marked = strictest_by_number(broken)
     return [
-        violation_of_limit(verdict, digits=digits, is_strictest=strictest[verdict.fact.number] is verdict)
+        violation_of_limit(verdict, digits=digits, is_strictest=marked[verdict.fact.number] is verdict)
         for verdict in broken
     ]
+
+
+def strictest_by_number(verdicts: Iterable[LimitVerdict]) -> dict[int, LimitVerdict]:
+    """Of each number the one that leaves least; of equals the first."""
+    found: dict[int, LimitVerdict] = {}
+    for verdict in verdicts:
+        known = found.get(verdict.fact.number)
+        if verdict.available_cents is not None and (
+            known is None or known.available_cents is None or verdict.available_cents < known.available_cents
+        ):
+            found[verdict.fact.number] = verdict
+    return found
 
 
 def violation_of_limit(verdict: LimitVerdict, *, digits: int, is_strictest: bool) -> Violation:

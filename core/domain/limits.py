@@ -62,7 +62,7 @@ def governed(stakes: Stakes, restrictions: RestrictionsInForce) -> list[Governed
         for number, total in stakes.all.items():
             for rule in by_number.get(number, ()):
                 amount = total if rule.counts is ALL_JUGADAS else stakes.of(rule.counts).get(number)
-                if amount:
+                if amount is not None:
                     found.append((rule, number, amount))
     for by_counts in restrictions.of_any_number:
         if len(by_counts) == 1:

@@ -20,7 +20,7 @@ from core.domain.ticket import Draw, JugadaRequest, PricedJugada, PricedTicket, 
 from core.domain.violations import Violation
 
 # Who sells in a seller's name is not bound by that seller's own rules.
-_DROPS_USER_RULES = frozenset({Role.ADMIN, Role.VENTANA})
+DROPS_USER_RULES = frozenset({Role.ADMIN, Role.VENTANA})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def prepared(
         return None
     prices = price_list(rulebook, seller=seller, loteria=loteria, at=at)
     restrictions = restrictions_in_force(
-        rulebook, seller=seller, loteria=loteria, at=at, with_user_rules=actor_role not in _DROPS_USER_RULES
+        rulebook, seller=seller, loteria=loteria, at=at, with_user_rules=actor_role not in DROPS_USER_RULES
     )
     terms = [prices.terms_of(jugada) for jugada in request.jugadas]
     return Sale(request, draw, rulebook, loteria, prices, restrictions, actor_role, terms)

@@ -122,11 +122,10 @@ def _numbers(written: Document) -> list[int]:
     value = written.member("number")
     if value is None:
         return []
-    listed = written.list("number", length_max=NUMBERS_MAX) if isinstance(value, (list, tuple)) else (value,)
-    numbers = [_number(one) for one in listed]
+    numbers = [_number(one) for one in (value if isinstance(value, (list, tuple)) else (value,))]
     found = [number for number in numbers if number is not None]
-    if not found or len(found) < len(numbers):
-        written.refuse("number", "must be 0 to 999 in one to three digits, or a list of them")
+    if not found or len(found) < len(numbers) or len(found) > NUMBERS_MAX:
+        written.refuse("number", f"must be 0 to 999 in one to three digits, or a list of at most {NUMBERS_MAX}")
     elif len(set(found)) < len(found):
         written.refuse("number", "names a number twice")
     return found

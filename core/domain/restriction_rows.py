@@ -55,8 +55,7 @@ def restriction_of_row(
     )
     if rule.banca_id not in (None, banca_id):
         document.refuse("bancaId", "is another banca")
-    violations = [*document.violations, *contradictions(rule, multipliers=multipliers, loterias=loterias)]
-    return rule, violations
+    return rule, document.violations or list(contradictions(rule, multipliers=multipliers, loterias=loterias))
 
 
 def contradictions(

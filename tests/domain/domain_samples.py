@@ -77,7 +77,12 @@ def policy(default: str, *rules: dict[str, Any], **members: Any) -> dict[str, An
     return {"version": 1, "defaultPercent": default, "rules": list(rules), **members}
 
 
-def draw(*, loteria: UUID = L1, digits: int = 2) -> Draw:
+def restriction(rule_id: str, **members: Any) -> dict[str, Any]:
+    """A row as load.sql gives it: amounts in cents."""
+    return {"id": rule_id, "isActive": True, "updatedAt": "2026-01-01T00:00:00+00:00", **members}
+
+
+def draw(*, loteria: UUID = L1, digits: int = 2, **members: Any) -> Draw:
     return Draw(
         id=UUID(int=41),
         loteria_id=loteria,
@@ -86,6 +91,7 @@ def draw(*, loteria: UUID = L1, digits: int = 2) -> Draw:
         daily_ordinal=1,
         name="Tica 19:30",
         scheduled_at=datetime(2026, 1, 16, 1, 30, tzinfo=UTC),
+        **members,
     )
 
 

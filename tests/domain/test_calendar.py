@@ -8,11 +8,17 @@ from hypothesis import strategies as st
 
 from core.domain.calendar import (
     InstantError,
+    business_date,
     costa_rica_date,
+    costa_rica_minute,
     costa_rica_weekday,
     day_bounds,
     format_instant,
+    month_to,
+    parse_date,
     parse_instant,
+    week_of,
+    year_of,
 )
 
 # From the second on when Costa Rica gave up its last experiment with summer time.
@@ -33,6 +39,33 @@ def test_tz_2_a_day_lasts_until_the_millisecond_before_the_next() -> None:
     start, end = day_bounds(date(2026, 1, 15))
     assert format_instant(start) == "2026-01-15T06:00:00.000Z"
     assert format_instant(end - timedelta(milliseconds=1)) == "2026-01-16T05:59:59.999Z"
+
+
+def test_tz_4_a_week_lasts_from_monday_to_sunday() -> None:
+    assert week_of(date(2026, 1, 18)) == week_of(date(2026, 1, 12)) == (date(2026, 1, 12), date(2026, 1, 18))
+
+
+def test_tz_5_a_month_lasts_until_today_and_a_year_until_its_end() -> None:
+    assert month_to(date(2026, 1, 15)) == (date(2026, 1, 1), date(2026, 1, 15))
+    assert year_of(date(2026, 1, 15)) == (date(2026, 1, 1), date(2026, 12, 31))
+
+
+def test_tz_7_without_a_draw_the_business_day_begins_at_the_cutoff_hour() -> None:
+    now = parse_instant("2026-01-15T08:30Z")
+    assert business_date(None, now=now, cutoff_minute=4 * 60) == date(2026, 1, 14)
+    assert business_date(None, now=now) == date(2026, 1, 15)
+    assert business_date(parse_instant("2026-01-20T01:30Z"), now=now, cutoff_minute=4 * 60) == date(2026, 1, 19)
+
+
+def test_the_minute_of_the_day_starts_at_costa_ricas_midnight() -> None:
+    assert costa_rica_minute(parse_instant("2026-01-15T06:00Z")) == 0
+    assert costa_rica_minute(parse_instant("2026-01-15T05:59:59Z")) == 1439
+
+
+@pytest.mark.parametrize("text", ["", "2026-13-01", "2026-02-30", "1999-12-31", "2100-01-01", "2026-1-5", 20260115])
+def test_what_names_no_day_of_this_century_is_refused(text: object) -> None:
+    with pytest.raises(InstantError):
+        parse_date(text)
 
 
 @given(INSTANTS)

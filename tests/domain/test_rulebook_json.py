@@ -117,3 +117,74 @@ def test_a_rule_of_a_multiplier_that_is_gone_never_matches() -> None:
 def test_a_document_without_its_members_is_the_loaders_fault() -> None:
     with pytest.raises(KeyError):
         rulebook_from_json({"bancaId": str(BANCA)})
+
+
+def override(**members: object) -> dict[str, object]:
+    return {
+        "id": "O", "scope": "USER", "userId": str(SELLER), "ventanaId": None, "loteriaId": str(L1),
+        "multiplierType": "NUMERO", "baseMultiplierX": "95.00", "isActive": True, **members,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("row", "x"),
+    [
+        (override(), 9_500),
+        (override(baseMultiplierX=None, xHundredths=9_250), 9_250),
+        (override(scope="VENTANA", userId=None, ventanaId=str(VENTANA)), 9_500),
+        (override(isActive=False), None),
+        (override(multiplierType="REVENTADO"), None),
+        (override(multiplierType="anything"), None),
+        (override(loteriaId=str(L2)), None),
+    ],
+)
+def test_an_override_gives_the_base_of_its_seller_or_ventana(row: object, x: int | None) -> None:
+    book = rulebook(overrides=[row])
+    assert book.defects == ()
+    assert priced(book, numero("07")).jugadas[0].multiplier_x_hundredths == (x or 9_000)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        override(userId=None),
+        override(ventanaId=str(VENTANA)),
+        override(scope="BANCA"),
+        override(loteriaId=None),
+        override(loteriaId="x"),
+        override(baseMultiplierX="0"),
+        override(baseMultiplierX="10000"),
+        override(baseMultiplierX=None),
+        override(baseMultiplierX=None, xHundredths=0),
+    ],
+)
+def test_a_malformed_override_counts_as_absent_and_is_a_defect(row: object) -> None:
+    book = rulebook(overrides=[row])
+    assert book.overrides == {}
+    assert {defect[:12] for defect in book.defects} == {"override O: "}
+
+
+def test_of_two_overrides_for_one_seller_the_order_does_not_decide() -> None:
+    rows = [override(id="a"), override(id="b", baseMultiplierX="80")]
+    assert rulebook(overrides=rows).overrides == rulebook(overrides=rows[::-1]).overrides
+
+
+def test_settings_of_a_lottery_give_base_and_total() -> None:
+    row = {"loteriaId": str(L1), "xHundredths": 8_800, "maxTotalPerSorteoCents": 0, "isActive": True}
+    book = rulebook(bancaLoteriaSettings=[row])
+    assert (book.loteria_settings[L1].base_multiplier_x, book.loteria_settings[L1].max_total_cents) == (8_800, 0)
+    assert rulebook(bancaLoteriaSettings=[{**row, "isActive": False}]).loteria_settings == {}
+    bad = rulebook(bancaLoteriaSettings=[{**row, "maxTotalPerSorteoCents": -1}])
+    assert (bad.loteria_settings, len(bad.defects)) == ({}, 1)
+
+
+def test_the_last_resort_of_the_chain_comes_from_outside_the_document() -> None:
+    book = rulebook_from_text(text_of(multipliers=[], defaultMinBetCents=0), base_multiplier_default_x=9_000)
+    line = priced(book, numero("07")).jugadas[0]
+    assert (line.multiplier_id, line.multiplier_x_hundredths) == (None, 9_000)
+
+
+def test_a_multiplier_of_an_impossible_day_is_not_sold_and_is_a_defect() -> None:
+    book = rulebook(multipliers=(multiplier(X90, 90, appliesToDate="9999-12-31"), multiplier(X85, 85)))
+    assert len(book.defects) == 1
+    assert priced(book, numero("07")).jugadas[0].multiplier_id == X85
