@@ -118,6 +118,16 @@ def verify(json: Json = False, data: Data = DEFAULT_DATA) -> None:
     finish(command.run(json=json, data=data))
 
 
+@app.command()
+def explain(
+    case: Annotated[Path, typer.Argument(help="The case, a JSON file; docs/explain.md says how.")], json: Json = False
+) -> None:
+    """Say why a ticket is sold or refused, without a database; exit code 1 when refused, 2 when the case is malformed."""
+    from cli import explain as command
+
+    finish(command.run(case=case, json=json))
+
+
 def become(module: str, role: Role, data: Path, settings: dict[str, str]) -> NoReturn:
     """Turn this process into one of the stack's, or of the database that DATABASE_URL names."""
     own = dict(os.environ) if os.environ.get("DATABASE_URL") else Stack.load(data).process_environment(role)
