@@ -32,6 +32,7 @@ def restriction_of_row(
     document = Document(row)
     number = document.integer("number", minimum=0, maximum=NUMBER_MAX)
     is_auto_date = document.flag("isAutoDate") is True
+    message = document.member("message")
     rule = Restriction(
         id=str(document.member("id")),
         banca_id=same_id(document.uuid("bancaId")),
@@ -50,7 +51,8 @@ def restriction_of_row(
         sales_cutoff_minutes=document.integer("salesCutoffMinutes", minimum=0, maximum=CUTOFF_MINUTES_MAX),
         loteria_id=same_id(document.uuid("loteriaId")),
         multiplier_id=same_id(document.uuid("multiplierId")),
-        message=document.text("message", length_max=MESSAGE_LENGTH_MAX),
+        # A message that nobody can read is no reason to drop a limit.
+        message=message if isinstance(message, str) and message else None,
         updated_at=document.instant("updatedAt"),
     )
     if rule.banca_id not in (None, banca_id):

@@ -208,3 +208,8 @@ def test_what_storage_keeps_of_an_auto_date_rules_number_is_passed_over() -> Non
     book = rulebook(restrictions=[restriction("R", **B, isAutoDate=True, number=14, maxAmountCents=1)])
     assert book.defects == ()
     assert book.restrictions[BANCA][0].number is None
+
+
+def test_an_empty_message_in_storage_does_not_lift_the_limit() -> None:
+    book = rulebook(restrictions=[restriction("R", **B, maxAmountCents=1, message="")])
+    assert (book.defects, book.restrictions[BANCA][0].message) == ((), None)
