@@ -21,6 +21,8 @@ LOST = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
+    # The pool handed out a connection on which the server's crash notice was just arriving.
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,

@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -131,6 +132,7 @@ class Lane:
 def _answer(waiting: Waiting, result: Outcome | Exception) -> None:
     for future in (waiting.answer, *waiting.echoes):
         if isinstance(result, Exception):
-            future.set_exception(result)
+            # Each its own: raising one object in many tasks would grow its traceback by every one of them.
+            future.set_exception(copy(result))
         else:
             future.set_result(Written(waiting.order, result, future is not waiting.answer))
