@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cli.data_directory import DEMO_FILE, empty, lock
+from cli.data_directory import DEMO_FILE, METRICS_DIRECTORY, empty, lock
 from cli.migrate import migrate
 from cli.ports import LOOPBACK, free_port, is_free
 from cli.postgres import EmbeddedPostgres
@@ -154,13 +155,23 @@ def load_demo(stack: Stack) -> dict[str, str]:
 
 
 def children(stack: Stack, counts: Mapping[str, int]) -> list[list[Child]]:
+    if counts.get("api", 0) > 1:
+        make_metrics_directory(stack.data)
     return [
-        [child(stack, PROGRAMS[name], name if count == 1 else f"{name}-{number}") for number in range(1, count + 1)]
+        [child(stack, PROGRAMS[name], number=number, count=count) for number in range(1, count + 1)]
         for name, count in counts.items()
     ]
 
 
-def child(stack: Stack, program: Program, name: str) -> Child:
+def make_metrics_directory(data: Path) -> None:
+    """Where API processes count together; what an earlier run counted is over."""
+    path = data / METRICS_DIRECTORY
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(mode=0o700)
+
+
+def child(stack: Stack, program: Program, *, number: int, count: int) -> Child:
+    name = program.role if program.role == "api" else program.module
     def spawn() -> BoundProcess:
         return BoundProcess(
             # -P: a folder named like a module, wherever we were started, must not be taken for it.

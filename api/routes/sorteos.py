@@ -26,7 +26,7 @@ async def list_sorteos(context: RequestContext, query: SorteoQuery) -> Page[Sort
             query.status,
             query.loteria_id,
             query.date,
-            *query.after(datetime.fromisoformat, UUID),
+            *query.after(cursor_instant, UUID),
             query.page_size + 1,
             query.offset,
         )

@@ -26,7 +26,7 @@ async def list_terminals(context: RequestContext, query: TerminalQuery) -> Page[
             context.banca_id,
             ventana_id,
             query.vendedor_id,
-            *query.after(datetime.fromisoformat, UUID),
+            *query.after(cursor_instant, UUID),
             query.page_size + 1,
             query.offset,
         )

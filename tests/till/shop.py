@@ -117,7 +117,7 @@ async def open_shop(
     )
     balances: list[tuple[UUID, int, int]] = []
 
-    def publish_balance(_: UUID, account_id: UUID, *, balance_cents: int, version: int) -> None:
+    def publish_balance(banca_id: UUID, account_id: UUID, *, balance_cents: int, version: int) -> None:
         balances.append((account_id, balance_cents, version))
 
     store, recorder = rulebooks(database), Recorder(caller)
