@@ -38,7 +38,7 @@ from api.terminals import Terminals
 from core.cache import BalanceCache, Cache
 from core.database import Database, create_pool
 from core.logging import Log
-from core.metrics import DB_POOL_CONNECTIONS
+from core.metrics import show_pool
 from core.rulebooks import RulebookStore
 from core.security.passwords import Passwords
 from core.security.terminal_secrets import load_master_keys
@@ -168,15 +168,13 @@ async def hold_identity(app: web.Application) -> AsyncIterator[None]:
 async def gauge_pool(pool: Pool) -> None:
     """Tell of this process's connections, whichever process is asked for the metrics. Until cancelled."""
     while True:
-        idle = pool.get_idle_size()
-        DB_POOL_CONNECTIONS.labels("idle").set(idle)
-        DB_POOL_CONNECTIONS.labels("busy").set(pool.get_size() - idle)
+        show_pool(size=pool.get_size(), idle=pool.get_idle_size())
         await asyncio.sleep(POOL_GAUGE_S)
 
 
 async def close_within(timeout_s: float, *closings: Coroutine[Any, Any, None]) -> None:
     """Let them end side by side; what hangs is left to the end of the process."""
-    tasks = [asyncio.create_task(closing, name=closing.__qualname__) for closing in closings]
+    tasks = [asyncio.create_task(closing, name=getattr(closing, "__qualname__", "")) for closing in closings]
     done, late = await asyncio.wait(tasks, timeout=timeout_s)
     for task in late:
         log.warning("CLOSED_LATE", part=task.get_name())

@@ -78,13 +78,10 @@ class Health:
         checks = (self._check_database, self._check_cache, self._check_broker, self._check_outbox)
         started = time.perf_counter()
         for name, check in zip(NAMES, checks, strict=True):
-            if name not in self._running:
+            if name not in self._running or self._running[name].done():
                 self._running[name] = asyncio.create_task(_timed(check), name=f"check of the {name}")
         running = {name: self._running[name] for name in NAMES}
-        done, _ = await asyncio.wait(running.values(), timeout=CHECK_TIMEOUT_S)
-        for name, task in running.items():
-            if task in done:
-                del self._running[name]
+        done = (await asyncio.wait(running.values(), timeout=CHECK_TIMEOUT_S))[0]
         # What is given up may take long to let go of its connection: the next report finds it still at it.
         late = Check(DOWN, _ms_since(started), {})
         return Report({name: task.result() if task in done else late for name, task in running.items()})

@@ -158,7 +158,15 @@ def children(stack: Stack, counts: Mapping[str, int]) -> list[list[Child]]:
     if counts.get("api", 0) > 1:
         make_metrics_directory(stack.data)
     return [
-        [child(stack, PROGRAMS[name], number=number, count=count) for number in range(1, count + 1)]
+        [
+            child(
+                stack,
+                PROGRAMS[name],
+                name if count == 1 else f"{name}-{number}",
+                metrics=stack.data / METRICS_DIRECTORY if name == "api" and count > 1 else None,
+            )
+            for number in range(1, count + 1)
+        ]
         for name, count in counts.items()
     ]
 
@@ -170,18 +178,27 @@ def make_metrics_directory(data: Path) -> None:
     path.mkdir(mode=0o700)
 
 
-def child(stack: Stack, program: Program, *, number: int, count: int) -> Child:
-    name = program.role if program.role == "api" else program.module
+def child(stack: Stack, program: Program, name: str, *, metrics: Path | None) -> Child:
+    """metrics: the directory where processes of this program count together; None: it counts alone."""
+    own = {"PROMETHEUS_MULTIPROC_DIR": str(metrics)} if metrics is not None else {}
+
     def spawn() -> BoundProcess:
         return BoundProcess(
             # -P: a folder named like a module, wherever we were started, must not be taken for it.
             [sys.executable, "-P", "-m", program.module],
-            env={**stack.process_environment(program.role), "PYTHONUNBUFFERED": "1"},
+            env={**stack.process_environment(program.role), "PYTHONUNBUFFERED": "1", **own},
             log=stack.data / "log" / f"{name}.log",
             directory=ROOT,
         )
 
-    return Child(name, spawn)
+    def forget(pid: int) -> None:
+        """Its counters go on counting, its gauges do not."""
+        if metrics is not None:
+            from prometheus_client.multiprocess import mark_process_dead
+
+            mark_process_dead(pid, metrics)  # type: ignore[no-untyped-call] # the library leaves it untyped
+
+    return Child(name, spawn, on_death=forget)
 
 
 def await_ready(stack: Stack, supervisor: Supervisor) -> None:
