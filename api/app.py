@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Coroutine
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
@@ -30,13 +30,15 @@ from api.keys import (
     TERMINALS,
 )
 from api.operations import Operation
-from api.rate_limits import TokenBuckets
+from api.rate_limits import LoginBuckets
 from api.routes import OPERATIONS
 from api.sessions import Sessions
 from api.signed_requests import Signatures
 from api.terminals import Terminals
 from core.cache import BalanceCache, Cache
 from core.database import Database, create_pool
+from core.logging import Log
+from core.metrics import show_pool
 from core.rulebooks import RulebookStore
 from core.security.passwords import Passwords
 from core.security.terminal_secrets import load_master_keys
@@ -53,6 +55,14 @@ if TYPE_CHECKING:
     from core.database import Pool
 
 ACQUIRE_TIMEOUT_S = 3.0
+# What each part may take to close. Together with the server's drain it must be less than the supervisor's grace.
+TILL_CLOSE_S = 3.0
+IDENTITY_CLOSE_S = 1.0
+CACHE_CLOSE_S = 2.0
+POOL_CLOSE_S = 3.0
+POOL_GAUGE_S = 1.0
+
+log = Log("api")
 
 
 class SettingsError(Exception):
@@ -111,7 +121,7 @@ async def hold_till(app: web.Application) -> AsyncIterator[None]:
     app[COUNTER] = Counter(database=database, rulebooks=rulebooks, till=till)
     app[CANCELLER] = Canceller(caller, database=database, rulebooks=rulebooks, publish_balance=cache.publish)
     yield
-    await till.close()
+    await close_within(TILL_CLOSE_S, till.close())
 
 
 async def hold_database(app: web.Application) -> AsyncIterator[None]:
@@ -124,8 +134,10 @@ async def hold_database(app: web.Application) -> AsyncIterator[None]:
         prepare=prepare_till_connection,
     )
     app[DATABASE] = Database(pool, acquire_timeout_s=ACQUIRE_TIMEOUT_S)
+    gauge = asyncio.create_task(gauge_pool(pool), name="pool gauge")
     yield
-    await close_pool(pool, timeout_s=settings.db_timeout_s)
+    gauge.cancel()
+    await close_pool(pool)
 
 
 async def hold_cache(app: web.Application) -> AsyncIterator[None]:
@@ -136,11 +148,10 @@ async def hold_cache(app: web.Application) -> AsyncIterator[None]:
     app[CACHE] = cache = BalanceCache(
         client, read_instance=Installation(database).id, ttl_s=settings.cache_balance_ttl_s
     )
-    app[HEALTH] = health = Health(database, client, amqp_url=settings.amqp_url)
+    app[HEALTH] = health = Health(database, client, amqp_url=settings.amqp_url, redis_url=settings.redis_url)
     cache.start()
     yield
-    await health.close()
-    await cache.close()
+    await close_within(CACHE_CLOSE_S, health.close(), cache.close())
 
 
 async def hold_identity(app: web.Application) -> AsyncIterator[None]:
@@ -150,25 +161,41 @@ async def hold_identity(app: web.Application) -> AsyncIterator[None]:
     app[TERMINALS] = terminals = Terminals(database, app[MASTER_KEYS])
     app[SIGNATURES] = Signatures(terminals, window_s=settings.signature_window_s)
     yield
-    await sessions.close()
-    await terminals.close()
+    await close_within(IDENTITY_CLOSE_S, sessions.close(), terminals.close())
     passwords.close()
 
 
-async def close_pool(pool: Pool, *, timeout_s: float) -> None:
+async def gauge_pool(pool: Pool) -> None:
+    """Tell of this process's connections, whichever process is asked for the metrics. Until cancelled."""
+    while True:
+        show_pool(size=pool.get_size(), idle=pool.get_idle_size())
+        await asyncio.sleep(POOL_GAUGE_S)
+
+
+async def close_within(timeout_s: float, *closings: Coroutine[Any, Any, None]) -> None:
+    """Let them end side by side; what hangs is left to the end of the process."""
+    tasks = [asyncio.create_task(closing, name=getattr(closing, "__qualname__", "")) for closing in closings]
+    done, late = await asyncio.wait(tasks, timeout=timeout_s)
+    for task in late:
+        log.warning("CLOSED_LATE", part=task.get_name())
+        task.cancel()
+    for task in done:
+        task.result()
+
+
+async def close_pool(pool: Pool) -> None:
     """Waits for what is running, but not for a database that will not answer."""
     try:
-        async with asyncio.timeout(timeout_s):
+        async with asyncio.timeout(POOL_CLOSE_S):
             await pool.close()
     except TimeoutError:
         pool.terminate()
 
 
-def login_buckets(settings: Settings) -> TokenBuckets | None:
+def login_buckets(settings: Settings) -> LoginBuckets | None:
     if not settings.rate_limit_enabled:
         return None
-    per_minute = settings.rate_limit_login_per_min
-    return TokenBuckets(rate_per_s=per_minute / 60, burst=per_minute)
+    return LoginBuckets(per_min=settings.rate_limit_login_per_min)
 
 
 def quiet_routes(operations: tuple[Operation, ...]) -> frozenset[str]:

@@ -20,6 +20,7 @@ AMQP_PORTS = {"amqp": 5672, "amqps": 5671}
 # A second of lag is normal under load; a minute means that nobody publishes.
 OUTBOX_LAG_WARNING_S = 60.0
 
+NAMES = ("database", "cache", "broker", "outbox")
 UP, DOWN, OFF, LATE = "up", "down", "off", "late"
 
 
@@ -48,10 +49,17 @@ class Report:
 
 
 class Health:
-    def __init__(self, database: Database, cache: Cache | None, *, amqp_url: str | None) -> None:
+    """cache: None: off. The broker is RabbitMQ when amqp_url is set, else Redis."""
+
+    def __init__(
+        self, database: Database, cache: Cache | None, *, amqp_url: str | None, redis_url: str | None = None
+    ) -> None:
         self._database = database
         self._cache = cache
         self._amqp_url = amqp_url
+        # Not the cache's client: that one is told to be hasty, and there may be none.
+        self._redis_broker = Cache(redis_url, timeout_ms=int(CHECK_TIMEOUT_S * 1000)) if redis_url else None
+        self._running: dict[str, asyncio.Task[Check]] = {}
         self._reports: Fresh[None, Report] = Fresh(self._examine, entries_max=1)
 
     async def report(self) -> Report:
@@ -59,11 +67,24 @@ class Health:
 
     async def close(self) -> None:
         await self._reports.close()
+        for task in self._running.values():
+            task.cancel()
+        if self._running:
+            await asyncio.wait(self._running.values(), timeout=CHECK_TIMEOUT_S)
+        if self._redis_broker is not None:
+            await self._redis_broker.close()
 
     async def _examine(self, _: None) -> Report:
-        names = ("database", "cache", "broker", "outbox")
         checks = (self._check_database, self._check_cache, self._check_broker, self._check_outbox)
-        return Report(dict(zip(names, await asyncio.gather(*map(_timed, checks)), strict=True)))
+        started = time.perf_counter()
+        for name, check in zip(NAMES, checks, strict=True):
+            if name not in self._running or self._running[name].done():
+                self._running[name] = asyncio.create_task(_timed(check), name=f"check of the {name}")
+        running = {name: self._running[name] for name in NAMES}
+        done = (await asyncio.wait(running.values(), timeout=CHECK_TIMEOUT_S))[0]
+        # What is given up may take long to let go of its connection: the next report finds it still at it.
+        late = Check(DOWN, _ms_since(started), {})
+        return Report({name: task.result() if task in done else late for name, task in running.items()})
 
     async def _check_database(self) -> tuple[str, dict[str, float]]:
         async with self._database.connection() as connection:
@@ -78,7 +99,10 @@ class Health:
 
     async def _check_broker(self) -> tuple[str, dict[str, float]]:
         if self._amqp_url is None:
-            return OFF, {}
+            if self._redis_broker is None:
+                return OFF, {}
+            await self._redis_broker.run(lambda client: client.ping(), even_at_rest=True)
+            return UP, {}
         parts = urlsplit(self._amqp_url)
         port = parts.port or AMQP_PORTS.get(parts.scheme, AMQP_PORTS["amqp"])
         _, writer = await asyncio.open_connection(parts.hostname, port)
@@ -102,4 +126,8 @@ async def _timed(check: Callable[[], Awaitable[tuple[str, dict[str, float]]]]) -
             status, detail = await check()
     except (DatabaseUnavailableError, CacheUnavailableError, OSError, TimeoutError):
         status, detail = DOWN, {}
-    return Check(status, round((time.perf_counter() - started) * 1000, 2), detail)
+    return Check(status, _ms_since(started), detail)
+
+
+def _ms_since(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 2)

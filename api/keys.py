@@ -6,7 +6,7 @@ from aiohttp import web
 
 from api.admission import Admission
 from api.health import Health
-from api.rate_limits import TokenBuckets
+from api.rate_limits import LoginBuckets
 from api.sessions import Sessions
 from api.signed_requests import Signatures
 from api.terminals import Terminals
@@ -31,4 +31,4 @@ HEALTH = web.AppKey("HEALTH", Health)
 SIGNATURES = web.AppKey("SIGNATURES", Signatures)
 ADMISSION = web.AppKey("ADMISSION", Admission)
 # What this process allows of logins; None: no limits.
-LOGIN_BUCKETS = web.AppKey[TokenBuckets | None]("LOGIN_BUCKETS")
+LOGIN_BUCKETS = web.AppKey[LoginBuckets | None]("LOGIN_BUCKETS")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 import orjson
@@ -36,7 +37,7 @@ class PageQuery(RequestModel):
     def after(self, *kinds: Callable[[str], Any]) -> tuple[Any, ...]:
         """The keys of the last row seen, as the kinds parse them; as many None at the start.
 
-        kinds: callables from text, such as UUID. Raises ProblemError VALIDATION_FAILED.
+        kinds: callables from text: UUID, cursor_instant, cursor_text. Raises ProblemError VALIDATION_FAILED.
         """
         if self.cursor is None:
             return (None,) * len(kinds)
@@ -45,7 +46,7 @@ class PageQuery(RequestModel):
         try:
             keys = orjson.loads(base64.urlsafe_b64decode(self.cursor.encode()))
             return tuple(kind(key) for kind, key in zip(kinds, keys, strict=True))
-        except (ValueError, TypeError, AttributeError, binascii.Error):
+        except (ValueError, TypeError, AttributeError, OverflowError, binascii.Error):
             raise validation_failed([Violation("FIELD_INVALID", "Not a cursor of this list.", "cursor")]) from None
 
 
@@ -69,6 +70,23 @@ def page_of(query: PageQuery, rows: Sequence[Any], *, keys: Sequence[str]) -> tu
     has_next = len(rows) > query.page_size
     cursor = make_cursor([shown[-1][key] for key in keys]) if has_next else None
     return shown, PageMeta(page_size=query.page_size, has_next_page=has_next, next_cursor=cursor, page=query.page)
+
+
+def cursor_instant(text: str) -> datetime:
+    """In UTC. Raises ValueError, TypeError or OverflowError: no instant, or one that UTC has no year for."""
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError("an instant needs its offset")
+    return instant.astimezone(UTC)
+
+
+def cursor_text(text: str) -> str:
+    """Text that PostgreSQL takes. Raises ValueError or TypeError."""
+    if not isinstance(text, str):
+        raise TypeError("not a text")
+    if "\x00" in text:
+        raise ValueError("PostgreSQL's texts have no U+0000")
+    return text
 
 
 def make_cursor(keys: Sequence[Any]) -> str:

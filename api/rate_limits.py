@@ -10,6 +10,8 @@ from collections.abc import Callable, Hashable
 from api.problems import refuse
 
 KEYS_MAX = 50_000
+# A shop's sellers share an address; whoever tries many names from one must still come to an end.
+ADDRESS_LOGINS_FACTOR = 10
 
 
 class TokenBuckets:
@@ -45,3 +47,18 @@ class TokenBuckets:
             raise refuse(
                 429, "RATE_LIMITED", "Too many requests; wait before the next one.", retry_after_s=math.ceil(wait_s)
             )
+
+
+class LoginBuckets:
+    """per_min of one user name from one address, and ADDRESS_LOGINS_FACTOR times as many from that address."""
+
+    def __init__(self, *, per_min: int, clock: Callable[[], float] = time.monotonic) -> None:
+        address_per_min = per_min * ADDRESS_LOGINS_FACTOR
+        self._names = TokenBuckets(rate_per_s=per_min / 60, burst=per_min, clock=clock)
+        self._addresses = TokenBuckets(rate_per_s=address_per_min / 60, burst=address_per_min, clock=clock)
+
+    def require(self, *, username: str, address: str | None) -> None:
+        """Raises ProblemError RATE_LIMITED. Names differ by more than case."""
+        # The name first: a till that hammers one name does not use up its neighbours' logins.
+        self._names.require((username.lower(), address))
+        self._addresses.require(address)

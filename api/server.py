@@ -12,8 +12,9 @@ from api.request_id import RequestIds
 from core.logging import Log
 
 KEEPALIVE_S = 75.0
-# How long requests in flight may take to finish after the server stopped listening.
-DRAIN_S = 20.0
+# How long requests in flight may take to finish after the server stopped listening. aiohttp waits its time twice:
+# for the answer, and once more after it cut off the body that a handler may be waiting for.
+DRAIN_S = 8.0
 BACKLOG = 1024
 
 log = Log("api")
@@ -61,7 +62,7 @@ class Runner(web.AppRunner):
     """cleanup() stops listening, closes idle connections, waits for requests in flight, then closes what the app holds."""
 
     def __init__(self, app: web.Application) -> None:
-        super().__init__(app, access_log=None, shutdown_timeout=DRAIN_S)
+        super().__init__(app, access_log=None, shutdown_timeout=DRAIN_S / 2)
 
     async def _make_server(self) -> web.Server:
         server = await super()._make_server()

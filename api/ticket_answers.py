@@ -18,6 +18,7 @@ from core.domain.money import format_cents, format_hundredths
 from core.domain.numbers import format_number
 from core.domain.ticket import PricedJugada
 from core.rulebooks import BancaNotFoundError
+from core.till.lane import BatchFailedError
 from core.till.records import TicketRecord
 from core.till.refusals import Refused
 from core.till.sales import PriceKeepsChangingError
@@ -137,6 +138,9 @@ def problem_of_trouble(error: BaseException) -> Problem:
             )
         case BancaNotFoundError():
             return Problem(404, "BANCA_NOT_FOUND", "There is no such banca.")
+        case BatchFailedError():
+            # A defect of ours, logged where it happened; the neighbours of this ticket have answers of their own.
+            return Problem(500, "INTERNAL_ERROR", "Something went wrong here; it was logged under the request's id.")
         case _:
             raise error
 

@@ -13,10 +13,11 @@ from cli.stack import LOCK_FILE, SECRETS_FILE, STACK_FILE
 from cli.trouble import Trouble
 
 DEMO_FILE = "demo.json"
+METRICS_DIRECTORY = "metrics"
 # All that a stack writes there, its lock and the cluster aside; nothing else is ever deleted.
 CONTENTS = (
     *("postgres.lock", "valkey", "valkey.json", "valkey.lock"),
-    *(STACK_FILE, SECRETS_FILE, DEMO_FILE, "log"),
+    *(STACK_FILE, SECRETS_FILE, DEMO_FILE, METRICS_DIRECTORY, "log"),
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, Self
@@ -32,7 +32,7 @@ class StackNotRunning(Trouble):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secrets:
-    """Made once per data directory; what the environment sets wins and is not written down."""
+    """Made once per data directory; what the environment of `up` sets wins, and is kept only while that runs."""
 
     jwt_access_secret: str
     jwt_refresh_secret: str
@@ -83,7 +83,7 @@ class Stack:
             amqp_url=found["amqpUrl"],
             pid=found["pid"],
             started_at=datetime.fromisoformat(found["startedAt"]),
-            secrets=Secrets.load_or_create(data),
+            secrets=Secrets(**{field.name: found["secrets"][camel(field.name)] for field in fields(Secrets)}),
         )
 
     def save(self) -> None:
@@ -98,6 +98,8 @@ class Stack:
                 "amqpUrl": self.amqp_url,
                 "pid": self.pid,
                 "startedAt": self.started_at.isoformat(),
+                # Those in use: the next shell does not have the environment that `up` was started in.
+                "secrets": {camel(name): value for name, value in asdict(self.secrets).items()},
             },
         )
 

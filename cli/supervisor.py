@@ -15,15 +15,25 @@ BACKOFF_MAX_S = 5.0
 HEALTHY_AFTER_S = 10.0
 # A child's end wakes the supervisor by signal; this bounds what a lost signal costs.
 TICK_MAX_S = 1.0
-STOP_STEPS: Steps = ((signal.SIGTERM, 15.0),)
+# Longer than the API takes when everything that it waits for hangs (api/server.py, api/app.py).
+STOP_GRACE_S = 20.0
+STOP_STEPS: Steps = ((signal.SIGTERM, STOP_GRACE_S),)
 
 
 class Child:
-    """One process, and how to start it again."""
+    """One process, and how to start it again. on_death: told the id of each process that ended by itself."""
 
-    def __init__(self, name: str, spawn: Callable[[], BoundProcess], *, process: BoundProcess | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        spawn: Callable[[], BoundProcess],
+        *,
+        process: BoundProcess | None = None,
+        on_death: Callable[[int], None] = lambda pid: None,  # noqa: ARG005 - nobody need be told
+    ) -> None:
         self.name = name
         self.process = process
+        self.on_death = on_death
         self._spawn = spawn
         self._started_s = time.monotonic()
         self._delay_s = 0.0
@@ -76,6 +86,7 @@ class Supervisor:
         if child.process is not None:
             code = child.process.poll()
             if code is not None:
+                child.on_death(child.process.pid)
                 self._report(f"{child.name} ended with {describe(code)}; again in {child.put_off():.1f} s")
         elif child.due_s <= time.monotonic():
             try:

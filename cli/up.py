@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cli.data_directory import DEMO_FILE, empty, lock
+from cli.data_directory import DEMO_FILE, METRICS_DIRECTORY, empty, lock
 from cli.migrate import migrate
 from cli.ports import LOOPBACK, free_port, is_free
 from cli.postgres import EmbeddedPostgres
@@ -154,23 +155,50 @@ def load_demo(stack: Stack) -> dict[str, str]:
 
 
 def children(stack: Stack, counts: Mapping[str, int]) -> list[list[Child]]:
+    if counts.get("api", 0) > 1:
+        make_metrics_directory(stack.data)
     return [
-        [child(stack, PROGRAMS[name], name if count == 1 else f"{name}-{number}") for number in range(1, count + 1)]
+        [
+            child(
+                stack,
+                PROGRAMS[name],
+                name if count == 1 else f"{name}-{number}",
+                metrics=stack.data / METRICS_DIRECTORY if name == "api" and count > 1 else None,
+            )
+            for number in range(1, count + 1)
+        ]
         for name, count in counts.items()
     ]
 
 
-def child(stack: Stack, program: Program, name: str) -> Child:
+def make_metrics_directory(data: Path) -> None:
+    """Where API processes count together; what an earlier run counted is over."""
+    path = data / METRICS_DIRECTORY
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(mode=0o700)
+
+
+def child(stack: Stack, program: Program, name: str, *, metrics: Path | None) -> Child:
+    """metrics: the directory where processes of this program count together; None: it counts alone."""
+    own = {"PROMETHEUS_MULTIPROC_DIR": str(metrics)} if metrics is not None else {}
+
     def spawn() -> BoundProcess:
         return BoundProcess(
             # -P: a folder named like a module, wherever we were started, must not be taken for it.
             [sys.executable, "-P", "-m", program.module],
-            env={**stack.process_environment(program.role), "PYTHONUNBUFFERED": "1"},
+            env={**stack.process_environment(program.role), "PYTHONUNBUFFERED": "1", **own},
             log=stack.data / "log" / f"{name}.log",
             directory=ROOT,
         )
 
-    return Child(name, spawn)
+    def forget(pid: int) -> None:
+        """Its counters go on counting, its gauges do not."""
+        if metrics is not None:
+            from prometheus_client.multiprocess import mark_process_dead
+
+            mark_process_dead(pid, metrics)  # type: ignore[no-untyped-call] # the library leaves it untyped
+
+    return Child(name, spawn, on_death=forget)
 
 
 def await_ready(stack: Stack, supervisor: Supervisor) -> None:

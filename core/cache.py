@@ -28,26 +28,29 @@ REST_S = 1.0
 PUBLISHED_ACCOUNTS_MAX = 20_000
 PUBLISHED_AT_ONCE_MAX = 200
 
-# KEYS: accounts. ARGV: ttl in ms, then version and balance of each. An older version changes nothing.
+# KEYS: accounts. ARGV: ttl in ms, then version and balance of each. An older version changes nothing. The time to live
+# is that of the limit, which only STORE brings: a seller whose balance is always new must not keep an old limit.
 PUBLISH = """
 for i, key in ipairs(KEYS) do
     local version, stored = ARGV[2 * i], redis.call('HGET', key, 'version')
     if not stored or tonumber(version) >= tonumber(stored) then
         redis.call('HSET', key, 'version', version, 'balance', ARGV[2 * i + 1])
-        redis.call('PEXPIRE', key, ARGV[1])
+        if not stored then redis.call('PEXPIRE', key, ARGV[1]) end
     end
 end
 return 0
 """
-# KEYS: account. ARGV: ttl in ms, version, balance, limit (empty: none). The limit has no version: the read that
-# brings it is always newer than the one that did.
+# KEYS: account. ARGV: ttl in ms, version, balance, limit (empty: none). The limit has no version of its own: a read
+# that is behind the balance may be behind the limit too, and brings it only where there is none. Of two reads of the
+# same version the older may come last; its limit lasts no longer than the time to live.
 STORE = """
 local stored = redis.call('HGET', KEYS[1], 'version')
 if not stored or tonumber(ARGV[2]) >= tonumber(stored) then
-    redis.call('HSET', KEYS[1], 'version', ARGV[2], 'balance', ARGV[3])
+    redis.call('HSET', KEYS[1], 'version', ARGV[2], 'balance', ARGV[3], 'limit', ARGV[4])
+    redis.call('PEXPIRE', KEYS[1], ARGV[1])
+elseif redis.call('HSETNX', KEYS[1], 'limit', ARGV[4]) == 1 then
+    redis.call('PEXPIRE', KEYS[1], ARGV[1])
 end
-redis.call('HSET', KEYS[1], 'limit', ARGV[4])
-redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return 0
 """
 

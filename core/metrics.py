@@ -37,6 +37,11 @@ OUTBOX_LAG_SECONDS = Gauge("outbox_lag_seconds", "Age of the oldest unpublished 
 OUTBOX_UNPUBLISHED = Gauge("outbox_unpublished", "Events not yet published", multiprocess_mode="mostrecent")
 
 
+def show_pool(*, size: int, idle: int) -> None:
+    DB_POOL_CONNECTIONS.labels("idle").set(idle)
+    DB_POOL_CONNECTIONS.labels("busy").set(size - idle)
+
+
 def render_metrics() -> bytes:
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return generate_latest(REGISTRY)

@@ -53,7 +53,7 @@ async def login(context: PublicContext, body: LoginRequest) -> LoginAnswer:
     """
     buckets = context.app[LOGIN_BUCKETS]
     if buckets is not None:
-        buckets.require((body.username.lower(), context.request.remote))
+        buckets.require(username=body.username, address=context.request.remote)
     async with context.app[DATABASE].connection() as connection:
         user = await connection.fetchrow(sql("auth/find_login"), body.username)
     encoded = None if user is None else user["password_hash"]

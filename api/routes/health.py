@@ -9,7 +9,7 @@ from api.health import Report
 from api.keys import DATABASE, HEALTH
 from api.models.health import CheckAnswer, HealthAnswer, LiveAnswer
 from api.operations import PUBLIC, Operation
-from core.metrics import CONTENT_TYPE, DB_POOL_CONNECTIONS, render_metrics
+from core.metrics import CONTENT_TYPE, render_metrics, show_pool
 
 
 async def is_live(context: PublicContext) -> LiveAnswer:
@@ -30,9 +30,7 @@ async def get_health(context: PublicContext) -> web.Response:
 async def get_metrics(context: PublicContext) -> web.Response:
     """Metrics in Prometheus' text format."""
     pool = context.app[DATABASE].pool
-    idle = pool.get_idle_size()
-    DB_POOL_CONNECTIONS.labels("idle").set(idle)
-    DB_POOL_CONNECTIONS.labels("busy").set(pool.get_size() - idle)
+    show_pool(size=pool.get_size(), idle=pool.get_idle_size())
     await context.app[HEALTH].report()
     return web.Response(body=render_metrics(), headers={"Content-Type": CONTENT_TYPE})
 

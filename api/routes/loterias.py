@@ -10,7 +10,7 @@ from api.context import RequestContext
 from api.keys import DATABASE
 from api.models.loterias import LoteriaAnswer, LoteriaQuery, MultiplierAnswer
 from api.operations import Operation
-from api.pages import Page, page_of
+from api.pages import Page, cursor_text, page_of
 from api.problems import refuse
 from core.domain.permissions import Permission
 from core.queries import sql
@@ -23,7 +23,7 @@ async def list_loterias(context: RequestContext, query: LoteriaQuery) -> Page[Lo
             sql("loterias/list"),
             context.banca_id,
             query.is_active,
-            *query.after(str, UUID),
+            *query.after(cursor_text, UUID),
             query.page_size + 1,
             query.offset,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -11,7 +10,7 @@ from api.context import RequestContext
 from api.keys import DATABASE, MASTER_KEYS, SETTINGS, TERMINALS
 from api.models.terminals import NewTerminal, Rotation, TerminalAnswer, TerminalQuery, TerminalSecret
 from api.operations import Operation
-from api.pages import Page, page_of
+from api.pages import Page, cursor_instant, page_of
 from api.problems import refuse
 from core.domain.permissions import Permission, Scope
 from core.queries import sql
@@ -26,7 +25,7 @@ async def list_terminals(context: RequestContext, query: TerminalQuery) -> Page[
             context.banca_id,
             ventana_id,
             query.vendedor_id,
-            *query.after(datetime.fromisoformat, UUID),
+            *query.after(cursor_instant, UUID),
             query.page_size + 1,
             query.offset,
         )

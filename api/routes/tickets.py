@@ -42,7 +42,7 @@ from core.till.order import Actor
 from core.till.outcomes import TicketPlace
 from core.till.records import TicketRecord, TicketState, load_tickets
 from core.till.refusals import Refused
-from core.till.sales import SaleAnswer, SaleRequest, Sold
+from core.till.sales import TROUBLE, SaleAnswer, SaleRequest, Sold
 
 TAGS = ("tickets",)
 # A seller's clock, or ours, may differ from the database's; a ticket's id tells its time by ours.
@@ -183,7 +183,11 @@ async def cancel(
         ticket_id,
         sale_key,
     )
-    return cancel_response(await context.app[CANCELLER].cancel(request))
+    try:
+        answer = await context.app[CANCELLER].cancel(request)
+    except TROUBLE as error:
+        raise ProblemError(problem_of_trouble(error)) from error
+    return cancel_response(answer)
 
 
 def cancel_response(answer: CancelAnswer) -> web.StreamResponse:

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from core.database import OutcomeUnknownError, translated_errors
+from core.logging import Log
 from core.queries import sql
 
 if TYPE_CHECKING:
-    from core.database import Pool
+    from core.database import Connection, Pool
+
+log = Log("till")
 
 # The key was recorded by another process between our look and our insert: look again.
 LOST_RACE_CONSTRAINT = "idempotency_pkey"
@@ -21,11 +24,17 @@ LOST = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
+    # The pool handed out a connection on which the server's crash notice was just arriving.
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.QueryCanceledError,
 )
+
+
+class UnsendableError(Exception):
+    """A value that has no place in its SQL type: nothing was sent."""
 
 
 class Caller:
@@ -42,7 +51,7 @@ class Caller:
         """The rows of a query that is one function call, by its name.
 
         Raises DatabaseUnavailableError when it was not sent, OutcomeUnknownError when its commit's fate is not
-        known, asyncpg.PostgresError when PostgreSQL refused it and kept nothing.
+        known, UnsendableError, asyncpg.PostgresError when PostgreSQL refused it and kept nothing.
         """
         for attempt in range(self._max_retries):
             try:
@@ -59,9 +68,20 @@ class Caller:
         try:
             return await connection.fetch(sql(query), *arguments)
         except LOST as error:
+            # The driver's own DataError is an InterfaceError and a ValueError.
+            if isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError):
+                raise UnsendableError(str(error)) from error
             raise OutcomeUnknownError(f"{type(error).__name__}: {error}") from error
         finally:
+            await self._release(connection)
+
+    async def _release(self, connection: Connection) -> None:
+        """Whatever becomes of the connection, it never replaces the call's outcome."""
+        try:
             await self._pool.release(connection, timeout=self._acquire_timeout_s)
+        except LOST as error:
+            log.warning("CONNECTION_LOST", reason=f"{type(error).__name__}: {error}")
+            connection.terminate()
 
     async def _back_off(self, attempt: int) -> None:
         # Full jitter: whoever collided does not collide again in step.

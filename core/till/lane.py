@@ -12,10 +12,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from core.database import DatabaseUnavailableError, OutcomeUnknownError
+from core.logging import Log
 from core.metrics import TILL_BATCH_SECONDS, TILL_BATCH_TICKETS
 from core.till.order import SaleOrder
 from core.till.outcomes import Outcome
 from core.till.recorder import Recorder
+
+log = Log("till")
+
+
+class BatchFailedError(Exception):
+    """A defect of ours met a whole batch; what became of it is not known. It was logged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +64,12 @@ class Lane:
 
     @property
     def idle(self) -> bool:
+        """Nothing waits and nothing is being written: the lane may go."""
         return self._task is None
+
+    @property
+    def waiting(self) -> int:
+        return len(self._queue)
 
     def put(self, order: SaleOrder) -> asyncio.Future[Written]:
         """Wait in line. The same key and content as a waiting order shares its answer."""
@@ -109,16 +122,17 @@ class Lane:
         began = time.perf_counter()
         try:
             outcomes = await self._recorder.record(self._banca_id, [waiting.order for waiting in batch])
+            self._on_written(self._banca_id, batch, outcomes)
         except Exception as error:
-            # Whatever it is, every caller that waits must hear of it.
+            # Whatever it is, every caller that waits must hear of it, and nobody else will log it.
+            log.error("BATCH_FAILED", error=error, banca_id=str(self._banca_id), tickets=len(batch))
             self._forget(batch)
             for waiting in batch:
-                _answer(waiting, error)
+                _fail(waiting, error)
             return
         TILL_BATCH_SECONDS.observe(time.perf_counter() - began)
         TILL_BATCH_TICKETS.observe(len(batch))
         self._forget(batch)
-        self._on_written(self._banca_id, batch, outcomes)
         for waiting, outcome in zip(batch, outcomes, strict=True):
             _answer(waiting, outcome)
 
@@ -128,9 +142,15 @@ class Lane:
                 del self._by_name[waiting.order.name]
 
 
-def _answer(waiting: Waiting, result: Outcome | Exception) -> None:
+def _answer(waiting: Waiting, outcome: Outcome) -> None:
     for future in (waiting.answer, *waiting.echoes):
-        if isinstance(result, Exception):
-            future.set_exception(result)
+        future.set_result(Written(waiting.order, outcome, future is not waiting.answer))
+
+
+def _fail(waiting: Waiting, error: Exception) -> None:
+    # Each its own: raising one object in many tasks would grow its traceback by every one of them.
+    for future in (waiting.answer, *waiting.echoes):
+        if isinstance(error, DatabaseUnavailableError | OutcomeUnknownError):
+            future.set_exception(type(error)(*error.args))
         else:
-            future.set_result(Written(waiting.order, result, future is not waiting.answer))
+            future.set_exception(BatchFailedError(f"{type(error).__name__}: {error}"))

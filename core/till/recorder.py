@@ -11,7 +11,7 @@ import asyncpg
 from core.database import DatabaseUnavailableError, OutcomeUnknownError
 from core.logging import Log
 from core.till.batch import batch_arguments, outcome_of
-from core.till.caller import Caller
+from core.till.caller import Caller, UnsendableError
 from core.till.order import SaleOrder
 from core.till.outcomes import Outcome, Verdict
 
@@ -30,17 +30,17 @@ class Recorder:
     async def record(self, banca_id: UUID, orders: Sequence[SaleOrder], *, at: datetime | None = None) -> list[Outcome]:
         """Judge and record a batch of one banca in one transaction.
 
-        orders: 0 or more, keys distinct per actor. at: decides the cutoff; the database's clock unless a test's
-        database allows another.
+        orders: 0 or more, keys distinct per actor. at: decides the cutoff where the owner's instance.test_clock
+        allows it; else the database's clock does.
         Returns one Outcome per order, same order. Raises DatabaseUnavailableError when nothing was written,
         OutcomeUnknownError when the commit's fate is not known.
         Source: sql/functions/sell_tickets.sql.
         """
         try:
             rows = await self._caller.call("tickets/sell", banca_id, *batch_arguments(orders), at)
-        except asyncpg.PostgresError as error:
-            if (error.sqlstate or "")[:2] not in POISON_CLASSES:
-                raise DatabaseUnavailableError(f"{error.sqlstate}: {error}") from error
+        except (asyncpg.PostgresError, UnsendableError) as error:
+            if not _is_poison(error):
+                raise DatabaseUnavailableError(f"{type(error).__name__}: {error}") from error
             if len(orders) == 1:
                 log.error("TICKET_REJECTED", request_id=orders[0].request_id, error=error, key=orders[0].key)
                 return [Outcome(Verdict.REJECTED, datetime.now(UTC))]
@@ -56,3 +56,7 @@ class Recorder:
         except DatabaseUnavailableError as error:
             # The first half is committed; to its callers "nothing was written" would be a lie.
             raise OutcomeUnknownError("a part of the batch was recorded") from error
+
+
+def _is_poison(error: asyncpg.PostgresError | UnsendableError) -> bool:
+    return isinstance(error, UnsendableError) or (error.sqlstate or "")[:2] in POISON_CLASSES

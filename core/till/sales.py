@@ -16,6 +16,7 @@ from core.domain.ticket import PricedTicket, TicketRequest
 from core.domain.violations import Violation
 from core.queries import sql
 from core.rulebooks import BancaNotFoundError, RulebookStore
+from core.till.lane import BatchFailedError
 from core.till.order import Actor, SaleOrder, new_ticket_id
 from core.till.outcomes import Outcome, TicketPlace, Verdict
 from core.till.records import TicketRecord, load_tickets, record_of_sale
@@ -24,12 +25,6 @@ from core.till.till import Till, TillClosedError, TillFullError
 
 # Each round reads the rulebook anew; who is still stale after three changes mid-flight comes back later.
 PRICING_ROUNDS_MAX = 3
-
-
-class PriceKeepsChangingError(Exception):
-    """The rules changed faster than we could price; nothing was written. Try again."""
-
-    retry_after_s = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +46,22 @@ class Sold:
 SaleAnswer = Sold | Refused
 
 
-# What stands between a request and its answer, per ticket; everything else is a defect and passes through.
-TROUBLE = (DatabaseUnavailableError, OutcomeUnknownError, TillFullError, TillClosedError, BancaNotFoundError)
+class PriceKeepsChangingError(Exception):
+    """The rules changed faster than we could price; nothing was written. Try again."""
+
+    retry_after_s = 1
+
+
+# What can stand between a request and its answer; everything else is a defect and passes through.
+TROUBLE = (
+    DatabaseUnavailableError,
+    OutcomeUnknownError,
+    TillFullError,
+    TillClosedError,
+    BancaNotFoundError,
+    BatchFailedError,
+    PriceKeepsChangingError,
+)
 
 
 @dataclass(slots=True)
@@ -85,7 +94,7 @@ class Counter:
         self._till = till
 
     async def sell(self, request: SaleRequest) -> SaleAnswer:
-        """Sell one ticket. Raises one of TROUBLE, or PriceKeepsChangingError."""
+        """Sell one ticket. Raises one of TROUBLE."""
         [answer] = await self.sell_all([request])
         if isinstance(answer, BaseException):
             raise answer
@@ -123,6 +132,10 @@ class Counter:
         except TROUBLE as error:
             sale.error = error
             return
+        except asyncpg.PostgresError as error:
+            # Only reads so far: of this ticket nothing was written.
+            sale.error = DatabaseUnavailableError(f"{type(error).__name__}: {error}")
+            return
         request = sale.request
         sale.order = SaleOrder(actor, request.key, sale.fingerprint, request.request_id, new_ticket_id(), priced)
 
@@ -140,8 +153,19 @@ class Counter:
         """Before a refusal by the rules: are they today's, and was this ticket sold under yesterday's?"""
         actor = sale.request.actor
         async with self._database.tenant(actor.banca_id) as connection:
-            row = await connection.fetchrow(sql("tickets/outcome"), actor.banca_id, actor.user_id, sale.request.key)
-        if row is not None and row["outcome"] is not None:
+            row = await connection.fetchrow(
+                sql("tickets/outcome"),
+                actor.banca_id,
+                actor.user_id,
+                sale.request.key,
+                sale.request.ticket.vendedor_id or actor.user_id,
+                actor.session_id,
+                actor.terminal_id,
+                actor.key_version,
+            )
+        if row is not None and row["verdict"] is not None:
+            sale.outcome = Outcome(Verdict(row["verdict"]), datetime.now(UTC))
+        elif row is not None and row["outcome"] is not None:
             sale.outcome = _outcome_of_key(row, sale.fingerprint)
         elif row is not None and row["rulebook_version"] != rulebook.version:
             sale.is_stale = True

@@ -44,6 +44,8 @@ class Till:
     ) -> None:
         self._recorder = recorder
         self._queue_tickets_max = queue_tickets_max
+        # An eighth is left to the others, so that one banca's rush does not close the till to them.
+        self._banca_tickets_max = queue_tickets_max - queue_tickets_max // 8
         self._batch_tickets_max = batch_tickets_max
         self._batch_jugadas_max = batch_jugadas_max
         self._publish_balance = publish_balance
@@ -59,7 +61,7 @@ class Till:
         """
         if not self._open:
             return [TillClosedError() for _ in orders]
-        if self._waiting + len(orders) > self._queue_tickets_max:
+        if orders and not self._has_room(orders[0].actor.banca_id, len(orders)):
             return [TillFullError() for _ in orders]
         answers = [asyncio.shield(self._put(order)) for order in orders]
         return await asyncio.gather(*answers, return_exceptions=True)
@@ -68,6 +70,11 @@ class Till:
         """Take nothing more, answer all that waits."""
         self._open = False
         await asyncio.gather(*(lane.drain() for lane in list(self._lanes.values())))
+
+    def _has_room(self, banca_id: UUID, tickets: int) -> bool:
+        lane = self._lanes.get(banca_id)
+        own = (lane.waiting if lane is not None else 0) + tickets
+        return own <= self._banca_tickets_max and self._waiting + tickets <= self._queue_tickets_max
 
     def _put(self, order: SaleOrder) -> asyncio.Future[Written]:
         self._waiting += 1
@@ -79,6 +86,7 @@ class Till:
     def _lane(self, banca_id: UUID) -> Lane:
         lane = self._lanes.get(banca_id)
         if lane is None:
+            self._lanes = {known: lane for known, lane in self._lanes.items() if not lane.idle}
             lane = self._lanes[banca_id] = Lane(
                 banca_id,
                 self._recorder,

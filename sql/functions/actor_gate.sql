@@ -9,7 +9,7 @@ LANGUAGE sql STABLE
 AS $$
     SELECT CASE
                WHEN b.is_active IS NOT TRUE THEN 'BANCA_INACTIVE'
-               WHEN z.id IS NULL OR z.revoked_at IS NOT NULL THEN 'SESSION_REVOKED'
+               WHEN z.id IS NULL OR z.revoked_at IS NOT NULL OR z.expires_at <= p_at THEN 'SESSION_REVOKED'
                WHEN u.is_active IS NOT TRUE THEN 'USER_INACTIVE'
                WHEN w.is_active IS NOT TRUE THEN 'VENTANA_INACTIVE'
                WHEN d.is_active IS NOT TRUE THEN 'TERMINAL_DISABLED'
@@ -22,7 +22,7 @@ AS $$
       FROM (SELECT 1) one
       LEFT JOIN LATERAL (SELECT is_active FROM bancas WHERE id = p_banca OFFSET 0) b ON true
       LEFT JOIN LATERAL (
-          SELECT id, revoked_at FROM sessions WHERE id = p_session AND user_id = p_actor OFFSET 0) z ON true
+          SELECT id, revoked_at, expires_at FROM sessions WHERE id = p_session AND user_id = p_actor OFFSET 0) z ON true
       LEFT JOIN LATERAL (
           SELECT is_active, ventana_id FROM users WHERE id = p_vendedor AND banca_id = p_banca OFFSET 0) u ON true
       LEFT JOIN LATERAL (
@@ -33,3 +33,16 @@ AS $$
 $$;
 ALTER FUNCTION actor_gate OWNER TO banca_definer;
 REVOKE ALL ON FUNCTION actor_gate FROM PUBLIC;
+
+-- The same for a reader that may not see sessions: the API, before it refuses a ticket by the rules.
+CREATE OR REPLACE FUNCTION sale_gate(
+    p_banca uuid, p_actor uuid, p_vendedor uuid, p_session uuid, p_terminal uuid, p_key_version integer
+) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+    SELECT verdict
+      FROM actor_gate(p_banca, p_actor, p_vendedor, p_session, p_terminal, p_key_version, clock_timestamp())
+$$;
+ALTER FUNCTION sale_gate OWNER TO banca_definer;
+REVOKE ALL ON FUNCTION sale_gate FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION sale_gate TO banca_api;

@@ -49,7 +49,8 @@ BEGIN
      WHERE a.banca_id = p_banca AND a.id = coalesce(v_ticket.vendedor_id, p_actor) FOR NO KEY UPDATE;
 
     v_at := date_trunc('milliseconds', clock_timestamp());
-    IF p_at IS NOT NULL AND current_setting('banca.test_clock', true) = 'on' THEN
+    -- Only where the owner says so, in a table that nobody else writes.
+    IF p_at IS NOT NULL AND (SELECT i.test_clock FROM instance i) THEN
         v_at := p_at;
     END IF;
 
@@ -76,6 +77,12 @@ BEGIN
          WHERE k.banca_id = p_banca AND k.actor_id = p_actor AND k.key = p_sale_key;
         IF v_sale.outcome = 'SOLD' THEN
             RETURN QUERY SELECT 'RETRY', NULL::text, NULL::date, NULL::uuid, NULL::bigint, v_at, NULL::jsonb,
+                                NULL::bigint, NULL::bigint;
+            RETURN;
+        END IF;
+        IF v_sale.outcome IN ('CANCELLED', 'CANCELLED_UNSOLD', 'CANCEL_REFUSED') THEN
+            -- The key of a cancel: no sale can ever have it.
+            RETURN QUERY SELECT 'MISMATCH', NULL::text, NULL::date, NULL::uuid, NULL::bigint, v_at, NULL::jsonb,
                                 NULL::bigint, NULL::bigint;
             RETURN;
         END IF;

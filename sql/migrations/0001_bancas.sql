@@ -26,7 +26,9 @@ GRANT USAGE ON SCHEMA public TO banca_api, banca_worker;
 CREATE TABLE instance (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     id text NOT NULL DEFAULT substr(replace(gen_random_uuid()::text, '-', ''), 1, 8),
-    created_at timestamptz NOT NULL DEFAULT now()
+    created_at timestamptz NOT NULL DEFAULT now(),
+    -- Tests may tell the till the time. Never set where tickets are sold.
+    test_clock boolean NOT NULL DEFAULT false
 );
 INSERT INTO instance DEFAULT VALUES;
 

@@ -88,12 +88,12 @@ CREATE TRIGGER sorteos_number BEFORE INSERT ON sorteos FOR EACH ROW EXECUTE FUNC
 CREATE FUNCTION move_sorteo() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
-    IF (NEW.scheduled_at, NEW.loteria_id, NEW.digits) IS NOT DISTINCT FROM
-       (OLD.scheduled_at, OLD.loteria_id, OLD.digits) THEN
+    IF (NEW.scheduled_at, NEW.loteria_id, NEW.digits, NEW.business_date, NEW.daily_ordinal) IS NOT DISTINCT FROM
+       (OLD.scheduled_at, OLD.loteria_id, OLD.digits, OLD.business_date, OLD.daily_ordinal) THEN
         RETURN NEW;
     END IF;
     IF OLD.last_sequence > 0 THEN
-        RAISE EXCEPTION 'time, lottery and digits of sorteo % are fixed by its first sale', OLD.id
+        RAISE EXCEPTION 'time, lottery, digits and place of sorteo % are fixed by its first sale', OLD.id
             USING ERRCODE = 'check_violation', CONSTRAINT = 'sorteos_fixed_by_first_sale';
     END IF;
     NEW.business_date := (NEW.scheduled_at AT TIME ZONE 'UTC' - interval '6 hours')::date;
@@ -106,7 +106,7 @@ BEGIN
     PERFORM bump_rulebook(NEW.banca_id);
     RETURN NEW;
 END $$;
-CREATE TRIGGER sorteos_move BEFORE UPDATE OF scheduled_at, loteria_id, digits ON sorteos
+CREATE TRIGGER sorteos_move BEFORE UPDATE OF scheduled_at, loteria_id, digits, business_date, daily_ordinal ON sorteos
     FOR EACH ROW EXECUTE FUNCTION move_sorteo();
 
 CREATE TRIGGER loterias_insert_bump AFTER INSERT ON loterias

@@ -166,9 +166,10 @@ DECLARE
 BEGIN
     FOREACH parent IN ARRAY ARRAY['tickets', 'jugadas', 'transfers', 'activity_log'] LOOP
         child := parent || to_char(first_day, '_YYYY_MM');
-        CONTINUE WHEN to_regclass(child) IS NOT NULL;
+        -- A query, not to_regclass: that one may answer from before we waited for the lock.
+        CONTINUE WHEN EXISTS (SELECT FROM pg_class c WHERE c.relname = child AND c.relnamespace = 'public'::regnamespace);
         PERFORM pg_advisory_xact_lock(hashtext('banca.partitions'));
-        CONTINUE WHEN to_regclass(child) IS NOT NULL;
+        CONTINUE WHEN EXISTS (SELECT FROM pg_class c WHERE c.relname = child AND c.relnamespace = 'public'::regnamespace);
         -- LIKE and ATTACH lock the parent less than CREATE … PARTITION OF: sales go on meanwhile.
         EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', child, parent);
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', child);

@@ -112,6 +112,32 @@ async def test_a_slow_reader_does_not_bring_back_what_was_before_a_sale(cache: B
     assert await cache.read(BANCA, ACCOUNT) == balance(200, 2)
 
 
+async def test_a_limit_does_not_live_longer_because_its_seller_sells(cache: BalanceCache, valkey_url: str) -> None:
+    await cache.store(BANCA, ACCOUNT, balance(100, 1))
+    assert cache._cache is not None
+    key = await cache._key(BANCA, ACCOUNT)
+    await cache._cache.client.pexpire(key, 5_000)
+    cache.publish(BANCA, ACCOUNT, balance_cents=200, version=2)
+    await settled(cache)
+    assert await cache.read(BANCA, ACCOUNT) == balance(200, 2)
+    assert 0 < await cache._cache.client.pttl(key) <= 5_000
+
+
+async def test_a_balance_that_was_published_first_does_not_stay_for_ever(cache: BalanceCache) -> None:
+    account = uuid4()
+    cache.publish(BANCA, account, balance_cents=200, version=2)
+    await settled(cache)
+    assert cache._cache is not None
+    assert 0 < await cache._cache.client.pttl(await cache._key(BANCA, account)) <= 60_000
+
+
+async def test_a_slow_reader_does_not_bring_back_an_old_limit(cache: BalanceCache) -> None:
+    newer = Balance(balance_cents=200, version=2, credit_limit_cents=900)
+    await cache.store(BANCA, ACCOUNT, newer)
+    await cache.store(BANCA, ACCOUNT, Balance(balance_cents=100, version=1, credit_limit_cents=100))
+    assert await cache.read(BANCA, ACCOUNT) == newer
+
+
 async def test_versions_are_compared_as_numbers(cache: BalanceCache) -> None:
     await cache.store(BANCA, ACCOUNT, balance(900, 9))
     cache.publish(BANCA, ACCOUNT, balance_cents=1_000, version=10)

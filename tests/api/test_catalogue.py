@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
+from api.pages import make_cursor
 from core.domain.calendar import costa_rica_date
+from core.domain.permissions import Role
 from tests.arena import Arena
 from tests.running_api import RunningApi
 
 SORTEOS = "/api/v1/sorteos"
 LOTERIAS = "/api/v1/loterias"
+TERMINALS = "/api/v1/terminals"
 
 
 async def test_a_sorteo_is_shown_with_its_place_in_the_day(api: RunningApi, arena: Arena) -> None:
@@ -88,3 +92,33 @@ async def test_a_lottery_comes_with_its_rules_and_active_multipliers(api: Runnin
         (str(arena.multiplier_id), "NUMERO", "90.00"),
         (str(reventado), "REVENTADO", "200.50"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "keys"),
+    [
+        (LOTERIAS, ["a\0", str(uuid4())]),
+        (LOTERIAS, [7, str(uuid4())]),
+        *(
+            (path, [instant, str(uuid4())])
+            for path in (SORTEOS, TERMINALS)
+            for instant in (
+                "0001-01-01T00:00:00+14:00",
+                "9999-12-31T23:59:59-14:00",
+                "2026-11-21T00:00:00",
+                "soon",
+                7,
+                None,
+            )
+        ),
+    ],
+)
+async def test_a_cursor_that_no_list_made_is_refused(
+    api: RunningApi, arena: Arena, path: str, keys: Sequence[object]
+) -> None:
+    admin = await arena.add_user(Role.ADMIN)
+    answer = await api.get(
+        f"{path}?cursor={make_cursor(keys)}", token=admin.token, X_Active_Banca_Id=str(arena.banca_id)
+    )
+    assert (answer.status, answer.code) == (400, "VALIDATION_FAILED")
+    assert "Not a cursor of this list." in answer.body.decode()

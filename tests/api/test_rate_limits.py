@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.rate_limits import TokenBuckets
+from api.problems import ProblemError
+from api.rate_limits import ADDRESS_LOGINS_FACTOR, LoginBuckets, TokenBuckets
 
 
 class Clock:
@@ -50,3 +52,21 @@ def test_nobody_gets_more_than_burst_and_rate_allow(steps: list[tuple[float, int
         if buckets.take("a", tokens) == 0.0:
             taken += tokens
         assert taken <= 5 + 2 * clock.now + 1e-6
+
+
+def test_logins_of_many_names_from_one_address_come_to_an_end() -> None:
+    buckets = LoginBuckets(per_min=2, clock=Clock())
+    for number in range(2 * ADDRESS_LOGINS_FACTOR):
+        buckets.require(username=f"name-{number}", address="192.0.2.1")
+    with pytest.raises(ProblemError):
+        buckets.require(username="one-more", address="192.0.2.1")
+    buckets.require(username="one-more", address="192.0.2.2")
+
+
+def test_a_name_that_is_refused_does_not_use_up_its_addresss_logins() -> None:
+    buckets = LoginBuckets(per_min=1, clock=Clock())
+    buckets.require(username="stuck", address="192.0.2.1")
+    for _ in range(10 * ADDRESS_LOGINS_FACTOR):
+        with pytest.raises(ProblemError):
+            buckets.require(username="STUCK", address="192.0.2.1")
+    buckets.require(username="neighbour", address="192.0.2.1")

@@ -11,7 +11,7 @@ from cli.data_directory import empty, lock
 from cli.private_files import DirectoryLock
 from cli.stack import LOCK_FILE, Secrets, Stack, StackNotRunning, with_login, without_password
 from cli.trouble import Trouble, UsageTrouble
-from cli.up import chosen_programs
+from cli.up import chosen_programs, make_metrics_directory
 from cli.valkey import EmbeddedValkey
 
 
@@ -36,6 +36,13 @@ def test_a_stack_that_was_saved_loads_as_it_was(stack: Stack, amqp_url: str | No
         stack.save()
         assert Stack.load(stack.data) == stack
     assert (stack.data / "stack.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_another_shell_gets_the_secrets_that_up_was_given(stack: Stack) -> None:
+    given = replace(stack, secrets=Secrets.load_or_create(stack.data, {"TERMINAL_MASTER_KEY": "m" * 32}))
+    with DirectoryLock(stack.data / LOCK_FILE, taken=""):
+        given.save()
+        assert Stack.load(stack.data).secrets.terminal_master_key == "m" * 32
 
 
 def test_a_stack_whose_process_is_gone_does_not_load(stack: Stack) -> None:
@@ -90,6 +97,7 @@ def test_fresh_leaves_a_directory_alone_that_is_no_stacks(tmp_path: Path) -> Non
 def test_fresh_deletes_what_a_stack_wrote_and_nothing_else(stack: Stack) -> None:
     stack.save()
     (stack.data / "valkey").mkdir()
+    make_metrics_directory(stack.data)
     (stack.data / "thesis.txt").touch()
     with lock(stack.data, fresh=False):
         empty(stack.data)

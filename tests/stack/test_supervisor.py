@@ -13,9 +13,12 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from api.app import CACHE_CLOSE_S, IDENTITY_CLOSE_S, POOL_CLOSE_S, TILL_CLOSE_S, create_app
+from api.server import DRAIN_S, Runner
 from cli.postgres import EmbeddedPostgres
 from cli.process import BoundProcess
-from cli.supervisor import Child, Supervisor
+from cli.supervisor import STOP_GRACE_S, STOP_STEPS, Child, Supervisor
+from tests.running_api import api_settings
 from tests.stack.processes import alive, descendants, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
@@ -130,6 +133,15 @@ def test_a_command_that_dies_takes_its_descendants_with_it(spawn: Spawn, tmp_pat
     wait_until(lambda: process.poll() is not None)
     assert process.poll() == -signal.SIGKILL
     wait_until(lambda: not alive(pids))
+
+
+def test_the_supervisor_waits_longer_than_the_api_takes_to_stop() -> None:
+    # aiohttp waits its time twice: for the answer, then for the handler whose body it cut off.
+    runner = Runner(create_app(api_settings(database_url="postgresql://nowhere")))
+    assert runner._shutdown_timeout * 2 == DRAIN_S
+    closing_s = TILL_CLOSE_S + IDENTITY_CLOSE_S + CACHE_CLOSE_S + POOL_CLOSE_S
+    assert DRAIN_S + closing_s < STOP_GRACE_S
+    assert STOP_STEPS == ((signal.SIGTERM, STOP_GRACE_S),)
 
 
 def test_stopping_goes_group_by_group_and_kills_what_does_not_listen(spawn: Spawn, tmp_path: Path) -> None:

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from cli.data_directory import METRICS_DIRECTORY
 from cli.postgres import EmbeddedPostgres
 from cli.stack import Stack, StackNotRunning
 from tests.stack.processes import alive, descendants, wait_until
@@ -57,3 +61,46 @@ def test_after_kill_9_of_up_nothing_of_it_remains(up: Run) -> None:
     pids = descendants(up.pid)
     up.kill()
     wait_until(lambda: not alive(pids), timeout_s=3)
+
+
+def get(url: str) -> str:
+    # A connection of its own for each: the kernel chooses the process.
+    with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own http URL
+        return str(answer.read().decode())
+
+
+def sample(metrics: str, name: str) -> float:
+    found = re.search(rf"^{re.escape(name)} (.+)$", metrics, re.MULTILINE)
+    return float(found[1]) if found else 0.0
+
+
+def counting(metrics: Path) -> set[int]:
+    """The processes whose gauges count."""
+    return {int(path.stem.rpartition("_")[2]) for path in metrics.glob("gauge_livesum_*.db")}
+
+
+def test_two_api_processes_count_together_and_the_dead_ones_gauges_go(tmp_path: Path) -> None:
+    """Requests are counted whichever process answered them, and whichever is asked."""
+    stale = tmp_path / METRICS_DIRECTORY / "counter_1.db"
+    stale.parent.mkdir()
+    stale.touch()
+    lives = 'http_requests_total{method="GET",route="/health/live",status="200"}'
+    with start(tmp_path, "--only", "api", "--api", "2", "--port", "0") as up:
+        try:
+            assert up.stdout is not None
+            assert any(line.startswith("Stop with") for line in up.stdout)
+            assert not stale.exists()
+            url = Stack.load(tmp_path).api_url
+            wait_until(lambda: len(counting(stale.parent)) == 2)
+            for _ in range(20):
+                get(f"{url}/health/live")
+            assert {sample(get(f"{url}/metrics"), lives) for _ in range(10)} == {20}
+            first = min(counting(stale.parent))
+            os.kill(first, signal.SIGKILL)
+            wait_until(lambda: len(counting(stale.parent) - {first}) == 2)
+            assert first not in counting(stale.parent)
+            assert sample(get(f"{url}/metrics"), lives) == 20
+        finally:
+            up.terminate()
+            up.wait(30)
+    EmbeddedPostgres(tmp_path).remove()

@@ -17,6 +17,7 @@ from core.domain.fingerprint import fingerprint
 from core.domain.pricing import price
 from core.domain.ticket import PricedTicket
 from core.rulebooks import RulebookStore
+from core.till.batch import prepare_till_connection
 from core.till.caller import Caller
 from core.till.cancels import CancelAnswer, Canceller, CancelRequest
 from core.till.order import SaleOrder, new_ticket_id
@@ -110,14 +111,20 @@ async def open_shop(
     rulebooks: type[RulebookStore] = RulebookStore,
 ) -> AsyncIterator[Shop]:
     """database_url: with the login of banca_api, as the API has it."""
-    pool = await create_pool(database_url, size=pool_size, timeout_s=timeout_s, application_name="shop")
+    pool = await create_pool(
+        database_url,
+        size=pool_size,
+        timeout_s=timeout_s,
+        application_name="shop",
+        prepare=prepare_till_connection,
+    )
     database = Database(pool, acquire_timeout_s=ACQUIRE_TIMEOUT_S)
     caller = Caller(
         pool, acquire_timeout_s=ACQUIRE_TIMEOUT_S, max_retries=max_retries, backoff_min_ms=1, backoff_max_ms=10
     )
     balances: list[tuple[UUID, int, int]] = []
 
-    def publish_balance(_: UUID, account_id: UUID, *, balance_cents: int, version: int) -> None:
+    def publish_balance(banca_id: UUID, account_id: UUID, *, balance_cents: int, version: int) -> None:
         balances.append((account_id, balance_cents, version))
 
     store, recorder = rulebooks(database), Recorder(caller)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import asyncpg
@@ -264,12 +265,12 @@ async def test_a_sale_and_the_cancel_of_its_key_that_wait_for_one_account_go_in_
     transaction = intruder.transaction()
     await transaction.start()
     await intruder.execute("SELECT 1 FROM accounts WHERE id = $1 FOR NO KEY UPDATE", arena.seller.id)
-    starts = [
+    starts: list[Callable[[], asyncio.Future[Any]]] = [
         lambda: asyncio.ensure_future(shops[0].sell(sale(arena.seller, ticket(arena.sorteo_id), key=key))),
         lambda: asyncio.ensure_future(shops[1].cancel(arena.seller, sale_key=key)),
     ]
     order = (0, 1) if is_sale_first else (1, 0)
-    tasks: dict[int, asyncio.Future] = {}
+    tasks: dict[int, asyncio.Future[Any]] = {}
     for calls, which in enumerate(order, 1):
         tasks[which] = starts[which]()
         await waiting(owner, calls=calls)

@@ -1,0 +1,70 @@
+"""Each check of the books finds what it is for: a row tampered with as the superuser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from core.books import CHECKS, check_books
+from tests.arena import Arena
+from tests.databases import TestDatabase
+from tests.till.shop import Shop, sold
+from tests.till.state import TILL_CHECKS, findings
+from tests.till.tickets import sale, ticket
+
+if TYPE_CHECKING:
+    from tests.arena import Owner
+
+# Check → a change that only it, or it among others, must find.
+TAMPERING = {
+    "account_balances": "UPDATE accounts SET balance_cents = balance_cents + 1 WHERE kind = 'SELLER'",
+    "transfer_accounts": "UPDATE transfers SET credit_account_id = gen_random_uuid() WHERE kind = 'SALE'",
+    "ticket_transfers": "DELETE FROM transfers WHERE kind = 'SALE_REVERSAL'",
+    "ticket_jugadas": "UPDATE jugadas SET amount_cents = amount_cents + 1 WHERE sequence = 1",
+    "exposure": "UPDATE exposure SET amount_cents = amount_cents + 1 WHERE number = 7",
+    "caps": "UPDATE rulebook_versions SET limits = '{\"globalMaxPerNumberCents\": 150}'",
+    "rulebook_versions": "DELETE FROM rulebook_versions",
+    "sequences": "UPDATE tickets SET sequence = 99 WHERE sequence = 2",
+    "idempotency": "DELETE FROM idempotency WHERE outcome = 'SOLD' AND sequence = 1",
+    "sold_in_time": "UPDATE sorteos SET scheduled_at = now() - interval '1 day'",
+}
+
+
+async def trade(arena: Arena, shop: Shop) -> None:
+    """Two tickets that stand, and one that was cancelled."""
+    for _ in range(2):
+        sold(await shop.sell(sale(arena.seller, ticket(arena.sorteo_id, ("07", 100)))))
+    cancelled = sold(await shop.sell(sale(arena.seller, ticket(arena.sorteo_id, ("08", 100)))))
+    await shop.cancel(arena.seller, ticket_id=cancelled.id)
+
+
+def test_every_check_of_the_till_has_its_tampering():
+    assert set(TAMPERING) == set(TILL_CHECKS)
+
+
+@pytest.mark.parametrize("check", TAMPERING)
+async def test_tampered_books_are_found_by_their_check(owner: Owner, arena: Arena, shop: Shop, check: str):
+    await trade(arena, shop)
+    assert await findings(owner, arena.banca_id) == []
+    async with owner.transaction():
+        await owner.execute("SET LOCAL session_replication_role = replica")
+        if check == "sold_in_time":
+            await owner.execute("ALTER TABLE sorteos DROP CONSTRAINT sorteos_business_date_is_costa_ricas")
+        await owner.execute(TAMPERING[check])
+    assert check in {name for name, _ in await findings(owner, arena.banca_id)}
+
+
+async def test_a_report_names_every_check_and_what_the_pipeline_still_owes(
+    owner: Owner, arena: Arena, shop: Shop, database: TestDatabase
+):
+    await trade(arena, shop)
+    report = await check_books(database.owner_url)
+    assert report.findings == ()
+    # An hour later the same events would be overdue: nobody carried them on.
+    async with owner.transaction():
+        await owner.execute("SET LOCAL session_replication_role = replica")
+        await owner.execute("UPDATE outbox SET created_at = created_at - interval '1 hour'")
+    overdue = (await check_books(database.owner_url)).findings
+    assert {finding.check for finding in overdue} == {"events_published", "events_audited"}
+    assert set(CHECKS) >= {finding.check for finding in overdue}

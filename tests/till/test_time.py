@@ -1,0 +1,87 @@
+"""Time is judged by the database: to the millisecond, and by nobody else's clock."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from core.till.outcomes import Verdict
+from tests.arena import Arena
+from tests.databases import TestDatabase
+from tests.till.shop import Shop
+from tests.till.tickets import sale, ticket
+
+if TYPE_CHECKING:
+    from tests.arena import Owner
+
+# §14.3, CUT-1 and CUT-2: a cutoff of 5 minutes, and one second of grace.
+CUTOFF = timedelta(minutes=5)
+
+
+async def drawn_at(owner: Owner, sorteo_id: UUID) -> datetime:
+    instant: datetime = await owner.fetchval("SELECT scheduled_at FROM sorteos WHERE id = $1", sorteo_id)
+    return instant
+
+
+@pytest.mark.parametrize(
+    ("after_cutoff", "verdict"),
+    [
+        (timedelta(milliseconds=999), Verdict.SOLD),
+        (timedelta(seconds=1), Verdict.CUTOFF),
+        (timedelta(minutes=4), Verdict.CUTOFF),
+    ],
+)
+async def test_the_cutoff_is_exact_to_the_millisecond(
+    owner: Owner, arena: Arena, shop: Shop, after_cutoff: timedelta, verdict: Verdict
+):
+    await owner.execute("UPDATE instance SET test_clock = true")
+    await owner.execute("UPDATE bancas SET sales_cutoff_minutes = 5")
+    at = (await drawn_at(owner, arena.sorteo_id)).replace(microsecond=0) - CUTOFF + after_cutoff
+    await owner.execute("UPDATE sorteos SET scheduled_at = date_trunc('second', scheduled_at)")
+    [outcome] = await shop.record([sale(arena.seller, ticket(arena.sorteo_id))], at=at)
+    assert outcome.verdict is verdict
+
+
+async def test_the_api_cannot_move_the_clock(owner: Owner, arena: Arena, shop: Shop):
+    past = await arena.add_sorteo(minutes=-60)
+    request = sale(arena.seller, ticket(past))
+    async with shop.pool.acquire() as connection:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute("UPDATE instance SET test_clock = true")
+    [outcome] = await shop.record([request], at=datetime.now(UTC) - timedelta(hours=2))
+    assert outcome.verdict is Verdict.CUTOFF
+    assert await owner.fetchval("SELECT count(*) FROM tickets") == 0
+
+
+async def test_a_price_outside_its_interval_is_stale(owner: Owner, arena: Arena, shop: Shop):
+    await owner.execute("UPDATE instance SET test_clock = true")
+    until = datetime.now(UTC) + timedelta(hours=1)
+    await owner.execute(
+        "UPDATE bancas SET commission_policy = jsonb_build_object('version', 1, 'effectiveFrom', null,"
+        " 'effectiveTo', $1::text, 'defaultPercent', 5, 'rules', '[]'::jsonb)",
+        until.isoformat(),
+    )
+    requests = [sale(arena.seller, ticket(arena.sorteo_id)) for _ in range(2)]
+    [inside] = await shop.record(requests[:1], at=until - timedelta(milliseconds=2))
+    [outside] = await shop.record(requests[1:], at=until)
+    assert (inside.verdict, outside.verdict) == (Verdict.SOLD, Verdict.STALE)
+
+
+async def test_draws_of_a_new_month_made_at_once_share_its_partitions(arena: Arena, database: TestDatabase):
+    async def make(place: int) -> None:
+        connection = await asyncpg.connect(database.owner_url)
+        try:
+            await connection.execute(
+                "INSERT INTO sorteos (banca_id, id, loteria_id, name, digits, status, scheduled_at)"
+                " VALUES ($1, $2, $3, 'far', 2, 'OPEN', now() + make_interval(days => $4))",
+                arena.banca_id, uuid4(), arena.loteria_id, 300 + place,
+            )  # fmt: skip
+        finally:
+            await connection.close()
+
+    await asyncio.gather(*(make(place * 20) for place in range(12)))
