@@ -6,7 +6,10 @@ import asyncio
 from collections import OrderedDict
 from uuid import UUID
 
+import asyncpg
+
 from core.database import Database
+from core.domain.money import Cents
 from core.domain.rulebook import Rulebook
 from core.domain.rulebook_json import rulebook_from_text
 from core.domain.ticket import Draw
@@ -62,7 +65,7 @@ class RulebookStore:
                 row = await connection.fetchrow(sql("tickets/draw"), rulebook.banca_id, sorteo_id)
             if row is None:
                 return None
-            draw = self._draws[key] = Draw(**dict(row))
+            draw = self._draws[key] = _draw(row)
             if len(self._draws) > DRAWS_MAX:
                 self._draws.popitem(last=False)
         return draw
@@ -77,3 +80,10 @@ class RulebookStore:
             log.warning("RULEBOOK_DEFECT", banca_id=str(banca_id), version=rulebook.version, defect=defect)
         self._rulebooks[banca_id] = rulebook
         return rulebook
+
+
+def _draw(row: asyncpg.Record) -> Draw:
+    facts = dict(row)
+    # JSON names its members with text.
+    limits = {int(number): Cents(cents) for number, cents in (facts.pop("number_limits") or {}).items()}
+    return Draw(**facts, number_limits=limits)

@@ -10,13 +10,15 @@ from uuid import UUID
 import asyncpg
 
 from core.database import prepare_connection
+from core.domain.ticket import LimitFact
 from core.queries import sql
 from core.till.order import SaleOrder
 from core.till.outcomes import Outcome, TicketPlace, Verdict
 
 TICKET_COLUMNS = 21
 JUGADA_COLUMNS = 11
-FACT_COLUMNS = 6
+LIMIT_COLUMNS = 11
+FACT_COLUMNS = 3
 NOBODY = UUID(int=0)
 ORIGIN_CODES = {None: 0, "USER": 1, "VENTANA": 2, "BANCA": 3}
 
@@ -32,14 +34,48 @@ async def prepare_till_connection(connection: Any) -> None:
 def batch_arguments(orders: Sequence[SaleOrder]) -> list[Sequence[Any]]:
     """What sql/queries/tickets/sell.sql takes after the banca and before the time; empty for no orders."""
     jugada_owners = [position for position, order in enumerate(orders, 1) for _ in order.priced.jugadas]
-    fact_owners = [position for position, order in enumerate(orders, 1) for _ in order.priced.limits]
+    limits, facts = _limits_and_facts(orders)
     return [
         *_columns((_ticket_row(order) for order in orders), TICKET_COLUMNS),
         jugada_owners,
         *_columns((row for order in orders for row in _jugada_rows(order)), JUGADA_COLUMNS),
-        fact_owners,
-        *_columns((row for order in orders for row in _fact_rows(order)), FACT_COLUMNS),
+        *_columns(limits, LIMIT_COLUMNS),
+        *_columns(facts, FACT_COLUMNS),
     ]
+
+
+def _limits_and_facts(orders: Sequence[SaleOrder]) -> tuple[list[tuple[Any, ...]], list[tuple[int, int, int]]]:
+    """Each limit once, however many tickets it governs; a fact names its ticket and its limit by place, from 1."""
+    places: dict[tuple[Any, ...], int] = {}
+    limits: list[tuple[Any, ...]] = []
+    facts: list[tuple[int, int, int]] = []
+    for ticket, order in enumerate(orders, 1):
+        sorteo_id = order.priced.draw.id
+        for fact in order.priced.limits:
+            # Of one draw and one version of the rules, a rule sets a number's limit once per scope.
+            name = (sorteo_id, fact.rule_id, fact.code, fact.scope_id, fact.number, order.priced.rulebook_version)
+            place = places.get(name)
+            if place is None:
+                limits.append(_limit_row(sorteo_id, fact))
+                place = places[name] = len(limits)
+            facts.append((ticket, place, fact.amount_cents))
+    return limits, facts
+
+
+def _limit_row(sorteo_id: UUID, fact: LimitFact) -> tuple[Any, ...]:
+    return (
+        sorteo_id,
+        fact.scope,
+        fact.scope_id,
+        fact.multiplier_key,
+        fact.number,
+        fact.cap_cents,
+        fact.base_cents,
+        fact.sales_basis_points,
+        fact.accumulates,
+        fact.code,
+        fact.label,
+    )
 
 
 def _columns(rows: Iterable[tuple[Any, ...]], width: int) -> list[Sequence[Any]]:
@@ -89,13 +125,6 @@ def _jugada_rows(order: SaleOrder) -> list[tuple[Any, ...]]:
             jugada.listero_commission_cents,
         )
         for jugada in order.priced.jugadas
-    ]
-
-
-def _fact_rows(order: SaleOrder) -> list[tuple[Any, ...]]:
-    return [
-        (fact.scope, fact.scope_id, fact.multiplier_key, fact.number, fact.amount_cents, fact.cap_cents)
-        for fact in order.priced.limits
     ]
 
 

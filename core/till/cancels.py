@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 import asyncpg
 
 from core.database import Database, DatabaseUnavailableError
+from core.domain.cutoffs import cutoff_in_force
 from core.domain.rulebook import Rulebook
 from core.metrics import TILL_OUTCOMES
 from core.rulebooks import RulebookStore
@@ -17,7 +18,7 @@ from core.till.caller import Caller
 from core.till.order import Actor
 from core.till.outcomes import Outcome, TicketPlace, Verdict
 from core.till.records import TicketRecord, load_tickets
-from core.till.refusals import Refused, refused_by_till, refused_for, violation_of
+from core.till.refusals import Refused, refused_by_till, refused_for, violations_of
 from core.till.sales import PriceKeepsChangingError
 from core.till.till import PublishBalance
 
@@ -105,7 +106,7 @@ class Canceller:
                 request.sale_key,
                 request.request_id,
                 rulebook.version,
-                rulebook.cutoff_minutes * 60,
+                _cutoff_s(rulebook, actor),
                 None,
             )
         except asyncpg.PostgresError as error:
@@ -125,7 +126,7 @@ class Canceller:
             case "TICKET_NOT_FOUND":
                 return TicketNotFound()
             case "CANCEL_REFUSED":
-                violations = [violation_of(facts) for facts in row["violations"]]
+                violations = violations_of(row["violations"])
                 return refused_for(violations, recorded=True, replayed=replayed)
             case _:
                 return refused_by_till(Outcome(Verdict(result), row["at"]))
@@ -142,3 +143,13 @@ class Canceller:
                 version=row["balance_version"],
             )
         return Cancelled(record, row["at"], replayed)
+
+
+def _cutoff_s(rulebook: Rulebook, actor: Actor) -> int:
+    seller = rulebook.sellers.get(actor.user_id)
+    # Who is no seller has no ticket to cancel; the function says so.
+    return (
+        rulebook.cutoff_minutes * 60
+        if seller is None
+        else cutoff_in_force(rulebook, seller, at=datetime.now(UTC)).seconds
+    )

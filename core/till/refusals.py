@@ -6,10 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
+
+import orjson
 
 from core.domain.calendar import format_instant
+from core.domain.limit_judge import LimitVerdict, violations_of_limits
 from core.domain.money import format_cents
 from core.domain.pricing import Refusal
+from core.domain.ticket import ALL_JUGADAS, WHOLE_SALES, LimitFact
 from core.domain.violations import Violation
 from core.till.outcomes import RECORDED, Outcome, Verdict
 
@@ -33,6 +38,8 @@ SENTENCES: Mapping[Verdict, tuple[str, str]] = {
     Verdict.REJECTED: ("TICKET_REJECTED", "This ticket cannot be recorded; nothing was written."),
 }
 
+# Whose counter it was is in the label; the violation does not name the scope's id.
+NOBODY = UUID(int=0)
 TRY_AGAIN_WITH_NEW_KEY = "This answer stands for its key; to try again, use a new one."
 
 
@@ -59,7 +66,7 @@ def refused_by_till(outcome: Outcome, *, is_echo: bool = False) -> Refused:
     """
     known = outcome.verdict is Verdict.KNOWN
     if outcome.violations:
-        violations = [violation_of(facts) for facts in outcome.violations]
+        violations = violations_of(outcome.violations)
         return refused_for(violations, recorded=known or outcome.verdict in RECORDED, replayed=known or is_echo)
     code, sentence = SENTENCES[outcome.verdict]
     return Refused(code, sentence, [], recorded=outcome.verdict is Verdict.CANCELLED_BEFORE_SALE, replayed=False)
@@ -72,14 +79,33 @@ def refused_for(violations: Sequence[Violation], *, recorded: bool, replayed: bo
     return Refused(first.code, detail, violations, recorded, replayed)
 
 
+def violations_of(recorded: Sequence[Mapping[str, Any]]) -> list[Violation]:
+    """Facts as sell_tickets and cancel_ticket record them: limits first, in the rules' order, then the rest."""
+    limits = [facts for facts in recorded if "label" in facts]
+    digits = max((len(facts["number"]) for facts in limits if "number" in facts), default=2)
+    found = violations_of_limits([_verdict_of(facts) for facts in limits], digits=digits)
+    return found + [violation_of(facts) for facts in recorded if "label" not in facts]
+
+
+def _verdict_of(facts: Mapping[str, Any]) -> LimitVerdict:
+    fact = LimitFact(
+        facts["scope"],
+        NOBODY,
+        ALL_JUGADAS,
+        int(facts["number"]) if "number" in facts else WHOLE_SALES,
+        facts["amountCents"],
+        facts["capCents"],
+        code=facts["code"],
+        accumulates=facts["accumulates"],
+        label=orjson.dumps(facts["label"]).decode(),
+    )
+    return LimitVerdict(fact, None, facts["capCents"], 0, facts["availableCents"])
+
+
 def violation_of(facts: Mapping[str, Any]) -> Violation:
-    """Facts as sell_tickets and cancel_ticket record them."""
+    """What is no limit of a counter."""
     code = facts["code"]
     match code:
-        case "NUMBER_MAXTOTAL_EXCEEDED":
-            figures = _figures(facts)
-            sentence = f"Number {facts['number']} is sold out for this draw: {figures['available']} left."
-            return Violation(code, sentence, None, {"number": facts["number"], "scope": facts["scope"], **figures})
         case "INSUFFICIENT_FUNDS":
             figures = _figures(facts)
             return Violation(code, f"The seller's account has {figures['available']} left.", None, figures)

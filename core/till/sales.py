@@ -167,8 +167,8 @@ class Counter:
             sale.outcome = Outcome(Verdict(row["verdict"]), datetime.now(UTC))
         elif row is not None and row["outcome"] is not None:
             sale.outcome = _outcome_of_key(row, sale.fingerprint)
-        elif row is not None and row["rulebook_version"] != rulebook.version:
-            sale.is_stale = True
+        elif row is not None and (row["rulebook_version"] != rulebook.version or not _holds(refusal, row["now"])):
+            sale.is_stale, sale.stale_at = True, row["now"]
         else:
             sale.refusal = refusal
 
@@ -207,6 +207,12 @@ def _answer(sale: _Sale, records: dict[TicketPlace, TicketRecord]) -> SaleAnswer
     if sale.is_sold_before() and outcome.place is not None:
         return Sold(records[outcome.place], replayed=True)
     return refused_by_till(outcome, is_echo=sale.is_echo)
+
+
+def _holds(refusal: Refusal, at: datetime) -> bool:
+    """Whether the rules that refused are in force by the database's clock."""
+    begins, ends = refusal.valid_from, refusal.valid_until
+    return (begins is None or begins <= at) and (ends is None or at < ends)
 
 
 def _outcome_of_key(row: asyncpg.Record, fingerprint_now: bytes) -> Outcome:

@@ -19,7 +19,6 @@ SET enable_seqscan = off
 AS $$
 #variable_conflict use_column
 DECLARE
-    c_nil CONSTANT uuid := '00000000-0000-0000-0000-000000000000';
     v_at timestamptz;
     v_event bigint;
     v_gate text;
@@ -150,13 +149,18 @@ BEGIN
      WHERE a.banca_id = p_banca AND a.id = v_ticket.vendedor_id
     RETURNING * INTO v_account;
 
-    UPDATE exposure e SET amount_cents = e.amount_cents - x.amount
-      FROM (SELECT j.number, sum(j.amount_cents) AS amount FROM jugadas j
+    UPDATE exposure e SET amount_cents = e.amount_cents - m.amount_cents
+      FROM (SELECT array_agg(v_ticket.sorteo_id) AS sorteo, array_agg(v_ticket.ventana_id) AS ventana,
+                   array_agg(v_ticket.vendedor_id) AS vendedor, array_agg(j.number) AS number,
+                   array_agg(j.type = 'REVENTADO') AS reventado, array_agg(j.multiplier_id) AS multiplier,
+                   array_agg(j.amount_cents) AS amount
+              FROM jugadas j
              WHERE j.banca_id = p_banca AND j.business_date = v_ticket.business_date
-               AND j.sorteo_id = v_ticket.sorteo_id AND j.sequence = v_ticket.sequence
-             GROUP BY j.number) x
-     WHERE e.banca_id = p_banca AND e.sorteo_id = v_ticket.sorteo_id AND e.scope = 'BANCA' AND e.scope_id = p_banca
-       AND e.multiplier_key = c_nil AND e.number = x.number;
+               AND j.sorteo_id = v_ticket.sorteo_id AND j.sequence = v_ticket.sequence) j
+     CROSS JOIN LATERAL exposure_moves(p_banca, j.sorteo, j.ventana, j.vendedor, j.number, j.reventado, j.multiplier,
+                                       j.amount) m
+     WHERE e.banca_id = p_banca AND e.sorteo_id = m.sorteo_id AND e.scope = m.scope AND e.scope_id = m.scope_id
+       AND e.multiplier_key = m.multiplier_key AND e.number = m.number;
 
     INSERT INTO idempotency (banca_id, actor_id, key, fingerprint, outcome, business_date, sorteo_id, sequence,
                              created_at)

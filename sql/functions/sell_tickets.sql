@@ -1,28 +1,45 @@
--- What the unjudged tickets of a batch claim: of counters (one row per fact) and of accounts (one per ticket with a
--- credit limit), each with what was available when the batch began.
+-- What the unjudged tickets of a batch claim: of limited counters (one row per fact) and of accounts (one per ticket
+-- with a credit limit), each with what stood there when the batch began.
+--
+-- slot     names the counter, sales_slot the counter of its scope's sales (null: the limit does not depend on them).
+-- ceiling  is the static cap; floor and basis_points make the dynamic one: max(floor, sales × basis points).
+-- fact_at  is the fact's place: violations are answered in the rules' order.
+-- used     counts only where the limit accumulates; a limit per ticket compares the amount alone.
 CREATE OR REPLACE FUNCTION sale_claims(
     p_banca uuid, t_sorteo uuid[], t_vendedor uuid[], t_total bigint[], t_seller_credit bigint[],
-    t_verdict sale_verdict[], f_ticket integer[], f_scope text[], f_scope_id uuid[], f_multiplier_key uuid[],
-    f_number smallint[], f_amount bigint[], f_cap bigint[]
+    t_verdict sale_verdict[],
+    l_scope text[], l_scope_id uuid[], l_multiplier_key uuid[], l_number smallint[], l_cap bigint[], l_base bigint[],
+    l_basis_points integer[], l_accumulates boolean[], l_sorteo uuid[],
+    f_ticket integer[], f_limit integer[], f_amount bigint[]
 ) RETURNS TABLE (
-    ticket integer, kind text, sorteo uuid, scope text, scope_id uuid, multiplier_key uuid, number smallint,
-    cap bigint, amount bigint, available bigint
+    ticket integer, limit_at integer, kind text, amount bigint, ceiling bigint, floor bigint, basis_points integer,
+    used bigint, sales bigint, accumulates boolean, fact_at bigint
 )
 LANGUAGE sql STABLE
 AS $$
-    SELECT f.ticket, 'NUMBER_MAXTOTAL_EXCEEDED', t_sorteo[f.ticket], f.scope, f.scope_id, f.multiplier_key, f.number,
-           f.cap, f.amount, f.cap - coalesce(e.amount_cents, 0)
-      FROM unnest(f_ticket, f_scope, f_scope_id, f_multiplier_key, f_number, f_amount, f_cap)
-           AS f (ticket, scope, scope_id, multiplier_key, number, amount, cap)
-      LEFT JOIN LATERAL (
-          SELECT amount_cents FROM exposure
-           WHERE banca_id = p_banca AND sorteo_id = t_sorteo[f.ticket] AND scope = f.scope::exposure_scope
-             AND scope_id = f.scope_id AND multiplier_key = f.multiplier_key AND number = f.number
-          OFFSET 0) e ON true
+    SELECT f.ticket, f.limit_at, 'LIMIT', f.amount, l.cap, l.base, l.basis_points,
+           CASE WHEN l.accumulates THEN coalesce(l.used, 0) ELSE 0 END, coalesce(l.sales, 0), l.accumulates,
+           f.n
+      FROM (SELECT l.*, e.amount_cents AS used, w.amount_cents AS sales
+              FROM unnest(l_scope, l_scope_id, l_multiplier_key, l_number, l_cap, l_base, l_basis_points,
+                          l_accumulates, l_sorteo) WITH ORDINALITY
+                   AS l (scope, scope_id, multiplier_key, number, cap, base, basis_points, accumulates, sorteo, n)
+              LEFT JOIN LATERAL (
+                  SELECT amount_cents FROM exposure
+                   WHERE banca_id = p_banca AND sorteo_id = l.sorteo AND scope = l.scope::exposure_scope
+                     AND scope_id = l.scope_id AND multiplier_key = l.multiplier_key AND number = l.number
+                  OFFSET 0) e ON true
+              LEFT JOIN LATERAL (
+                  SELECT amount_cents FROM exposure
+                   WHERE l.basis_points IS NOT NULL
+                     AND banca_id = p_banca AND sorteo_id = l.sorteo AND scope = l.scope::exposure_scope
+                     AND scope_id = l.scope_id AND multiplier_key = '00000000-0000-0000-0000-000000000000'
+                     AND number = -1
+                  OFFSET 0) w ON true) l
+      JOIN unnest(f_ticket, f_limit, f_amount) WITH ORDINALITY AS f (ticket, limit_at, amount, n) ON f.limit_at = l.n
      WHERE t_verdict[f.ticket] IS NULL
     UNION ALL
-    SELECT t.n::integer, 'INSUFFICIENT_FUNDS', NULL, NULL, t.vendedor, NULL, NULL,
-           NULL, t.total - t.credit, a.available
+    SELECT t.n::integer, NULL, 'FUNDS', t.total - t.credit, a.available, NULL, NULL, 0, 0, true, NULL
       FROM unnest(t_vendedor, t_total, t_seller_credit) WITH ORDINALITY AS t (vendedor, total, credit, n)
      CROSS JOIN LATERAL (
           SELECT balance_cents + credit_limit_cents AS available FROM accounts
@@ -35,8 +52,8 @@ REVOKE ALL ON FUNCTION sale_claims FROM PUBLIC;
 
 -- Judge and record a batch of tickets of one banca: one call, one transaction, one round trip.
 --
--- Takes   parallel arrays: t_* one entry per ticket, j_* one per jugada, f_* one per limit fact; j_ticket and
---         f_ticket point at tickets (1-based). Keys are distinct per actor inside a batch. Empty arrays are legal.
+-- Takes   parallel arrays: t_* one entry per ticket, j_* one per jugada, l_* one per limit that governs some of them,
+--         f_* one per fact: what a ticket (f_ticket) adds to what a limit (f_limit) counts. References are 1-based. Keys are distinct per actor inside a batch. Empty arrays are legal.
 -- Gives   one row per ticket, in the order asked.
 -- Locks   the draws by id → the accounts by id; everything is read after that, in statements of their own, because
 --         under READ COMMITTED a statement that locks and reads sees what was true before it waited.
@@ -54,8 +71,9 @@ CREATE OR REPLACE FUNCTION sell_tickets(
     j_ticket integer[], j_line smallint[], j_number smallint[], j_reventado boolean[], j_amount bigint[],
     j_multiplier uuid[], j_x integer[], j_basis_points integer[], j_commission bigint[], j_origin smallint[],
     j_rule text[], j_listero bigint[],
-    f_ticket integer[], f_scope text[], f_scope_id uuid[], f_multiplier_key uuid[], f_number smallint[],
-    f_amount bigint[], f_cap bigint[],
+    l_sorteo uuid[], l_scope text[], l_scope_id uuid[], l_multiplier_key uuid[], l_number smallint[], l_cap bigint[],
+    l_base bigint[], l_basis_points integer[], l_accumulates boolean[], l_code text[], l_label text[],
+    f_ticket integer[], f_limit integer[], f_amount bigint[],
     p_at timestamptz DEFAULT NULL
 ) RETURNS TABLE (
     pos integer, outcome text, recorded text, business_date date, sorteo_id uuid, sequence bigint,
@@ -81,14 +99,18 @@ DECLARE
     v_day date[];
     v_digits smallint[];
     v_sequence bigint[];
-    v_fits boolean;
     v_sellers uuid[];
     v_nets bigint[];
     v_draws uuid[];
     v_lasts bigint[];
     v_sold integer;
-    -- What is left of each contested counter or account, by its slot, while the exact path judges.
-    v_left bigint[] := '{}';
+    -- Limits (> 0, by their place) and accounts (< 0, by their first ticket's place) that the batch over-claims.
+    v_contested integer[];
+    -- While the exact path judges: what was taken of each, and what its scope sold since; by slot + v_tickets + 1.
+    v_taken bigint[] := '{}';
+    v_sales_since bigint[] := '{}';
+    v_slot integer;
+    v_cap bigint;
     v_available bigint;
     v_claim record;
     v_short jsonb;
@@ -109,6 +131,13 @@ BEGIN
         v_at := p_at;
     END IF;
     SELECT b.rulebook_version INTO v_version FROM bancas b WHERE b.id = p_banca;
+
+    IF cardinality(l_sorteo) > 0 THEN
+        PERFORM track_exposure(p_banca, l_sorteo, l_scope, l_scope_id, l_multiplier_key);
+        IF cardinality(array_remove(l_basis_points, NULL)) > 0 THEN
+            PERFORM track_exposure(p_banca, l_sorteo, l_scope, l_scope_id, array_fill(c_nil, ARRAY[cardinality(l_sorteo)]));
+        END IF;
+    END IF;
 
     -- Each ticket by itself, in order of precedence; null: nothing speaks against it yet.
     SELECT array_agg(x.verdict ORDER BY x.n), array_agg(x.day ORDER BY x.n), array_agg(x.digits ORDER BY x.n),
@@ -155,62 +184,87 @@ BEGIN
               OFFSET 0) k ON true
       ) x;
 
-    -- Does all that is left fit together? Then nothing needs to be judged one by one.
-    SELECT NOT EXISTS (
-        SELECT 1
-          FROM sale_claims(p_banca, t_sorteo, t_vendedor, t_total, t_seller_credit, v_verdict,
-                           f_ticket, f_scope, f_scope_id, f_multiplier_key, f_number, f_amount, f_cap) c
-         GROUP BY c.kind, c.sorteo, c.scope, c.scope_id, c.multiplier_key, c.number, c.cap
-        HAVING sum(c.amount) > min(c.available))
-      INTO v_fits;
+    -- Does all that is left fit together, under the caps as they stand now? Then nothing is judged one by one.
+    SELECT array_agg(c.slot) INTO v_contested
+      FROM (SELECT coalesce(c.limit_at, -array_position(t_vendedor, t_vendedor[c.ticket])) AS slot
+              FROM sale_claims(p_banca, t_sorteo, t_vendedor, t_total, t_seller_credit, v_verdict,
+                               l_scope, l_scope_id, l_multiplier_key, l_number, l_cap, l_base, l_basis_points,
+                               l_accumulates, l_sorteo, f_ticket, f_limit, f_amount) c
+             GROUP BY 1, CASE WHEN NOT c.accumulates THEN c.ticket END
+            HAVING sum(c.amount) + min(c.used)
+                   > least(min(c.ceiling), greatest(min(c.floor), min(c.sales) * min(c.basis_points) / 10000))) c;
 
-    IF NOT v_fits THEN
-        -- What each ticket claims of each counter and account. Set aside first those that cannot pass whatever the
-        -- others do; of the rest, only tickets that share an over-claimed resource are judged one by one, each
-        -- seeing what the ones before it took.
+    IF v_contested IS NOT NULL THEN
+        -- Set aside first those that cannot pass whatever the others do; of the rest, only tickets that share an
+        -- over-claimed resource are judged one by one, each seeing what the ones before it took. A dynamic cap grows
+        -- with its scope's sales, so every ticket that adds to them comes along.
         FOR v_claim IN
             WITH claim AS (
-                SELECT c.*, bool_or(c.amount > c.available) OVER (PARTITION BY c.ticket) AS hopeless
+                SELECT c.*, coalesce(c.limit_at, -array_position(t_vendedor, t_vendedor[c.ticket])) AS slot,
+                       bool_or(c.amount + c.used > c.ceiling) OVER (PARTITION BY c.ticket) AS hopeless
                   FROM sale_claims(p_banca, t_sorteo, t_vendedor, t_total, t_seller_credit, v_verdict,
-                                   f_ticket, f_scope, f_scope_id, f_multiplier_key, f_number, f_amount, f_cap) c
-            ), wanted AS (
-                SELECT c.*, sum(c.amount) FILTER (WHERE NOT c.hopeless) OVER resource AS amount_wanted,
-                       dense_rank() OVER (ORDER BY c.kind, c.sorteo, c.scope, c.scope_id, c.multiplier_key, c.number,
-                                          c.cap) AS slot
+                                   l_scope, l_scope_id, l_multiplier_key, l_number, l_cap, l_base, l_basis_points,
+                                   l_accumulates, l_sorteo, f_ticket, f_limit, f_amount) c
+            ), sale AS (
+                SELECT t.n::integer AS ticket, l.n::integer AS slot, t.total AS amount
+                  FROM unnest(l_sorteo, l_scope, l_scope_id, l_basis_points) WITH ORDINALITY
+                       AS l (sorteo, scope, scope_id, basis_points, n)
+                  JOIN unnest(t_sorteo, t_vendedor, t_ventana, t_total, v_verdict) WITH ORDINALITY
+                       AS t (sorteo, vendedor, ventana, total, verdict, n)
+                    ON t.sorteo = l.sorteo AND t.verdict IS NULL
+                       AND l.scope_id = CASE l.scope WHEN 'BANCA' THEN p_banca WHEN 'VENTANA' THEN t.ventana
+                                                     ELSE t.vendedor END
+                 WHERE l.basis_points IS NOT NULL AND l.n = ANY (v_contested)
+            ), step AS (
+                SELECT c.ticket, c.hopeless, c.kind, c.slot, c.amount, c.ceiling, c.floor, c.basis_points, c.used,
+                       c.sales, c.accumulates, c.fact_at
                   FROM claim c
-                WINDOW resource AS (PARTITION BY c.kind, c.sorteo, c.scope, c.scope_id, c.multiplier_key, c.number,
-                                    c.cap)
+                 WHERE CASE WHEN c.hopeless THEN c.amount + c.used > c.ceiling ELSE c.slot = ANY (v_contested) END
+                UNION ALL
+                SELECT s.ticket, false, 'SALES', s.slot, s.amount, NULL, NULL, NULL, 0, 0, true, NULL
+                  FROM sale s WHERE NOT EXISTS (SELECT FROM claim c WHERE c.ticket = s.ticket AND c.hopeless)
             )
-            SELECT w.ticket, w.hopeless, array_agg(w.slot) AS slots, array_agg(w.amount) AS amounts,
-                   array_agg(w.available) AS availables, array_agg(w.kind) AS kinds, array_agg(w.number) AS numbers,
-                   array_agg(w.scope) AS scopes, array_agg(w.cap) AS caps
-              -- Numbers before funds: the first violation names the refusal, as the verdict does.
-              FROM (SELECT * FROM wanted ORDER BY ticket, kind DESC, number) w
-             WHERE CASE WHEN w.hopeless THEN w.amount > w.available ELSE w.amount_wanted > w.available END
+            SELECT w.ticket, w.hopeless, array_agg(w.kind) AS kinds, array_agg(w.slot) AS slots,
+                   array_agg(w.amount) AS amounts, array_agg(w.ceiling) AS ceilings, array_agg(w.floor) AS floors,
+                   array_agg(w.basis_points) AS basis_points, array_agg(w.used) AS useds, array_agg(w.sales) AS sales,
+                   array_agg(w.accumulates) AS accumulates
+              -- In the order of the facts, limits before funds: the first violation names the refusal, as the verdict does.
+              FROM (SELECT * FROM step ORDER BY ticket, kind DESC, fact_at) w
              GROUP BY w.ticket, w.hopeless ORDER BY w.ticket
         LOOP
             v_short := NULL;
             FOR i IN 1 .. cardinality(v_claim.slots) LOOP
-                v_available := v_claim.availables[i];
-                IF NOT v_claim.hopeless THEN
-                    v_available := coalesce(v_left[v_claim.slots[i]], v_available);
-                END IF;
-                IF v_claim.amounts[i] > v_available OR v_claim.hopeless THEN
+                CONTINUE WHEN v_claim.kinds[i] = 'SALES';
+                v_slot := v_claim.slots[i] + v_tickets + 1;
+                v_cap := least(v_claim.ceilings[i], greatest(
+                    v_claim.floors[i],
+                    (v_claim.sales[i] + coalesce(v_sales_since[v_slot], 0)) * v_claim.basis_points[i] / 10000));
+                v_available := v_cap - v_claim.useds[i] - CASE WHEN v_claim.accumulates[i] AND NOT v_claim.hopeless
+                                                               THEN coalesce(v_taken[v_slot], 0) ELSE 0 END;
+                IF v_claim.amounts[i] > v_available THEN
                     v_short := coalesce(v_short, '[]') || jsonb_strip_nulls(jsonb_build_object(
-                        'code', v_claim.kinds[i], 'scope', v_claim.scopes[i],
-                        'number', lpad(v_claim.numbers[i]::text, v_digits[v_claim.ticket], '0'),
-                        'amountCents', v_claim.amounts[i], 'capCents', v_claim.caps[i],
+                        'code', CASE v_claim.kinds[i] WHEN 'FUNDS' THEN 'INSUFFICIENT_FUNDS'
+                                                      ELSE l_code[v_claim.slots[i]] END,
+                        'scope', l_scope[v_claim.slots[i]], 'label', l_label[v_claim.slots[i]]::jsonb,
+                        'accumulates', l_accumulates[v_claim.slots[i]],
+                        'number', lpad(nullif(l_number[v_claim.slots[i]], -1)::text, v_digits[v_claim.ticket], '0'),
+                        'amountCents', v_claim.amounts[i],
+                        'capCents', CASE WHEN v_claim.kinds[i] = 'LIMIT' THEN v_cap END,
                         'availableCents', greatest(v_available, 0)));
                 END IF;
             END LOOP;
             IF v_short IS NULL THEN
                 FOR i IN 1 .. cardinality(v_claim.slots) LOOP
-                    v_left[v_claim.slots[i]] :=
-                        coalesce(v_left[v_claim.slots[i]], v_claim.availables[i]) - v_claim.amounts[i];
+                    v_slot := v_claim.slots[i] + v_tickets + 1;
+                    IF v_claim.kinds[i] = 'SALES' THEN
+                        v_sales_since[v_slot] := coalesce(v_sales_since[v_slot], 0) + v_claim.amounts[i];
+                    ELSIF v_claim.accumulates[i] THEN
+                        v_taken[v_slot] := coalesce(v_taken[v_slot], 0) + v_claim.amounts[i];
+                    END IF;
                 END LOOP;
             ELSE
                 v_verdict[v_claim.ticket] :=
-                    CASE WHEN v_short @> '[{"code": "NUMBER_MAXTOTAL_EXCEEDED"}]' THEN 'SOLD_OUT' ELSE 'NO_FUNDS' END;
+                    CASE WHEN v_short -> 0 ->> 'code' = 'INSUFFICIENT_FUNDS' THEN 'NO_FUNDS' ELSE 'SOLD_OUT' END;
                 v_violations[v_claim.ticket] := v_short;
             END IF;
         END LOOP;
@@ -281,10 +335,16 @@ BEGIN
          WHERE banca_id = p_banca AND id = ANY (v_sellers);
 
         INSERT INTO exposure AS e (banca_id, sorteo_id, scope, scope_id, multiplier_key, number, amount_cents)
-        SELECT p_banca, t_sorteo[j.ticket], 'BANCA', p_banca, c_nil, j.number, sum(j.amount)
-          FROM unnest(j_ticket, j_number, j_amount) AS j (ticket, number, amount)
-         WHERE v_sequence[j.ticket] IS NOT NULL
-         GROUP BY t_sorteo[j.ticket], j.number
+        SELECT p_banca, m.sorteo_id, m.scope, m.scope_id, m.multiplier_key, m.number, m.amount_cents
+          FROM (SELECT array_agg(t_sorteo[j.ticket]) AS sorteo, array_agg(t_ventana[j.ticket]) AS ventana,
+                       array_agg(t_vendedor[j.ticket]) AS vendedor, array_agg(j.number) AS number,
+                       array_agg(j.reventado) AS reventado, array_agg(j.multiplier) AS multiplier,
+                       array_agg(j.amount) AS amount
+                  FROM unnest(j_ticket, j_number, j_reventado, j_multiplier, j_amount)
+                       AS j (ticket, number, reventado, multiplier, amount)
+                 WHERE v_sequence[j.ticket] IS NOT NULL) j
+         CROSS JOIN LATERAL exposure_moves(p_banca, j.sorteo, j.ventana, j.vendedor, j.number, j.reventado,
+                                           j.multiplier, j.amount) m
         ON CONFLICT (banca_id, sorteo_id, scope, scope_id, multiplier_key, number)
         DO UPDATE SET amount_cents = e.amount_cents + excluded.amount_cents;
 

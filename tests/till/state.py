@@ -56,7 +56,7 @@ async def everything(owner: Owner) -> dict[str, Any]:
 async def exposure(owner: Owner, sorteo_id: UUID) -> dict[int, int]:
     """Cents by number; numbers that everything was cancelled of are left out."""
     rows = await owner.fetch(
-        "SELECT number, amount_cents FROM exposure WHERE sorteo_id = $1 AND amount_cents > 0", sorteo_id
+        "SELECT number, amount_cents FROM exposure WHERE sorteo_id = $1 AND amount_cents > 0 AND number >= 0", sorteo_id
     )
     return {row["number"]: row["amount_cents"] for row in rows}
 

@@ -12,9 +12,35 @@ SELECT jsonb_build_object(
     'multipliers', coalesce((
         SELECT jsonb_agg(jsonb_build_object(
                    'id', m.id, 'loteriaId', m.loteria_id, 'name', m.name, 'kind', m.kind,
-                   'xHundredths', m.value_x_hundredths, 'isActive', m.is_active, 'createdAt', m.created_at)
+                   'xHundredths', m.value_x_hundredths, 'isActive', m.is_active, 'createdAt', m.created_at,
+                   'appliesToDate', m.applies_to_date)
                ORDER BY m.created_at, m.id)
           FROM loteria_multipliers m WHERE m.banca_id = b.id), '[]'),
+    'overrides', coalesce((
+        SELECT jsonb_agg(jsonb_build_object(
+                   'id', o.id, 'scope', CASE WHEN o.user_id IS NULL THEN 'VENTANA' ELSE 'USER' END,
+                   'userId', o.user_id, 'ventanaId', o.ventana_id, 'loteriaId', o.loteria_id,
+                   'multiplierType', o.multiplier_type, 'xHundredths', o.x_hundredths, 'isActive', o.is_active)
+               ORDER BY o.id)
+          FROM multiplier_overrides o WHERE o.banca_id = b.id AND o.is_active), '[]'),
+    'bancaLoteriaSettings', coalesce((
+        SELECT jsonb_agg(jsonb_build_object(
+                   'loteriaId', c.loteria_id, 'xHundredths', c.base_multiplier_x_hundredths,
+                   'maxTotalPerSorteoCents', c.max_total_per_sorteo_cents, 'isActive', c.is_active)
+               ORDER BY c.loteria_id)
+          FROM banca_loteria_settings c WHERE c.banca_id = b.id), '[]'),
+    'restrictions', coalesce((
+        SELECT jsonb_agg(jsonb_build_object(
+                   'id', r.id, 'bancaId', CASE WHEN r.whole_banca THEN r.banca_id END, 'ventanaId', r.ventana_id,
+                   'userId', r.user_id, 'number', r.number, 'isAutoDate', r.is_auto_date,
+                   'maxAmountCents', r.max_amount_cents, 'maxTotalCents', r.max_total_cents,
+                   'baseAmountCents', r.base_amount_cents, 'salesBasisPoints', r.sales_basis_points,
+                   'appliesToVendedor', r.applies_to_vendedor, 'appliesToDate', r.applies_to_date,
+                   'appliesToHour', r.applies_to_hour, 'salesCutoffMinutes', r.sales_cutoff_minutes,
+                   'loteriaId', r.loteria_id, 'multiplierId', r.multiplier_id, 'message', r.message,
+                   'isActive', r.is_active, 'updatedAt', r.updated_at)
+               ORDER BY r.updated_at, r.id)
+          FROM restriction_rules r WHERE r.banca_id = b.id AND r.is_active), '[]'),
     'ventanas', coalesce((
         SELECT jsonb_agg(jsonb_build_object(
                    'id', v.id, 'policy', v.commission_policy, 'listeroPolicy', (

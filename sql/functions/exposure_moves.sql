@@ -1,0 +1,81 @@
+-- What live jugadas move: per draw every counter that they match. The banca's own counters (each number, and −1 for
+-- the draw's sales) are always kept; narrower ones and those of a multiplier from the moment they are tracked.
+--
+-- Takes   parallel arrays, one entry per jugada.
+-- Gives   one row per counter, amounts summed. The multiplier key of REVENTADO is the uuid 1, that of all jugadas 0.
+CREATE OR REPLACE FUNCTION exposure_moves(
+    p_banca uuid, j_sorteo uuid[], j_ventana uuid[], j_vendedor uuid[], j_number smallint[], j_reventado boolean[],
+    j_multiplier uuid[], j_amount bigint[]
+) RETURNS TABLE (
+    sorteo_id uuid, scope exposure_scope, scope_id uuid, multiplier_key uuid, number smallint, amount_cents bigint
+)
+LANGUAGE sql STABLE
+AS $$
+    SELECT m.sorteo, m.scope, m.scope_id, m.multiplier_key, n.number, sum(m.amount)::bigint
+      FROM (
+        SELECT j.sorteo, j.number, j.amount, c.scope, c.scope_id, c.multiplier_key
+          FROM unnest(j_sorteo, j_ventana, j_vendedor, j_number, j_reventado, j_multiplier, j_amount)
+               AS j (sorteo, ventana, vendedor, number, reventado, multiplier, amount)
+         CROSS JOIN LATERAL (
+             SELECT 'BANCA'::exposure_scope AS scope, p_banca AS scope_id,
+                    '00000000-0000-0000-0000-000000000000'::uuid AS multiplier_key
+             UNION ALL
+             SELECT t.scope, t.scope_id, t.multiplier_key
+               FROM (VALUES ('BANCA'::exposure_scope, p_banca), ('VENTANA', j.ventana), ('VENDEDOR', j.vendedor))
+                    AS s (scope, scope_id)
+              CROSS JOIN LATERAL (
+                  SELECT scope, scope_id, multiplier_key FROM exposure_tracking
+                   WHERE banca_id = p_banca AND sorteo_id = j.sorteo AND scope = s.scope AND scope_id = s.scope_id
+                  OFFSET 0) t
+              WHERE t.multiplier_key = '00000000-0000-0000-0000-000000000000'
+                 OR t.multiplier_key = j.multiplier
+                 OR t.multiplier_key = '00000000-0000-0000-0000-000000000001' AND j.reventado) c) m
+     CROSS JOIN LATERAL (VALUES (m.number), (-1::smallint)) AS n (number)
+     GROUP BY m.sorteo, m.scope, m.scope_id, m.multiplier_key, n.number
+$$;
+ALTER FUNCTION exposure_moves OWNER TO banca_definer;
+REVOKE ALL ON FUNCTION exposure_moves FROM PUBLIC;
+
+-- Start tracking counters of draws: their first sums, from the live jugadas. The caller holds the draws' locks.
+-- Takes   parallel arrays of counters; those already tracked, and the banca's own, are left as they are.
+CREATE OR REPLACE FUNCTION track_exposure(
+    p_banca uuid, c_sorteo uuid[], c_scope text[], c_scope_id uuid[], c_multiplier_key uuid[]
+) RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    v_new record;
+BEGIN
+    FOR v_new IN
+        SELECT DISTINCT c.sorteo, s.business_date, c.scope::exposure_scope AS scope, c.scope_id, c.multiplier_key
+          FROM unnest(c_sorteo, c_scope, c_scope_id, c_multiplier_key) AS c (sorteo, scope, scope_id, multiplier_key)
+         CROSS JOIN LATERAL (
+             SELECT business_date FROM sorteos WHERE banca_id = p_banca AND id = c.sorteo OFFSET 0) s
+          LEFT JOIN LATERAL (
+             SELECT true AS tracked FROM exposure_tracking
+              WHERE banca_id = p_banca AND sorteo_id = c.sorteo AND scope = c.scope::exposure_scope
+                AND scope_id = c.scope_id AND multiplier_key = c.multiplier_key
+             OFFSET 0) t ON true
+         WHERE t.tracked IS NULL
+           AND NOT (c.scope = 'BANCA' AND c.multiplier_key = '00000000-0000-0000-0000-000000000000')
+    LOOP
+        INSERT INTO exposure_tracking (banca_id, sorteo_id, scope, scope_id, multiplier_key)
+        VALUES (p_banca, v_new.sorteo, v_new.scope, v_new.scope_id, v_new.multiplier_key);
+        INSERT INTO exposure (banca_id, sorteo_id, scope, scope_id, multiplier_key, number, amount_cents)
+        SELECT p_banca, v_new.sorteo, v_new.scope, v_new.scope_id, v_new.multiplier_key, n.number, sum(j.amount_cents)
+          FROM tickets t
+          JOIN jugadas j ON j.banca_id = p_banca AND j.business_date = v_new.business_date
+               AND j.sorteo_id = v_new.sorteo AND j.sequence = t.sequence
+         CROSS JOIN LATERAL (VALUES (j.number), (-1::smallint)) AS n (number)
+         WHERE t.banca_id = p_banca AND t.business_date = v_new.business_date AND t.sorteo_id = v_new.sorteo
+           AND t.status = 'ACTIVE'
+           AND v_new.scope_id = CASE v_new.scope WHEN 'BANCA' THEN p_banca WHEN 'VENTANA' THEN t.ventana_id
+                                                 ELSE t.vendedor_id END
+           AND (v_new.multiplier_key = '00000000-0000-0000-0000-000000000000'
+                OR v_new.multiplier_key = j.multiplier_id
+                OR v_new.multiplier_key = '00000000-0000-0000-0000-000000000001' AND j.type = 'REVENTADO')
+         GROUP BY n.number;
+    END LOOP;
+END $$;
+ALTER FUNCTION track_exposure OWNER TO banca_definer;
+REVOKE ALL ON FUNCTION track_exposure FROM PUBLIC;
