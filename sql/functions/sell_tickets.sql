@@ -201,7 +201,8 @@ BEGIN
         FOR v_claim IN
             WITH claim AS (
                 SELECT c.*, coalesce(c.limit_at, -array_position(t_vendedor, t_vendedor[c.ticket])) AS slot,
-                       bool_or(c.amount + c.used > c.ceiling) OVER (PARTITION BY c.ticket) AS hopeless
+                       -- A limit without a static cap is never hopeless: its cap may grow before this ticket's turn.
+                       coalesce(bool_or(c.amount + c.used > c.ceiling) OVER (PARTITION BY c.ticket), false) AS hopeless
                   FROM sale_claims(p_banca, t_sorteo, t_vendedor, t_total, t_seller_credit, v_verdict,
                                    l_scope, l_scope_id, l_multiplier_key, l_number, l_cap, l_base, l_basis_points,
                                    l_accumulates, l_sorteo, f_ticket, f_limit, f_amount) c
