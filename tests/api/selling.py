@@ -73,7 +73,7 @@ async def read_books(owner: asyncpg.Connection[asyncpg.Record]) -> Books:
     row = await owner.fetchrow(
         "SELECT (SELECT count(*) FROM tickets) AS tickets, (SELECT count(*) FROM jugadas) AS jugadas,"
         " (SELECT count(*) FROM transfers) AS transfers,"
-        " (SELECT coalesce(sum(amount_cents), 0) FROM exposure)::bigint AS exposure,"
+        " (SELECT coalesce(sum(amount_cents), 0) FROM exposure WHERE number >= 0)::bigint AS exposure,"
         " (SELECT count(*) FROM outbox WHERE type LIKE 'tickets.%') AS events,"
         " (SELECT sum(last_sequence) FROM sorteos)::bigint AS last_sequences,"
         " (SELECT sum(balance_cents) FROM accounts)::bigint AS balances,"

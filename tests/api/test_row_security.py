@@ -57,6 +57,20 @@ async def fill(arena: Arena) -> None:
             " NULL, NULL, NULL, NULL, now()"
         ),
         "INSERT INTO exposure SELECT $1, $2, 'BANCA', $1, $2, 7, 100",
+        "INSERT INTO exposure_tracking (banca_id, sorteo_id, scope, scope_id, multiplier_key) SELECT $1, $2, 'BANCA', $1, $2",
+        (
+            "INSERT INTO banca_loteria_settings (banca_id, loteria_id) SELECT $1, id FROM loterias"
+            " WHERE banca_id = $1 AND $2::uuid IS NOT NULL"
+        ),
+        (
+            "INSERT INTO multiplier_overrides (banca_id, id, user_id, loteria_id, x_hundredths)"
+            " SELECT $1, gen_random_uuid(), $2, id, 9000 FROM loterias WHERE banca_id = $1"
+        ),
+        "INSERT INTO restriction_rules (banca_id, id, user_id, max_total_cents) SELECT $1, gen_random_uuid(), $2, 100",
+        (
+            "INSERT INTO sorteo_number_limits SELECT $1, id, 7, 100 FROM sorteos"
+            " WHERE banca_id = $1 AND $2::uuid IS NOT NULL"
+        ),
         f"INSERT INTO activity_log SELECT $1, {day}, 1, 1, now(), 'TEST', $2, NULL, NULL, 'api', NULL, '{{}}'",
         (
             "INSERT INTO audit_chain SELECT $1, 1, 1, 1, x, x, x, now() FROM (SELECT decode(repeat('00', 32), 'hex') x) y"
