@@ -24,6 +24,7 @@ from api.keys import (
     LOGIN_BUCKETS,
     MASTER_KEYS,
     PASSWORDS,
+    RULEBOOKS,
     SESSIONS,
     SETTINGS,
     SIGNATURES,
@@ -39,6 +40,7 @@ from core.cache import BalanceCache, Cache
 from core.database import Database, create_pool
 from core.logging import Log
 from core.metrics import show_pool
+from core.rulebook_notices import RulebookNotices
 from core.rulebooks import RulebookStore
 from core.security.passwords import Passwords
 from core.security.terminal_secrets import load_master_keys
@@ -117,11 +119,20 @@ async def hold_till(app: web.Application) -> AsyncIterator[None]:
         batch_jugadas_max=settings.batch_jugadas_max,
         publish_balance=cache.publish,
     )
-    rulebooks = RulebookStore(database)
+    app[RULEBOOKS] = rulebooks = RulebookStore(
+        database,
+        # One snapshot holds both, so that the shorter of the two bounds it.
+        age_max_s=min(settings.cache_ttl_cutoff, settings.cache_ttl_restrictions) if settings.cache_enabled else 0,
+        base_multiplier_default_x=settings.multiplier_base_default_x,
+    )
+    notices = RulebookNotices(settings.database_url, rulebooks, application_name="banca api rulebooks")
+    listening = asyncio.create_task(notices.run(), name="rulebook notices")
     app[COUNTER] = Counter(database=database, rulebooks=rulebooks, till=till)
     app[CANCELLER] = Canceller(caller, database=database, rulebooks=rulebooks, publish_balance=cache.publish)
     yield
+    listening.cancel()
     await close_within(TILL_CLOSE_S, till.close())
+    await asyncio.wait([listening], timeout=TILL_CLOSE_S)
 
 
 async def hold_database(app: web.Application) -> AsyncIterator[None]:

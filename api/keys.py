@@ -12,6 +12,7 @@ from api.signed_requests import Signatures
 from api.terminals import Terminals
 from core.cache import BalanceCache
 from core.database import Database
+from core.rulebooks import RulebookStore
 from core.security.passwords import Passwords
 from core.security.terminal_secrets import MasterKeys
 from core.settings import Settings
@@ -25,6 +26,7 @@ PASSWORDS = web.AppKey("PASSWORDS", Passwords)
 MASTER_KEYS = web.AppKey("MASTER_KEYS", MasterKeys)
 SESSIONS = web.AppKey("SESSIONS", Sessions)
 TERMINALS = web.AppKey("TERMINALS", Terminals)
+RULEBOOKS = web.AppKey("RULEBOOKS", RulebookStore)
 COUNTER = web.AppKey("COUNTER", Counter)
 CANCELLER = web.AppKey("CANCELLER", Canceller)
 HEALTH = web.AppKey("HEALTH", Health)

@@ -34,6 +34,7 @@ STATUSES: Mapping[str, int] = MappingProxyType(
         "BANCA_INACTIVE": 403,
         "TERMINAL_DISABLED": 403,
         "TERMINAL_MISMATCH": 403,
+        "SELLER_NOT_OWN": 403,
         "SELLER_NOT_FOUND": 404,
         "SORTEO_NOT_FOUND": 404,
         "LOTERIA_NOT_FOUND": 404,
@@ -79,6 +80,7 @@ def ticket_document(record: TicketRecord, *, cancelled_at: datetime | None = Non
         "rulebookVersion": record.rulebook_version,
         "cancelledAt": None if cancelled_at is None else format_instant(cancelled_at),
         "jugadas": [jugada_document(jugada, digits) for jugada in record.jugadas],
+        **({"warnings": record.warnings} if record.warnings else {}),
     }
 
 

@@ -16,6 +16,7 @@ import asyncpg
 
 from core.audit_chain import verify_chain
 from core.database import prepare_connection
+from core.limit_history import over_limits
 from core.queries import sql
 
 # The relay and the audit follow the commit; what is younger than this may still be on its way.
@@ -32,16 +33,20 @@ CHECKS: Mapping[str, str] = MappingProxyType(
         "ticket_jugadas": "a ticket's totals are those of its lines",
         "exposure": "each counter is the live stakes it stands for",
         "caps": "no sale exceeded the cap of its rulebook version",
+        "limits": "no sale exceeded any other limit of its rulebook version",
         "rulebook_versions": "every ticket's rulebook version is on record",
         "sequences": "ticket numbers of a draw run without a gap",
         "idempotency": "one key, one outcome; one ticket, one key",
         "sold_in_time": "no ticket was sold after its draw",
         "events_published": "every event left the outbox",
         "events_audited": "every event has its audit record, once",
+        "audit_sequences": "the trail tells every sale of a draw, without a hole",
         "audit_chain": "the audit chain has no gap and recomputes",
     }
 )
-PIPELINE_CHECKS = frozenset({"events_published", "events_audited"})
+PIPELINE_CHECKS = frozenset({"events_published", "events_audited", "audit_sequences"})
+# They know where retention cut the trail.
+TRAIL_CHECKS = frozenset({"events_audited", "audit_sequences"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +88,12 @@ async def check_books(owner_url: str) -> BooksReport:
 async def _check(connection: asyncpg.Connection[asyncpg.Record], check: str, begins: datetime) -> list[Finding]:
     if check == "audit_chain":
         return await _check_chains(connection)
+    if check == "limits":
+        return [Finding(check, banca_id, text) async for banca_id, text in over_limits(connection)]
     arguments: list[Any] = []
     if check in PIPELINE_CHECKS:
         arguments = [PIPELINE_GRACE]
-    if check == "events_audited":
+    if check in TRAIL_CHECKS:
         arguments.append(begins)
     rows = await connection.fetch(sql(f"books/{check}"), *arguments)
     return [Finding(check, row["banca_id"], row["finding"]) for row in rows]

@@ -1,8 +1,12 @@
-"""The rulebooks in use, and the draws priced with them: loaded once, replaced when a sale finds them stale."""
+"""The rulebooks in use, and the draws priced with them: loaded once, replaced when they are known to be stale.
+
+That they are, a notice says, or a sale that the database judged, or a look at the version once their age is due.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict
 from uuid import UUID
 
@@ -20,6 +24,7 @@ log = Log("rulebooks")
 
 # Draws that are sold at one time are few; the oldest looked at goes first.
 DRAWS_MAX = 20_000
+AGE_MAX_S = 300.0
 
 
 class BancaNotFoundError(Exception):
@@ -29,9 +34,19 @@ class BancaNotFoundError(Exception):
 class RulebookStore:
     """One rulebook per banca; correctness does not depend on it, because the sale checks the version under its lock."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self, database: Database, *, age_max_s: float = AGE_MAX_S, base_multiplier_default_x: int | None = None
+    ) -> None:
+        """age_max_s: how long a rulebook is used without a look at its version; 0: look every time.
+
+        base_multiplier_default_x: hundredths.
+        """
         self._database = database
+        self._age_max_s = age_max_s
+        self._base_multiplier_default_x = base_multiplier_default_x
         self._rulebooks: dict[UUID, Rulebook] = {}
+        # By the monotonic clock: until when a rulebook is used without a look.
+        self._good_until_s: dict[UUID, float] = {}
         self._loads: dict[UUID, asyncio.Task[Rulebook]] = {}
         # By banca, draw and the version it was read under: an edited draw bumps the version.
         self._draws: OrderedDict[tuple[UUID, UUID, int], Draw] = OrderedDict()
@@ -39,7 +54,25 @@ class RulebookStore:
     async def rulebook(self, banca_id: UUID) -> Rulebook:
         """The newest rulebook known. Raises BancaNotFoundError, DatabaseUnavailableError."""
         known = self._rulebooks.get(banca_id)
-        return known if known is not None else await self.reload(banca_id, older_than=None)
+        if known is None:
+            return await self.reload(banca_id, older_than=None)
+        asked_s = time.monotonic()
+        if asked_s < self._good_until_s.get(banca_id, 0.0):
+            return known
+        if await self._version(banca_id) > known.version:
+            return await self.reload(banca_id, older_than=known.version)
+        self._good_until_s[banca_id] = asked_s + self._age_max_s
+        return known
+
+    def notice(self, banca_id: UUID, version: int) -> None:
+        """Somebody says that this version stands; a rulebook that is older is read again before it is asked for."""
+        known = self._rulebooks.get(banca_id)
+        if known is not None and known.version < version:
+            self._load_once(banca_id)
+
+    def doubt(self) -> None:
+        """Notices may have been missed: look at the version before a rulebook is used again."""
+        self._good_until_s.clear()
 
     async def reload(self, banca_id: UUID, *, older_than: int | None) -> Rulebook:
         """Read it again unless somebody already did; simultaneous callers share one read.
@@ -49,12 +82,7 @@ class RulebookStore:
         known = self._rulebooks.get(banca_id)
         if known is not None and older_than is not None and known.version > older_than:
             return known
-        load = self._loads.get(banca_id)
-        if load is None:
-            load = asyncio.get_running_loop().create_task(self._load(banca_id))
-            self._loads[banca_id] = load
-            load.add_done_callback(lambda _: self._loads.pop(banca_id, None))
-        return await asyncio.shield(load)
+        return await asyncio.shield(self._load_once(banca_id))
 
     async def draw(self, rulebook: Rulebook, sorteo_id: UUID) -> Draw | None:
         """A draw's static facts; None when the banca has no such draw."""
@@ -70,15 +98,38 @@ class RulebookStore:
                 self._draws.popitem(last=False)
         return draw
 
+    def _load_once(self, banca_id: UUID) -> asyncio.Task[Rulebook]:
+        load = self._loads.get(banca_id)
+        if load is None:
+            load = asyncio.get_running_loop().create_task(self._load(banca_id))
+            self._loads[banca_id] = load
+            load.add_done_callback(lambda task: self._loaded(banca_id, task))
+        return load
+
+    def _loaded(self, banca_id: UUID, load: asyncio.Task[Rulebook]) -> None:
+        self._loads.pop(banca_id, None)
+        # After a notice nobody may be waiting for it; the next sale meets the same trouble and tells of it.
+        if not load.cancelled() and load.exception() is not None:
+            self._good_until_s.pop(banca_id, None)
+
+    async def _version(self, banca_id: UUID) -> int:
+        async with self._database.tenant(banca_id) as connection:
+            version: int | None = await connection.fetchval(sql("rulebook/version"), banca_id)
+        if version is None:
+            raise BancaNotFoundError(str(banca_id))
+        return version
+
     async def _load(self, banca_id: UUID) -> Rulebook:
+        asked_s = time.monotonic()
         async with self._database.tenant(banca_id) as connection:
             document = await connection.fetchval(sql("rulebook/load"), banca_id)
         if document is None:
             raise BancaNotFoundError(str(banca_id))
-        rulebook = rulebook_from_text(document)
+        rulebook = rulebook_from_text(document, base_multiplier_default_x=self._base_multiplier_default_x)
         for defect in rulebook.defects:
             log.warning("RULEBOOK_DEFECT", banca_id=str(banca_id), version=rulebook.version, defect=defect)
         self._rulebooks[banca_id] = rulebook
+        self._good_until_s[banca_id] = asked_s + self._age_max_s
         return rulebook
 
 

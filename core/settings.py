@@ -1,14 +1,25 @@
 """Settings, read once by the process that starts; nothing is read at import.
 
-Names are those of the environment. Defaults are for a laptop; what must be secret has none.
+What the environment lacks may be a file in SECRETS_DIRECTORY, as containers are given their secrets. Names are those of the environment. Defaults are for a laptop; what must be secret has none.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.domain.commission_policy import MULTIPLIER_X_MAX
+from core.domain.money import parse_hundredths
+
+
+def _multiplier_x(value: object) -> int | None:
+    return None if value in (None, "", "0") else parse_hundredths(value, maximum=MULTIPLIER_X_MAX)
+
+
+SECRETS_DIRECTORY = Path("/run/secrets")
 
 
 class Settings(BaseSettings):
@@ -44,6 +55,9 @@ class Settings(BaseSettings):
     rate_limit_tickets_burst: int = 200
     rate_limit_login_per_min: int = 30
 
+    # Hundredths inside: the last resort of the multiplier chain; none: a bet must then name its multiplier.
+    multiplier_base_default_x: Annotated[int | None, BeforeValidator(_multiplier_x)] = None
+
     # The till. Measured: a pool of 4–8 is best, 32 is worse.
     db_pool_size: Annotated[int, Field(ge=2)] = 6
     db_timeout_s: float = 10.0
@@ -66,9 +80,31 @@ class Settings(BaseSettings):
     relay_batch_events: int = 200
     outbox_resend_after_s: int = 30
 
+    # Relay and worker: where Prometheus reads them; 0: nowhere. The API's metrics are on its own port.
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     log_level: str = "info"
 
 
-def load_settings() -> Settings:
-    """Read the environment. Raises pydantic.ValidationError naming what is missing."""
-    return Settings()
+class MigrationSettings(BaseSettings):
+    """Of `banca migrate`. Passwords, when given, let the API's and the worker's roles log in."""
+
+    model_config = SettingsConfigDict(env_prefix="", extra="ignore", frozen=True)
+
+    database_url: str | None = None
+    migration_database_url: str | None = None
+    api_database_password: str | None = None
+    worker_database_password: str | None = None
+
+
+def load_settings(secrets: Path = SECRETS_DIRECTORY) -> Settings:
+    """Read the environment, and for what it lacks the files. Raises pydantic.ValidationError naming what is missing."""
+    return Settings(_secrets_dir=existing(secrets))
+
+
+def load_migration_settings(secrets: Path = SECRETS_DIRECTORY) -> MigrationSettings:
+    return MigrationSettings(_secrets_dir=existing(secrets))
+
+
+def existing(directory: Path) -> Path | None:
+    # Of one that is not there the library would warn.
+    return directory if directory.is_dir() else None

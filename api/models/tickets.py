@@ -58,7 +58,9 @@ class TicketIn(RequestModel):
     sorteo_id: UUID
     loteria_id: UUID | None = Field(None, description="Checked against the draw's when given.")
     ventana_id: UUID | None = Field(None, description="Ignored: the seller's own.")
-    vendedor_id: UUID | None = Field(None, description="The seller; a VENDEDOR may only name itself.")
+    vendedor_id: UUID | None = Field(
+        None, description="The seller: none or itself for a VENDEDOR; one of its own for others."
+    )
     cliente_nombre: Annotated[TrimmedText, StringConstraints(max_length=100)] | None = None
     jugadas: Annotated[list[JugadaIn], Field(min_length=1, max_length=JUGADAS_PER_TICKET_MAX)]
 
@@ -138,6 +140,7 @@ class TicketOut(AnswerModel):
     rulebook_version: int
     cancelled_at: dt.datetime | None
     jugadas: list[JugadaOut]
+    warnings: list[Mapping[str, Any]] = Field([], description="What was let pass; not there when nothing was.")
 
 
 class CancelledUnsoldOut(AnswerModel):

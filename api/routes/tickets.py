@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -32,21 +31,19 @@ from api.operations import Key, Operation
 from api.problems import Problem, ProblemError, problem_document, refuse
 from api.ticket_answers import json_response, problem_of_refusal, problem_of_trouble, ticket_document
 from api.validation import validation_failed, violations_of
-from core.domain.calendar import costa_rica_date, format_instant
+from core.domain.calendar import format_instant
 from core.domain.permissions import Permission, Scope
 from core.domain.ticket_number import TicketNumberError, parse_ticket_number
 from core.domain.violations import Violation
 from core.queries import sql
 from core.till.cancels import CancelAnswer, Cancelled, CancelledUnsold, CancelRequest, TicketNotFound
-from core.till.order import Actor
+from core.till.order import Actor, earliest_day
 from core.till.outcomes import TicketPlace
 from core.till.records import TicketRecord, TicketState, load_tickets
 from core.till.refusals import Refused
 from core.till.sales import TROUBLE, SaleAnswer, SaleRequest, Sold
 
 TAGS = ("tickets",)
-# A seller's clock, or ours, may differ from the database's; a ticket's id tells its time by ours.
-CLOCK_DIFFERENCE_MAX = timedelta(days=1)
 # A draw's ordinal is a smallint; a number with a greater one is no ticket's.
 ORDINAL_MAX = 32_767
 
@@ -57,7 +54,6 @@ async def sell_ticket(context: RequestContext, body: TicketIn) -> web.StreamResp
     All or nothing. The same key and content again give the same answer, with `Idempotent-Replayed: true`; the same
     key with other content is 422. Refusals that are recorded (sold out, no funds, closed) stand for their key.
     """
-    require_own_name(context, body)
     request = SaleRequest(actor_of(context), context.idempotency_key or "", context.request_id, body.to_request())
     [answer] = await context.app[COUNTER].sell_all([request])
     if isinstance(answer, Sold):
@@ -110,12 +106,9 @@ def read_item(context: RequestContext, index: int, sent: Any) -> BatchItem:
     item = BatchItem(sent_key if type(sent_key) is str else None)
     try:
         ticket = BatchTicketIn.model_validate(sent)
-        require_own_name(context, ticket)
     except ValidationError as error:
         # The same fields as for a ticket alone; its place in the batch is the result's.
         item.problem = key_problem(item.key) or validation_failed(violations_of(error)).problem
-    except ProblemError as error:
-        item.problem = error.problem
     else:
         request_id = f"{context.request_id}#{index + 1}"
         item.request = SaleRequest(actor_of(context), ticket.idempotency_key, request_id, ticket.to_request())
@@ -286,27 +279,6 @@ def may_see(context: RequestContext, record: TicketRecord) -> bool:
             return True
 
 
-def earliest_day(ticket_id: UUID) -> date | None:
-    """The first day that the ticket's draw can have had: a ticket is sold before its draw. None: no id of ours."""
-    if ticket_id.version != 7:
-        return None
-    try:
-        made_at = datetime.fromtimestamp((ticket_id.int >> 80) / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
-    return costa_rica_date(made_at - CLOCK_DIFFERENCE_MAX)
-
-
-def require_own_name(context: RequestContext, ticket: TicketIn) -> None:
-    if ticket.vendedor_id not in (None, context.principal.user_id):
-        raise refuse(
-            403,
-            "SELLER_NOT_OWN",
-            "A ticket can only be sold in one's own name.",
-            violations=[Violation("SELLER_NOT_OWN", "This is another seller.", "vendedorId")],
-        )
-
-
 def actor_of(context: RequestContext) -> Actor:
     principal, terminal = context.principal, context.terminal
     return Actor(
@@ -316,6 +288,7 @@ def actor_of(context: RequestContext) -> Actor:
         principal.session_id,
         terminal.terminal_id,
         terminal.key_version,
+        principal.ventana_id,
     )
 
 

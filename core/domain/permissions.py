@@ -35,6 +35,19 @@ class Permission(StrEnum):
     TICKETS_SELL = "tickets.sell"
     TICKETS_CANCEL = "tickets.cancel"
     TICKETS_READ = "tickets.read"
+    LIMITS_READ = "limits.read"
+    EXPOSURE_READ = "exposure.read"
+    CUTOFF_READ = "cutoff.read"
+    CASES_EXPLAIN = "cases.explain"
+    BANCAS_ADMINISTER = "bancas.administer"
+    LOTERIAS_ADMINISTER = "loterias.administer"
+    SORTEOS_ADMINISTER = "sorteos.administer"
+    RESTRICTIONS_READ = "restrictions.read"
+    RESTRICTIONS_ADMINISTER = "restrictions.administer"
+    OVERRIDES_READ = "overrides.read"
+    OVERRIDES_ADMINISTER = "overrides.administer"
+    COMMISSIONS_READ = "commissions.read"
+    COMMISSIONS_ADMINISTER = "commissions.administer"
 
 
 _EVERYONE_OWN = dict.fromkeys(Role, Scope.OWN)
@@ -45,6 +58,8 @@ _BY_PLACE = {
     Role.VENTANA: Scope.VENTANA,
     Role.VENDEDOR: Scope.OWN,
 }
+_ADMINISTRATORS = {Role.ADMIN: Scope.BANCA, Role.BANCA: Scope.BANCA}
+_ADMINISTRATORS_BY_PLACE = _ADMINISTRATORS | {Role.VENTANA: Scope.VENTANA}
 
 PERMISSIONS: Mapping[Permission, Mapping[Role, Scope]] = MappingProxyType(
     {
@@ -56,10 +71,25 @@ PERMISSIONS: Mapping[Permission, Mapping[Role, Scope]] = MappingProxyType(
         Permission.LOTERIAS_READ: _EVERYONE_IN_THE_BANCA,
         Permission.SORTEOS_READ: _EVERYONE_IN_THE_BANCA,
         Permission.BALANCE_READ: {Role.VENDEDOR: Scope.OWN},
-        # In nobody's name but one's own.
-        Permission.TICKETS_SELL: {Role.VENDEDOR: Scope.OWN},
-        Permission.TICKETS_CANCEL: {Role.VENDEDOR: Scope.OWN},
+        # In whose name, impersonation.py says.
+        Permission.TICKETS_SELL: _BY_PLACE,
+        Permission.TICKETS_CANCEL: _BY_PLACE,
         Permission.TICKETS_READ: _BY_PLACE,
+        Permission.LIMITS_READ: _BY_PLACE,
+        Permission.EXPOSURE_READ: _ADMINISTRATORS_BY_PLACE,
+        Permission.CUTOFF_READ: _BY_PLACE,
+        # A case brings all that it is judged by.
+        Permission.CASES_EXPLAIN: {Role.ADMIN: Scope.OWN, Role.BANCA: Scope.OWN},
+        Permission.BANCAS_ADMINISTER: _ADMINISTRATORS,
+        Permission.LOTERIAS_ADMINISTER: _ADMINISTRATORS,
+        Permission.SORTEOS_ADMINISTER: _ADMINISTRATORS,
+        # Which rules of its place a ventana may write, restriction_documents.py says.
+        Permission.RESTRICTIONS_READ: _BY_PLACE,
+        Permission.RESTRICTIONS_ADMINISTER: _ADMINISTRATORS_BY_PLACE,
+        Permission.OVERRIDES_READ: _BY_PLACE,
+        Permission.OVERRIDES_ADMINISTER: _ADMINISTRATORS_BY_PLACE,
+        Permission.COMMISSIONS_READ: _BY_PLACE,
+        Permission.COMMISSIONS_ADMINISTER: _ADMINISTRATORS_BY_PLACE,
     }
 )
 

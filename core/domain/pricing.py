@@ -12,11 +12,11 @@ from core.domain.money import Cents, percent_of
 from core.domain.numbers import NumberError, parse_number
 from core.domain.permissions import Role
 from core.domain.price_list import LineTerms, price_list
-from core.domain.restrictions import restrictions_in_force
+from core.domain.restrictions import RestrictionsInForce, restrictions_in_force
 from core.domain.rulebook import Rulebook, Seller
 from core.domain.sale_rules import Sale, judge, warnings_of
 from core.domain.spans import ALWAYS, Span, meet
-from core.domain.ticket import Draw, JugadaRequest, PricedJugada, PricedTicket, TicketRequest
+from core.domain.ticket import Draw, JugadaRequest, LimitFact, PricedJugada, PricedTicket, TicketRequest
 from core.domain.violations import Violation
 
 # Who sells in a seller's name is not bound by that seller's own rules.
@@ -53,7 +53,8 @@ def price(
     if sale is None:
         return Refusal((Violation("LOTERIA_NOT_FOUND", "the sorteo's loteria is not sold here", "sorteoId"),))
     prices, restrictions = sale.prices, sale.restrictions
-    valid_from, valid_until = _span(sale)
+    unbound = _unbound_rules(sale, seller, at)
+    valid_from, valid_until = _span(sale, unbound)
     violations = judge(sale)
     jugadas = tuple(priced_jugadas(sale))
     stakes = stakes_of(jugadas, apart=restrictions.counts_apart)
@@ -77,6 +78,7 @@ def price(
         valid_from=valid_from,
         valid_until=valid_until,
         limits=(*restriction_facts(pairs, seller=seller), *draw_facts(stakes, rulebook=rulebook, draw=draw)),
+        moves=_moves(jugadas, unbound, seller) if unbound is not None else (),
         warnings=warnings_of(sale),
         cutoff_source=prices.cutoff.source,
     )
@@ -150,6 +152,21 @@ def _too_much(pairs: Sequence[Governed], seller: Seller, draw: Draw) -> list[Vio
     return []
 
 
-def _span(sale: Sale) -> Span:
+def _unbound_rules(sale: Sale, seller: Seller, at: datetime) -> RestrictionsInForce | None:
+    """Where the seller's own rules do not bind who acts: all rules, those too. None where there are none."""
+    if sale.actor_role not in DROPS_USER_RULES or seller.id not in sale.rulebook.restrictions:
+        return None
+    return restrictions_in_force(sale.rulebook, seller=seller, loteria=sale.loteria, at=at)
+
+
+def _moves(jugadas: Sequence[PricedJugada], restrictions: RestrictionsInForce, seller: Seller) -> tuple[LimitFact, ...]:
+    stakes = stakes_of(jugadas, apart=restrictions.counts_apart)
+    own = [pair for pair in governed(stakes, restrictions) if pair[0].restriction.user_id is not None]
+    return tuple(fact for fact in restriction_facts(own, seller=seller) if fact.accumulates)
+
+
+def _span(sale: Sale, unbound: RestrictionsInForce | None) -> Span:
     prices, restrictions = sale.prices.span, sale.restrictions.span
+    if unbound is not None:
+        return meet((prices, restrictions, unbound.span))
     return prices if restrictions == ALWAYS else meet((prices, restrictions))

@@ -112,7 +112,8 @@ class LimitFact(NamedTuple):
 class PricedTicket:
     """The price holds in [valid_from, valid_until); None leaves that end open.
 
-    limits: in the order in which they are to be reported: by score, then number. warnings: what was let pass.
+    limits: in the order in which they are to be reported: by score, then number. moves: limits that do not bind this
+    ticket, but whose counters it moves under the eyes of those whom they bind. warnings: what was let pass.
 
     commission_cents: all seller lines. seller_credit_cents: of these, what is credited to the seller (origin USER).
     """
@@ -131,5 +132,6 @@ class PricedTicket:
     valid_from: datetime | None
     valid_until: datetime | None
     limits: tuple[LimitFact, ...]
+    moves: tuple[LimitFact, ...] = ()
     warnings: tuple[Violation, ...] = ()
     cutoff_source: str = "BANCA"

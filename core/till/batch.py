@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import orjson
 
 from core.database import prepare_connection
 from core.domain.ticket import LimitFact
@@ -15,10 +16,10 @@ from core.queries import sql
 from core.till.order import SaleOrder
 from core.till.outcomes import Outcome, TicketPlace, Verdict
 
-TICKET_COLUMNS = 21
+TICKET_COLUMNS = 22
 JUGADA_COLUMNS = 11
 LIMIT_COLUMNS = 11
-FACT_COLUMNS = 3
+FACT_COLUMNS = 4
 NOBODY = UUID(int=0)
 ORIGIN_CODES = {None: 0, "USER": 1, "VENTANA": 2, "BANCA": 3}
 
@@ -44,21 +45,23 @@ def batch_arguments(orders: Sequence[SaleOrder]) -> list[Sequence[Any]]:
     ]
 
 
-def _limits_and_facts(orders: Sequence[SaleOrder]) -> tuple[list[tuple[Any, ...]], list[tuple[int, int, int]]]:
+def _limits_and_facts(orders: Sequence[SaleOrder]) -> tuple[list[tuple[Any, ...]], list[tuple[int, int, int, bool]]]:
     """Each limit once, however many tickets it governs; a fact names its ticket and its limit by place, from 1."""
     places: dict[tuple[Any, ...], int] = {}
     limits: list[tuple[Any, ...]] = []
-    facts: list[tuple[int, int, int]] = []
+    facts: list[tuple[int, int, int, bool]] = []
     for ticket, order in enumerate(orders, 1):
-        sorteo_id = order.priced.draw.id
-        for fact in order.priced.limits:
-            # Of one draw and one version of the rules, a rule sets a number's limit once per scope.
-            name = (sorteo_id, fact.rule_id, fact.code, fact.scope_id, fact.number, order.priced.rulebook_version)
-            place = places.get(name)
-            if place is None:
-                limits.append(_limit_row(sorteo_id, fact))
-                place = places[name] = len(limits)
-            facts.append((ticket, place, fact.amount_cents))
+        priced = order.priced
+        sorteo_id = priced.draw.id
+        for binds, of_ticket in ((True, priced.limits), (False, priced.moves)):
+            for fact in of_ticket:
+                # Of one draw and one version of the rules, a rule sets a number's limit once per scope.
+                name = (sorteo_id, fact.rule_id, fact.code, fact.scope_id, fact.number, priced.rulebook_version)
+                place = places.get(name)
+                if place is None:
+                    limits.append(_limit_row(sorteo_id, fact))
+                    place = places[name] = len(limits)
+                facts.append((ticket, place, fact.amount_cents, binds))
     return limits, facts
 
 
@@ -106,6 +109,7 @@ def _ticket_row(order: SaleOrder) -> tuple[Any, ...]:
         priced.cutoff_s,
         priced.valid_from,
         priced.valid_until,
+        orjson.dumps([warning.to_json() for warning in priced.warnings]).decode() if priced.warnings else None,
     )
 
 

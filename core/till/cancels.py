@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 import asyncpg
 
 from core.database import Database, DatabaseUnavailableError
-from core.domain.cutoffs import cutoff_in_force
+from core.domain.cutoffs import Cutoff, cutoff_in_force
+from core.domain.permissions import Role
 from core.domain.rulebook import Rulebook
+from core.domain.spans import ALWAYS
 from core.metrics import TILL_OUTCOMES
+from core.queries import sql
 from core.rulebooks import RulebookStore
 from core.till.caller import Caller
-from core.till.order import Actor
+from core.till.order import Actor, earliest_day
 from core.till.outcomes import Outcome, TicketPlace, Verdict
 from core.till.records import TicketRecord, load_tickets
 from core.till.refusals import Refused, refused_by_till, refused_for, violations_of
@@ -81,32 +84,57 @@ class Canceller:
         PriceKeepsChangingError.
         """
         rulebook = await self._rulebooks.rulebook(request.actor.banca_id)
+        at = datetime.now(UTC)
         for _ in range(ROUNDS_MAX):
+            vendedor_id = await self._vendedor_id(request)
             # A caller that hangs up cancels nothing of the call.
-            row = await asyncio.shield(self._call(request, rulebook))
+            row = await asyncio.shield(self._call(request, rulebook, vendedor_id, at))
             if row["outcome"] == "STALE":
                 rulebook = await self._rulebooks.reload(request.actor.banca_id, older_than=rulebook.version)
+                at = row["at"]
             elif row["outcome"] != "RETRY":
                 return await self._answer(request, row)
         raise PriceKeepsChangingError
 
-    async def _call(self, request: CancelRequest, rulebook: Rulebook) -> asyncpg.Record:
+    async def _vendedor_id(self, request: CancelRequest) -> UUID | None:
+        """Whose ticket it is: a seller's only if it is the seller's own. None: it is not known (yet)."""
         actor = request.actor
+        if actor.role == Role.VENDEDOR:
+            return actor.user_id
+        async with self._database.tenant(actor.banca_id) as connection:
+            vendedor_id: UUID | None = await connection.fetchval(
+                sql("tickets/vendedor"),
+                actor.banca_id,
+                request.ticket_id,
+                _sold_from(request),
+                actor.user_id,
+                request.sale_key,
+            )
+        return vendedor_id
+
+    async def _call(
+        self, request: CancelRequest, rulebook: Rulebook, vendedor_id: UUID | None, at: datetime
+    ) -> asyncpg.Record:
+        actor, cutoff = request.actor, _cutoff(rulebook, vendedor_id, at)
         try:
             [row] = await self._caller.call(
                 "tickets/cancel",
                 actor.banca_id,
                 actor.user_id,
+                vendedor_id,
                 actor.session_id,
                 actor.terminal_id,
                 actor.key_version,
                 request.key,
                 request.fingerprint,
                 request.ticket_id,
+                _sold_from(request),
                 request.sale_key,
                 request.request_id,
                 rulebook.version,
-                _cutoff_s(rulebook, actor),
+                cutoff.seconds,
+                cutoff.span.start,
+                cutoff.span.end,
                 None,
             )
         except asyncpg.PostgresError as error:
@@ -145,11 +173,13 @@ class Canceller:
         return Cancelled(record, row["at"], replayed)
 
 
-def _cutoff_s(rulebook: Rulebook, actor: Actor) -> int:
-    seller = rulebook.sellers.get(actor.user_id)
-    # Who is no seller has no ticket to cancel; the function says so.
-    return (
-        rulebook.cutoff_minutes * 60
-        if seller is None
-        else cutoff_in_force(rulebook, seller, at=datetime.now(UTC)).seconds
-    )
+def _sold_from(request: CancelRequest) -> date | None:
+    return None if request.ticket_id is None else earliest_day(request.ticket_id)
+
+
+def _cutoff(rulebook: Rulebook, vendedor_id: UUID | None, at: datetime) -> Cutoff:
+    seller = None if vendedor_id is None else rulebook.sellers.get(vendedor_id)
+    if seller is None:
+        # Of a ticket that we do not know; the function says STALE when there is one after all.
+        return Cutoff(rulebook.cutoff_minutes, "BANCA", None, ALWAYS)
+    return cutoff_in_force(rulebook, seller, at=at)

@@ -5,9 +5,16 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
+from core.domain.calendar import costa_rica_date
+from core.domain.impersonation import ActingUser
+from core.domain.permissions import Role
 from core.domain.ticket import PricedTicket
+
+# A seller's clock, or ours, may differ from the database's; a ticket's id tells its time by ours.
+CLOCK_DIFFERENCE_MAX = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +27,13 @@ class Actor:
     session_id: UUID
     terminal_id: UUID
     key_version: int
+    # Of VENTANA and VENDEDOR.
+    ventana_id: UUID | None = None
+
+    @property
+    def acting(self) -> ActingUser:
+        """A BANCA user that got as far as this is assigned to the banca."""
+        return ActingUser(self.user_id, Role(self.role), self.ventana_id, frozenset((self.banca_id,)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +63,14 @@ def new_ticket_id() -> UUID:
         | (0b10 << 62)
         | (random & ((1 << 62) - 1))
     )
+
+
+def earliest_day(ticket_id: UUID) -> date | None:
+    """The first day that the ticket's draw can have had: a ticket is sold before its draw. None: no id of ours."""
+    if ticket_id.version != 7:
+        return None
+    try:
+        made_at = datetime.fromtimestamp((ticket_id.int >> 80) / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return costa_rica_date(made_at - CLOCK_DIFFERENCE_MAX)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -41,6 +41,8 @@ class TicketRecord:
     terminal_id: UUID
     rulebook_version: int
     jugadas: Sequence[PricedJugada]
+    # What was let pass at the sale, as it was answered.
+    warnings: Sequence[Mapping[str, object]] = ()
 
     @property
     def ticket_number(self) -> str:
@@ -81,6 +83,7 @@ def record_of_sale(order: SaleOrder, outcome: Outcome) -> TicketRecord:
         terminal_id=order.actor.terminal_id,
         rulebook_version=priced.rulebook_version,
         jugadas=priced.jugadas,
+        warnings=[warning.to_json() for warning in priced.warnings],
     )
 
 
@@ -127,6 +130,7 @@ def _record(row: asyncpg.Record) -> TicketRecord:
         terminal_id=row["terminal_id"],
         rulebook_version=row["rulebook_version"],
         jugadas=[_jugada(values) for values in row["jugadas"]],
+        warnings=row["warnings"] or (),
     )
 
 

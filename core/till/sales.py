@@ -10,6 +10,7 @@ import asyncpg
 
 from core.database import Database, DatabaseUnavailableError, OutcomeUnknownError
 from core.domain.fingerprint import fingerprint
+from core.domain.impersonation import effective_seller, selling_role
 from core.domain.pricing import Refusal, price
 from core.domain.rulebook import Rulebook
 from core.domain.ticket import PricedTicket, TicketRequest
@@ -141,24 +142,33 @@ class Counter:
 
     async def _priced(self, sale: _Sale, rulebook: Rulebook) -> PricedTicket | Refusal:
         ticket = sale.request.ticket
+        acting = sale.request.actor.acting
+        seller = effective_seller(acting, vendedor_id=ticket.vendedor_id, rulebook=rulebook)
+        if isinstance(seller, Violation):
+            return Refusal((seller,))
         draw = await self._rulebooks.draw(rulebook, ticket.sorteo_id)
         if draw is None:
             return Refusal((Violation("SORTEO_NOT_FOUND", "This banca has no such draw.", "sorteoId"),))
-        seller = rulebook.sellers.get(ticket.vendedor_id or sale.request.actor.user_id)
-        if seller is None:
-            return Refusal((Violation("SELLER_NOT_FOUND", "This banca has no such seller.", "vendedorId"),))
-        return price(ticket, rulebook=rulebook, draw=draw, seller=seller, at=sale.stale_at or datetime.now(UTC))
+        return price(
+            ticket,
+            rulebook=rulebook,
+            draw=draw,
+            seller=seller,
+            at=sale.stale_at or datetime.now(UTC),
+            actor_role=selling_role(acting, seller),
+        )
 
     async def _doubt(self, sale: _Sale, refusal: Refusal, rulebook: Rulebook) -> None:
         """Before a refusal by the rules: are they today's, and was this ticket sold under yesterday's?"""
         actor = sale.request.actor
+        seller = effective_seller(actor.acting, vendedor_id=sale.request.ticket.vendedor_id, rulebook=rulebook)
         async with self._database.tenant(actor.banca_id) as connection:
             row = await connection.fetchrow(
                 sql("tickets/outcome"),
                 actor.banca_id,
                 actor.user_id,
                 sale.request.key,
-                sale.request.ticket.vendedor_id or actor.user_id,
+                None if isinstance(seller, Violation) else seller.id,
                 actor.session_id,
                 actor.terminal_id,
                 actor.key_version,

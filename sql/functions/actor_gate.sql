@@ -1,4 +1,5 @@
 -- What speaks against an actor with this session and terminal selling or cancelling for a seller, now; null: nothing.
+-- p_vendedor is null when it is not known in whose name: then only the actor is looked at.
 -- One SELECT without SET or SECURITY DEFINER, so that the planner inlines it into the set-based caller; each look-up
 -- is kept apart by OFFSET 0, so that its plan is the same whatever the statistics say.
 CREATE OR REPLACE FUNCTION actor_gate(
@@ -10,8 +11,15 @@ AS $$
     SELECT CASE
                WHEN b.is_active IS NOT TRUE THEN 'BANCA_INACTIVE'
                WHEN z.id IS NULL OR z.revoked_at IS NOT NULL OR z.expires_at <= p_at THEN 'SESSION_REVOKED'
-               WHEN u.is_active IS NOT TRUE THEN 'USER_INACTIVE'
-               WHEN w.is_active IS NOT TRUE THEN 'VENTANA_INACTIVE'
+               WHEN p_actor IS DISTINCT FROM p_vendedor AND x.is_active IS NOT TRUE THEN 'USER_INACTIVE'
+               -- Whose sellers an actor may act for; core/domain/impersonation.py says the same before a price is made.
+               WHEN p_actor <> p_vendedor AND CASE x.role
+                       WHEN 'ADMIN' THEN true
+                       WHEN 'BANCA' THEN x.banca_id = p_banca OR y.banca_id = p_banca
+                       WHEN 'VENTANA' THEN x.banca_id = p_banca AND x.ventana_id = u.ventana_id
+                    END IS NOT TRUE THEN 'SELLER_NOT_OWN'
+               WHEN p_vendedor IS NOT NULL AND u.is_active IS NOT TRUE THEN 'USER_INACTIVE'
+               WHEN p_vendedor IS NOT NULL AND w.is_active IS NOT TRUE THEN 'VENTANA_INACTIVE'
                WHEN d.is_active IS NOT TRUE THEN 'TERMINAL_DISABLED'
                WHEN p_key_version <> d.key_version
                 AND (p_key_version = d.previous_key_version AND p_at < d.previous_valid_until) IS NOT TRUE
@@ -25,6 +33,12 @@ AS $$
           SELECT id, revoked_at, expires_at FROM sessions WHERE id = p_session AND user_id = p_actor OFFSET 0) z ON true
       LEFT JOIN LATERAL (
           SELECT is_active, ventana_id FROM users WHERE id = p_vendedor AND banca_id = p_banca OFFSET 0) u ON true
+      LEFT JOIN LATERAL (
+          SELECT is_active, role, banca_id, ventana_id FROM users
+           WHERE id = p_actor AND p_actor IS DISTINCT FROM p_vendedor OFFSET 0) x ON true
+      LEFT JOIN LATERAL (
+          SELECT banca_id FROM user_bancas WHERE banca_id = p_banca AND user_id = p_actor AND x.role = 'BANCA'
+          OFFSET 0) y ON true
       LEFT JOIN LATERAL (
           SELECT is_active FROM ventanas WHERE banca_id = p_banca AND id = u.ventana_id OFFSET 0) w ON true
       LEFT JOIN LATERAL (

@@ -1,14 +1,17 @@
--- Cancel one ticket of the acting seller, by its id or by the key of its sale: one call, one transaction.
+-- Cancel one ticket that the actor may act on, by its id or by the key of its sale: one call, one transaction.
 --
--- Takes   exactly one of p_ticket and p_sale_key; p_cutoff_s as the rulebook p_version says.
--- Gives   one row. RETRY: the sale arrived while we looked; call again. A tombstone (CANCELLED_UNSOLD) refuses the
---         sale should it still come.
+-- Takes   exactly one of p_ticket (sold for a draw of p_sold_from or later) and p_sale_key. p_cutoff_s: of p_vendedor's
+--         tickets, as the rulebook p_version says, from p_valid_from until p_valid_until. p_vendedor is null when the
+--         actor is no seller and the ticket is not known yet.
+-- Gives   one row. RETRY: the sale arrived while we looked; call again. STALE: p_cutoff_s is not this ticket's now. A
+--         tombstone (CANCELLED_UNSOLD) refuses the sale should it still come.
 -- Locks   the draw → the account, as every writer does; by a sale's key the ticket is looked up before, and once
 --         more under the account's lock.
 CREATE OR REPLACE FUNCTION cancel_ticket(
-    p_banca uuid, p_actor uuid, p_session uuid, p_terminal uuid, p_key_version integer,
-    p_key text, p_fingerprint bytea, p_ticket uuid, p_sale_key text, p_request text,
-    p_version bigint, p_cutoff_s integer, p_at timestamptz DEFAULT NULL
+    p_banca uuid, p_actor uuid, p_vendedor uuid, p_session uuid, p_terminal uuid, p_key_version integer,
+    p_key text, p_fingerprint bytea, p_ticket uuid, p_sold_from date, p_sale_key text, p_request text,
+    p_version bigint, p_cutoff_s integer, p_valid_from timestamptz, p_valid_until timestamptz,
+    p_at timestamptz DEFAULT NULL
 ) RETURNS TABLE (
     outcome text, recorded text, business_date date, sorteo_id uuid, sequence bigint, at timestamptz,
     violations jsonb, balance_cents bigint, balance_version bigint
@@ -39,13 +42,14 @@ BEGIN
          WHERE t.banca_id = p_banca AND t.business_date = v_sale.business_date
            AND t.sorteo_id = v_sale.sorteo_id AND t.sequence = v_sale.sequence AND v_sale.outcome = 'SOLD';
     ELSE
-        SELECT * INTO v_ticket FROM tickets t WHERE t.banca_id = p_banca AND t.id = p_ticket;
+        SELECT * INTO v_ticket FROM tickets t
+         WHERE t.banca_id = p_banca AND t.id = p_ticket AND t.business_date >= p_sold_from;
     END IF;
 
     SELECT * INTO v_sorteo FROM sorteos s WHERE s.banca_id = p_banca AND s.id = v_ticket.sorteo_id
        FOR NO KEY UPDATE;
     SELECT * INTO v_account FROM accounts a
-     WHERE a.banca_id = p_banca AND a.id = coalesce(v_ticket.vendedor_id, p_actor) FOR NO KEY UPDATE;
+     WHERE a.banca_id = p_banca AND a.id = coalesce(v_ticket.vendedor_id, p_vendedor) FOR NO KEY UPDATE;
 
     v_at := date_trunc('milliseconds', clock_timestamp());
     -- Only where the owner says so, in a table that nobody else writes.
@@ -54,9 +58,11 @@ BEGIN
     END IF;
 
     SELECT g.verdict INTO v_gate
-      FROM actor_gate(p_banca, p_actor, p_actor, p_session, p_terminal, p_key_version, v_at) g;
+      FROM actor_gate(p_banca, p_actor, coalesce(v_ticket.vendedor_id, p_vendedor), p_session, p_terminal,
+                      p_key_version, v_at) g;
     IF v_gate IS NOT NULL THEN
-        RETURN QUERY SELECT v_gate, NULL::text, NULL::date, NULL::uuid, NULL::bigint, v_at, NULL::jsonb,
+        -- Who may not see a ticket is not told that there is one.
+        RETURN QUERY SELECT CASE v_gate WHEN 'SELLER_NOT_OWN' THEN 'TICKET_NOT_FOUND' ELSE v_gate END, NULL::text, NULL::date, NULL::uuid, NULL::bigint, v_at, NULL::jsonb,
                             NULL::bigint, NULL::bigint;
         RETURN;
     END IF;
@@ -98,12 +104,13 @@ BEGIN
                                 NULL::jsonb, NULL::bigint, NULL::bigint;
             RETURN;
         END IF;
-    ELSIF v_ticket.id IS NULL OR v_ticket.vendedor_id <> p_actor THEN
+    ELSIF v_ticket.id IS NULL THEN
         RETURN QUERY SELECT 'TICKET_NOT_FOUND', NULL::text, NULL::date, NULL::uuid, NULL::bigint, v_at, NULL::jsonb,
                             NULL::bigint, NULL::bigint;
         RETURN;
     ELSE
-        IF p_version <> (SELECT b.rulebook_version FROM bancas b WHERE b.id = p_banca) THEN
+        IF p_version <> (SELECT b.rulebook_version FROM bancas b WHERE b.id = p_banca)
+           OR v_ticket.vendedor_id IS DISTINCT FROM p_vendedor OR v_at < p_valid_from OR v_at >= p_valid_until THEN
             RETURN QUERY SELECT 'STALE', NULL::text, NULL::date, NULL::uuid, NULL::bigint, v_at, NULL::jsonb,
                                 NULL::bigint, NULL::bigint;
             RETURN;
@@ -170,7 +177,7 @@ BEGIN
     INSERT INTO outbox (id, banca_id, type, payload, created_at)
     VALUES (v_event, p_banca, 'tickets.cancelled', json_build_object(
                 'at', v_at, 'ticketId', v_ticket.id, 'sorteoId', v_ticket.sorteo_id, 'sequence', v_ticket.sequence,
-                'vendedorId', v_ticket.vendedor_id, 'actorId', p_actor, 'actorRole', v_ticket.created_by_role,
+                'vendedorId', v_ticket.vendedor_id, 'actorId', p_actor, 'actorRole', (SELECT u.role FROM users u WHERE u.id = p_actor),
                 'terminalId', p_terminal, 'totalCents', v_ticket.total_cents, 'key', p_key, 'requestId', p_request),
             v_at);
 

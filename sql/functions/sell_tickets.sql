@@ -5,19 +5,21 @@
 -- ceiling  is the static cap; floor and basis_points make the dynamic one: max(floor, sales × basis points).
 -- fact_at  is the fact's place: violations are answered in the rules' order.
 -- used     counts only where the limit accumulates; a limit per ticket compares the amount alone.
+-- A fact that does not bind has neither ceiling nor floor: its ticket passes, and counts for those after it.
 CREATE OR REPLACE FUNCTION sale_claims(
     p_banca uuid, t_sorteo uuid[], t_vendedor uuid[], t_total bigint[], t_seller_credit bigint[],
     t_verdict sale_verdict[],
     l_scope text[], l_scope_id uuid[], l_multiplier_key uuid[], l_number smallint[], l_cap bigint[], l_base bigint[],
     l_basis_points integer[], l_accumulates boolean[], l_sorteo uuid[],
-    f_ticket integer[], f_limit integer[], f_amount bigint[]
+    f_ticket integer[], f_limit integer[], f_amount bigint[], f_binds boolean[]
 ) RETURNS TABLE (
     ticket integer, limit_at integer, kind text, amount bigint, ceiling bigint, floor bigint, basis_points integer,
     used bigint, sales bigint, accumulates boolean, fact_at bigint
 )
 LANGUAGE sql STABLE
 AS $$
-    SELECT f.ticket, f.limit_at, 'LIMIT', f.amount, l.cap, l.base, l.basis_points,
+    SELECT f.ticket, f.limit_at, 'LIMIT', f.amount, CASE WHEN f.binds THEN l.cap END, CASE WHEN f.binds THEN l.base END,
+           CASE WHEN f.binds THEN l.basis_points END,
            CASE WHEN l.accumulates THEN coalesce(l.used, 0) ELSE 0 END, coalesce(l.sales, 0), l.accumulates,
            f.n
       FROM (SELECT l.*, e.amount_cents AS used, w.amount_cents AS sales
@@ -36,7 +38,8 @@ AS $$
                      AND scope_id = l.scope_id AND multiplier_key = '00000000-0000-0000-0000-000000000000'
                      AND number = -1
                   OFFSET 0) w ON true) l
-      JOIN unnest(f_ticket, f_limit, f_amount) WITH ORDINALITY AS f (ticket, limit_at, amount, n) ON f.limit_at = l.n
+      JOIN unnest(f_ticket, f_limit, f_amount, f_binds) WITH ORDINALITY AS f (ticket, limit_at, amount, binds, n)
+        ON f.limit_at = l.n
      WHERE t_verdict[f.ticket] IS NULL
     UNION ALL
     SELECT t.n::integer, NULL, 'FUNDS', t.total - t.credit, a.available, NULL, NULL, 0, 0, true, NULL
@@ -53,7 +56,8 @@ REVOKE ALL ON FUNCTION sale_claims FROM PUBLIC;
 -- Judge and record a batch of tickets of one banca: one call, one transaction, one round trip.
 --
 -- Takes   parallel arrays: t_* one entry per ticket, j_* one per jugada, l_* one per limit that governs some of them,
---         f_* one per fact: what a ticket (f_ticket) adds to what a limit (f_limit) counts. References are 1-based. Keys are distinct per actor inside a batch. Empty arrays are legal.
+--         f_* one per fact: what a ticket (f_ticket) adds to what a limit (f_limit) counts, and whether that limit
+--         binds it. References are 1-based. Keys are distinct per actor inside a batch. Empty arrays are legal.
 -- Gives   one row per ticket, in the order asked.
 -- Locks   the draws by id → the accounts by id; everything is read after that, in statements of their own, because
 --         under READ COMMITTED a statement that locks and reads sees what was true before it waited.
@@ -67,13 +71,13 @@ CREATE OR REPLACE FUNCTION sell_tickets(
     t_session uuid[], t_terminal uuid[], t_key_version integer[], t_key text[], t_fingerprint bytea[],
     t_request text[], t_cliente text[], t_version bigint[],
     t_total bigint[], t_commission bigint[], t_seller_credit bigint[], t_listero bigint[],
-    t_cutoff_s integer[], t_valid_from timestamptz[], t_valid_until timestamptz[],
+    t_cutoff_s integer[], t_valid_from timestamptz[], t_valid_until timestamptz[], t_warnings text[],
     j_ticket integer[], j_line smallint[], j_number smallint[], j_reventado boolean[], j_amount bigint[],
     j_multiplier uuid[], j_x integer[], j_basis_points integer[], j_commission bigint[], j_origin smallint[],
     j_rule text[], j_listero bigint[],
     l_sorteo uuid[], l_scope text[], l_scope_id uuid[], l_multiplier_key uuid[], l_number smallint[], l_cap bigint[],
     l_base bigint[], l_basis_points integer[], l_accumulates boolean[], l_code text[], l_label text[],
-    f_ticket integer[], f_limit integer[], f_amount bigint[],
+    f_ticket integer[], f_limit integer[], f_amount bigint[], f_binds boolean[],
     p_at timestamptz DEFAULT NULL
 ) RETURNS TABLE (
     pos integer, outcome text, recorded text, business_date date, sorteo_id uuid, sequence bigint,
@@ -189,7 +193,7 @@ BEGIN
       FROM (SELECT coalesce(c.limit_at, -array_position(t_vendedor, t_vendedor[c.ticket])) AS slot
               FROM sale_claims(p_banca, t_sorteo, t_vendedor, t_total, t_seller_credit, v_verdict,
                                l_scope, l_scope_id, l_multiplier_key, l_number, l_cap, l_base, l_basis_points,
-                               l_accumulates, l_sorteo, f_ticket, f_limit, f_amount) c
+                               l_accumulates, l_sorteo, f_ticket, f_limit, f_amount, f_binds) c
              GROUP BY 1, CASE WHEN NOT c.accumulates THEN c.ticket END
             HAVING sum(c.amount) + min(c.used)
                    > least(min(c.ceiling), greatest(min(c.floor), min(c.sales) * min(c.basis_points) / 10000))) c;
@@ -205,7 +209,7 @@ BEGIN
                        coalesce(bool_or(c.amount + c.used > c.ceiling) OVER (PARTITION BY c.ticket), false) AS hopeless
                   FROM sale_claims(p_banca, t_sorteo, t_vendedor, t_total, t_seller_credit, v_verdict,
                                    l_scope, l_scope_id, l_multiplier_key, l_number, l_cap, l_base, l_basis_points,
-                                   l_accumulates, l_sorteo, f_ticket, f_limit, f_amount) c
+                                   l_accumulates, l_sorteo, f_ticket, f_limit, f_amount, f_binds) c
             ), sale AS (
                 SELECT t.n::integer AS ticket, l.n::integer AS slot, t.total AS amount
                   FROM unnest(l_sorteo, l_scope, l_scope_id, l_basis_points) WITH ORDINALITY
@@ -290,13 +294,14 @@ BEGIN
         INSERT INTO tickets (
             banca_id, business_date, sorteo_id, sequence, id, event_id, rulebook_version, ventana_id, vendedor_id,
             created_by, created_by_role, terminal_id, total_cents, commission_cents, seller_credit_cents,
-            listero_commission_cents, cliente_nombre, created_at)
+            listero_commission_cents, cliente_nombre, created_at, warnings)
         SELECT p_banca, t.day, t.sorteo, t.sequence, t.id, v_event, t.version, t.ventana, t.vendedor,
-               t.actor, t.role::user_role, t.terminal, t.total, t.commission, t.credit, t.listero, t.cliente, v_at
+               t.actor, t.role::user_role, t.terminal, t.total, t.commission, t.credit, t.listero, t.cliente, v_at,
+               t.warnings::json
           FROM unnest(v_day, t_sorteo, v_sequence, t_id, t_version, t_ventana, t_vendedor, t_actor, t_actor_role,
-                      t_terminal, t_total, t_commission, t_seller_credit, t_listero, t_cliente)
+                      t_terminal, t_total, t_commission, t_seller_credit, t_listero, t_cliente, t_warnings)
                AS t (day, sorteo, sequence, id, version, ventana, vendedor, actor, role, terminal, total,
-                     commission, credit, listero, cliente)
+                     commission, credit, listero, cliente, warnings)
          WHERE t.sequence IS NOT NULL;
 
         INSERT INTO jugadas (

@@ -9,20 +9,17 @@ from typing import Any
 
 import pytest
 
-from core.domain.permissions import Role
 from tests.api.selling import (
     BATCH,
     CANCEL,
     SALE,
     Shop,
-    batch,
-    jugada,
     open_shop,
     read_books,
     require_no_insides,
     ticket,
 )
-from tests.pos import Pos, new_key
+from tests.pos import new_key
 from tests.running_api import Answer
 
 ROUTES = (SALE, BATCH, CANCEL)
@@ -178,20 +175,3 @@ async def test_a_body_that_does_not_tell_its_length_has_the_same_limit(shop: Sho
 
     answer = await shop.api.send("POST", SALE, body=chunks(), headers=headers)  # type: ignore[arg-type] # aiohttp takes it
     await require_refused(shop, answer, SALE, 413, "BODY_TOO_LARGE")
-
-
-@pytest.mark.parametrize("role", [Role.ADMIN, Role.BANCA, Role.VENTANA])
-async def test_nobody_but_a_seller_sells_or_cancels(shop: Shop, role: Role) -> None:
-    person = await shop.arena.add_user(role)
-    pos = Pos(shop.api, person, shop.arena.seller.terminal)
-    in_a_sellers_name = ticket(shop.arena, vendedorId=str(shop.arena.seller.id))
-    for path, document in (
-        (SALE, ticket(shop.arena)),
-        (SALE, in_a_sellers_name),
-        (BATCH, batch(ticket(shop.arena, jugada("08")))),
-        (CANCEL, {"saleKey": new_key()}),
-        (f"{SALE}/{shop.arena.sorteo_id}/cancel", b""),
-    ):
-        answer = await pos.post(path, document, key=new_key())
-        pattern = path if path in ROUTES else SALE + "/{id}/cancel"
-        await require_refused(shop, answer, pattern, 403, "FORBIDDEN")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -14,13 +14,14 @@ import orjson
 from api.ticket_answers import ticket_document
 from core.database import Database, create_pool
 from core.domain.fingerprint import fingerprint
+from core.domain.impersonation import selling_role
 from core.domain.pricing import price
 from core.domain.ticket import PricedTicket
 from core.rulebooks import RulebookStore
 from core.till.batch import prepare_till_connection
 from core.till.caller import Caller
 from core.till.cancels import CancelAnswer, Canceller, CancelRequest
-from core.till.order import SaleOrder, new_ticket_id
+from core.till.order import Actor, SaleOrder, new_ticket_id
 from core.till.outcomes import Outcome
 from core.till.recorder import Recorder
 from core.till.records import TicketRecord
@@ -57,8 +58,11 @@ class Shop:
         rulebook = await self.rulebooks.rulebook(request.actor.banca_id)
         draw = await self.rulebooks.draw(rulebook, request.ticket.sorteo_id)
         assert draw is not None, "the draw is this banca's"
+        acting = request.actor.acting
         seller = rulebook.sellers[request.ticket.vendedor_id or request.actor.user_id]
-        priced = price(request.ticket, rulebook=rulebook, draw=draw, seller=seller, at=datetime.now(UTC))
+        role = selling_role(acting, seller)
+        at = datetime.now(UTC)
+        priced = price(request.ticket, rulebook=rulebook, draw=draw, seller=seller, at=at, actor_role=role)
         assert isinstance(priced, PricedTicket), priced
         return order_of(request, priced)
 
@@ -68,9 +72,16 @@ class Shop:
         return await self.recorder.record(orders[0].actor.banca_id, orders, at=at)
 
     async def cancel(
-        self, seller: Seller, *, ticket_id: UUID | None = None, sale_key: str | None = None, key: str | None = None
+        self,
+        seller: Seller,
+        *,
+        ticket_id: UUID | None = None,
+        sale_key: str | None = None,
+        key: str | None = None,
+        actor: Actor | None = None,
     ) -> CancelAnswer:
-        return await self.canceller.cancel(cancel_request(seller, ticket_id=ticket_id, sale_key=sale_key, key=key))
+        request = cancel_request(seller, ticket_id=ticket_id, sale_key=sale_key, key=key)
+        return await self.canceller.cancel(request if actor is None else replace(request, actor=actor))
 
 
 def order_of(request: SaleRequest, priced: PricedTicket) -> SaleOrder:

@@ -9,6 +9,7 @@ from uuid import UUID
 import asyncpg
 
 from core.books import CHECKS, PIPELINE_CHECKS
+from core.limit_history import over_limits
 from core.queries import sql
 from tests.workers.pipeline import eventually
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 # What the till promises by itself; the others need the relay and the audit.
 TILL_CHECKS = [check for check in CHECKS if check not in {*PIPELINE_CHECKS, "audit_chain"}]
+IN_SQL = [check for check in TILL_CHECKS if check != "limits"]
 # Waiting for a lock of ours, sent by a shop.
 WAITING = """
 SELECT array_agg(a.pid ORDER BY a.query_start) FROM pg_stat_activity a
@@ -27,10 +29,11 @@ SELECT array_agg(a.pid ORDER BY a.query_start) FROM pg_stat_activity a
 async def findings(owner: Owner, banca_id: UUID) -> list[tuple[str, str]]:
     """(check, what it found) of the till's own checks, of one banca."""
     found = []
-    for check in TILL_CHECKS:
+    for check in IN_SQL:
         rows = await owner.fetch(sql(f"books/{check}"))
         found += [(check, row["finding"]) for row in rows if row["banca_id"] == banca_id]
-    return found
+    async with owner.transaction():
+        return found + [("limits", text) async for _, text in over_limits(owner, banca_id)]
 
 
 async def row_counts(owner: Owner) -> dict[str, int]:

@@ -10,6 +10,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from core.domain.permissions import Role
 from core.settings import Settings
 from core.till.cancels import CancelAnswer, Cancelled, CancelledUnsold
 from core.till.outcomes import Verdict
@@ -20,7 +21,7 @@ from tests.databases import TestDatabase
 from tests.pos import new_key
 from tests.till.shop import Shop, answer_bytes, counts_of, open_shop, sold
 from tests.till.state import exposure, findings, tickets_count, waiting
-from tests.till.tickets import sale, ticket
+from tests.till.tickets import actor_for, sale, ticket
 
 if TYPE_CHECKING:
     from tests.arena import Owner
@@ -198,13 +199,12 @@ async def test_a_key_that_two_processes_insert_at_once_is_judged_again(
     owner: Owner, arena: Arena, shop: Shop, other_shop: Shop, intruder: asyncpg.Connection[asyncpg.Record]
 ):
     # One user sells in two sellers' names in two draws: no lock is shared, only the key is.
-    acting, other = arena.sellers
+    actor = actor_for(await arena.add_user(Role.VENTANA), arena.banca_id, arena.seller.terminal)
     draws = [arena.sorteo_id, await arena.add_sorteo(minutes=2_000)]
     key = new_key()
-    actor = sale(acting, ticket(draws[0])).actor
     requests = [
-        sale(acting, ticket(draw, vendedor_id=seller.id), key=key, actor=actor)
-        for draw, seller in zip(draws, (acting, other), strict=True)
+        sale(seller, ticket(draw, vendedor_id=seller.id), key=key, actor=actor)
+        for draw, seller in zip(draws, arena.sellers, strict=True)
     ]
     transaction = intruder.transaction()
     await transaction.start()

@@ -9,7 +9,7 @@ from core.domain.rulebook import JugadaType
 from core.domain.ticket import CLIENTE_DEFAULT, JugadaRequest, TicketRequest
 from core.till.order import Actor
 from core.till.sales import SaleRequest
-from tests.arena import Seller, Terminal
+from tests.arena import Person, Seller, Terminal
 from tests.pos import new_key
 
 # Number and amount in cents; "R07" is a REVENTADO on 07.
@@ -20,6 +20,11 @@ def actor_of(seller: Seller, *, terminal: Terminal | None = None, key_version: i
     assert seller.banca_id is not None, "a seller has a banca"
     terminal_id = (terminal or seller.terminal).id
     return Actor(seller.banca_id, seller.id, seller.role.value, seller.session_id, terminal_id, key_version)
+
+
+def actor_for(person: Person, banca_id: UUID, terminal: Terminal) -> Actor:
+    """Somebody who is no seller, at a terminal."""
+    return Actor(banca_id, person.id, person.role.value, person.session_id, terminal.id, 1, person.ventana_id)
 
 
 def ticket(

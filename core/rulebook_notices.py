@@ -1,0 +1,67 @@
+"""Word of new rulebook versions, as their transactions commit: an idle connection that listens.
+
+A notice that is missed does no harm: the sale checks the version under its lock, and the store looks when a snapshot
+is older than its age allows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from core.logging import Log
+from core.rulebooks import RulebookStore
+
+CHANNEL = "rulebook"
+CONNECT_TIMEOUT_S = 5.0
+# A database that went away is asked again this often; meanwhile nobody sells anyway.
+RECONNECT_S = 1.0
+# A connection that died without a word is found out by asking.
+PROBE_S = 15.0
+
+log = Log("rulebooks")
+
+
+class RulebookNotices:
+    def __init__(self, database_url: str, store: RulebookStore, *, application_name: str) -> None:
+        self._database_url = database_url
+        self._store = store
+        self._application_name = application_name
+        self.listening = asyncio.Event()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                await self._listen()
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning("RULEBOOK_NOTICES_LOST", reason=f"{type(error).__name__}: {error}")
+            self.listening.clear()
+            await asyncio.sleep(RECONNECT_S)
+
+    async def _listen(self) -> None:
+        connection = await asyncpg.connect(
+            self._database_url,
+            timeout=CONNECT_TIMEOUT_S,
+            command_timeout=CONNECT_TIMEOUT_S,
+            server_settings={"application_name": self._application_name},
+        )
+        try:
+            await connection.add_listener(CHANNEL, self._noticed)
+            # What changed while nobody listened.
+            self._store.doubt()
+            self.listening.set()
+            while True:
+                await asyncio.sleep(PROBE_S)
+                await connection.execute("SELECT")
+        finally:
+            with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await connection.close(timeout=CONNECT_TIMEOUT_S)
+
+    def _noticed(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
+        notice = orjson.loads(str(payload))
+        self._store.notice(UUID(notice["bancaId"]), int(notice["version"]))

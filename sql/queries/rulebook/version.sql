@@ -1,0 +1,1 @@
+SELECT rulebook_version FROM bancas WHERE id = $1
