@@ -28,6 +28,7 @@ from api.keys import (
     SESSIONS,
     SETTINGS,
     SIGNATURES,
+    SUM_TURNS,
     TERMINALS,
 )
 from api.operations import Operation
@@ -63,6 +64,8 @@ IDENTITY_CLOSE_S = 1.0
 CACHE_CLOSE_S = 2.0
 POOL_CLOSE_S = 3.0
 POOL_GAUGE_S = 1.0
+# A sum over a draw's jugadas takes its time; the other connections are the till's.
+SUMS_AT_ONCE = 1
 
 log = Log("api")
 
@@ -119,6 +122,7 @@ async def hold_till(app: web.Application) -> AsyncIterator[None]:
         batch_jugadas_max=settings.batch_jugadas_max,
         publish_balance=cache.publish,
     )
+    app[SUM_TURNS] = asyncio.Semaphore(SUMS_AT_ONCE)
     app[RULEBOOKS] = rulebooks = RulebookStore(
         database,
         # One snapshot holds both, so that the shorter of the two bounds it.
@@ -130,9 +134,7 @@ async def hold_till(app: web.Application) -> AsyncIterator[None]:
     app[COUNTER] = Counter(database=database, rulebooks=rulebooks, till=till)
     app[CANCELLER] = Canceller(caller, database=database, rulebooks=rulebooks, publish_balance=cache.publish)
     yield
-    listening.cancel()
-    await close_within(TILL_CLOSE_S, till.close())
-    await asyncio.wait([listening], timeout=TILL_CLOSE_S)
+    await close_within(TILL_CLOSE_S, till.close(), end(listening))
 
 
 async def hold_database(app: web.Application) -> AsyncIterator[None]:
@@ -181,6 +183,11 @@ async def gauge_pool(pool: Pool) -> None:
     while True:
         show_pool(size=pool.get_size(), idle=pool.get_idle_size())
         await asyncio.sleep(POOL_GAUGE_S)
+
+
+async def end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
 
 
 async def close_within(timeout_s: float, *closings: Coroutine[Any, Any, None]) -> None:

@@ -14,6 +14,7 @@ import asyncpg
 import orjson
 
 from core.logging import Log
+from core.queries import sql
 from core.rulebooks import RulebookStore
 
 CHANNEL = "rulebook"
@@ -57,7 +58,7 @@ class RulebookNotices:
             self.listening.set()
             while True:
                 await asyncio.sleep(PROBE_S)
-                await connection.execute("SELECT")
+                await connection.fetchval(sql("health/instance"))
         finally:
             with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 await connection.close(timeout=CONNECT_TIMEOUT_S)

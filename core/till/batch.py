@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -11,15 +11,13 @@ import asyncpg
 import orjson
 
 from core.database import prepare_connection
-from core.domain.ticket import LimitFact
 from core.queries import sql
+from core.till.claims import Claims, columns_of
 from core.till.order import SaleOrder
 from core.till.outcomes import Outcome, TicketPlace, Verdict
 
 TICKET_COLUMNS = 22
 JUGADA_COLUMNS = 11
-LIMIT_COLUMNS = 11
-FACT_COLUMNS = 4
 NOBODY = UUID(int=0)
 ORIGIN_CODES = {None: 0, "USER": 1, "VENTANA": 2, "BANCA": 3}
 
@@ -35,54 +33,12 @@ async def prepare_till_connection(connection: Any) -> None:
 def batch_arguments(orders: Sequence[SaleOrder]) -> list[Sequence[Any]]:
     """What sql/queries/tickets/sell.sql takes after the banca and before the time; empty for no orders."""
     jugada_owners = [position for position, order in enumerate(orders, 1) for _ in order.priced.jugadas]
-    limits, facts = _limits_and_facts(orders)
     return [
-        *_columns((_ticket_row(order) for order in orders), TICKET_COLUMNS),
+        *columns_of((_ticket_row(order) for order in orders), TICKET_COLUMNS),
         jugada_owners,
-        *_columns((row for order in orders for row in _jugada_rows(order)), JUGADA_COLUMNS),
-        *_columns(limits, LIMIT_COLUMNS),
-        *_columns(facts, FACT_COLUMNS),
+        *columns_of((row for order in orders for row in _jugada_rows(order)), JUGADA_COLUMNS),
+        *Claims.of(orders).columns(),
     ]
-
-
-def _limits_and_facts(orders: Sequence[SaleOrder]) -> tuple[list[tuple[Any, ...]], list[tuple[int, int, int, bool]]]:
-    """Each limit once, however many tickets it governs; a fact names its ticket and its limit by place, from 1."""
-    places: dict[tuple[Any, ...], int] = {}
-    limits: list[tuple[Any, ...]] = []
-    facts: list[tuple[int, int, int, bool]] = []
-    for ticket, order in enumerate(orders, 1):
-        priced = order.priced
-        sorteo_id = priced.draw.id
-        for binds, of_ticket in ((True, priced.limits), (False, priced.moves)):
-            for fact in of_ticket:
-                # Of one draw and one version of the rules, a rule sets a number's limit once per scope.
-                name = (sorteo_id, fact.rule_id, fact.code, fact.scope_id, fact.number, priced.rulebook_version)
-                place = places.get(name)
-                if place is None:
-                    limits.append(_limit_row(sorteo_id, fact))
-                    place = places[name] = len(limits)
-                facts.append((ticket, place, fact.amount_cents, binds))
-    return limits, facts
-
-
-def _limit_row(sorteo_id: UUID, fact: LimitFact) -> tuple[Any, ...]:
-    return (
-        sorteo_id,
-        fact.scope,
-        fact.scope_id,
-        fact.multiplier_key,
-        fact.number,
-        fact.cap_cents,
-        fact.base_cents,
-        fact.sales_basis_points,
-        fact.accumulates,
-        fact.code,
-        fact.label,
-    )
-
-
-def _columns(rows: Iterable[tuple[Any, ...]], width: int) -> list[Sequence[Any]]:
-    return list(zip(*rows, strict=False)) or [()] * width
 
 
 def _ticket_row(order: SaleOrder) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ CREATE OR REPLACE FUNCTION actor_gate(
 LANGUAGE sql STABLE
 AS $$
     SELECT CASE
-               WHEN b.is_active IS NOT TRUE THEN 'BANCA_INACTIVE'
+               WHEN (SELECT is_active FROM bancas WHERE id = p_banca) IS NOT TRUE THEN 'BANCA_INACTIVE'
                WHEN z.id IS NULL OR z.revoked_at IS NOT NULL OR z.expires_at <= p_at THEN 'SESSION_REVOKED'
                WHEN p_actor IS DISTINCT FROM p_vendedor AND x.is_active IS NOT TRUE THEN 'USER_INACTIVE'
                -- Whose sellers an actor may act for; core/domain/impersonation.py says the same before a price is made.
@@ -28,7 +28,6 @@ AS $$
                    THEN 'TERMINAL_MISMATCH'
            END
       FROM (SELECT 1) one
-      LEFT JOIN LATERAL (SELECT is_active FROM bancas WHERE id = p_banca OFFSET 0) b ON true
       LEFT JOIN LATERAL (
           SELECT id, revoked_at, expires_at FROM sessions WHERE id = p_session AND user_id = p_actor OFFSET 0) z ON true
       LEFT JOIN LATERAL (

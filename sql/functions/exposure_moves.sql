@@ -11,25 +11,37 @@ CREATE OR REPLACE FUNCTION exposure_moves(
 )
 LANGUAGE sql STABLE
 AS $$
-    SELECT m.sorteo, m.scope, m.scope_id, m.multiplier_key, n.number, sum(m.amount)::bigint
-      FROM (
-        SELECT j.sorteo, j.number, j.amount, c.scope, c.scope_id, c.multiplier_key
-          FROM unnest(j_sorteo, j_ventana, j_vendedor, j_number, j_reventado, j_multiplier, j_amount)
-               AS j (sorteo, ventana, vendedor, number, reventado, multiplier, amount)
+    WITH jugada AS MATERIALIZED (
+        SELECT * FROM unnest(j_sorteo, j_ventana, j_vendedor, j_number, j_reventado, j_multiplier, j_amount)
+                      AS j (sorteo, ventana, vendedor, number, reventado, multiplier, amount)
+    ), place AS (
+        SELECT sorteo, 'BANCA'::exposure_scope AS scope, p_banca AS scope_id FROM jugada
+        UNION SELECT sorteo, 'VENTANA', ventana FROM jugada
+        UNION SELECT sorteo, 'VENDEDOR', vendedor FROM jugada
+    ), tracked AS MATERIALIZED (
+        SELECT p.sorteo, p.scope, p.scope_id, t.multiplier_key
+          FROM place p
          CROSS JOIN LATERAL (
-             SELECT 'BANCA'::exposure_scope AS scope, p_banca AS scope_id,
-                    '00000000-0000-0000-0000-000000000000'::uuid AS multiplier_key
-             UNION ALL
-             SELECT t.scope, t.scope_id, t.multiplier_key
-               FROM (VALUES ('BANCA'::exposure_scope, p_banca), ('VENTANA', j.ventana), ('VENDEDOR', j.vendedor))
-                    AS s (scope, scope_id)
-              CROSS JOIN LATERAL (
-                  SELECT scope, scope_id, multiplier_key FROM exposure_tracking
-                   WHERE banca_id = p_banca AND sorteo_id = j.sorteo AND scope = s.scope AND scope_id = s.scope_id
-                  OFFSET 0) t
-              WHERE t.multiplier_key = '00000000-0000-0000-0000-000000000000'
-                 OR t.multiplier_key = j.multiplier
-                 OR t.multiplier_key = '00000000-0000-0000-0000-000000000001' AND j.reventado) c) m
+              SELECT multiplier_key FROM exposure_tracking
+               WHERE banca_id = p_banca AND sorteo_id = p.sorteo AND scope_id = p.scope_id
+              OFFSET 0) t
+    ), move AS (
+        SELECT sorteo, 'BANCA'::exposure_scope AS scope, p_banca AS scope_id,
+               '00000000-0000-0000-0000-000000000000'::uuid AS multiplier_key, number, amount
+          FROM jugada
+        UNION ALL
+        SELECT t.sorteo, t.scope, t.scope_id, t.multiplier_key, j.number, j.amount
+          FROM tracked t
+          JOIN (SELECT p_banca AS scope_id, sorteo, number, reventado, multiplier, amount FROM jugada
+                UNION ALL SELECT ventana, sorteo, number, reventado, multiplier, amount FROM jugada
+                UNION ALL SELECT vendedor, sorteo, number, reventado, multiplier, amount FROM jugada) j
+            ON j.sorteo = t.sorteo AND j.scope_id = t.scope_id
+         WHERE t.multiplier_key = '00000000-0000-0000-0000-000000000000'
+            OR t.multiplier_key = j.multiplier
+            OR t.multiplier_key = '00000000-0000-0000-0000-000000000001' AND j.reventado
+    )
+    SELECT m.sorteo, m.scope, m.scope_id, m.multiplier_key, n.number, sum(m.amount)::bigint
+      FROM move m
      CROSS JOIN LATERAL (VALUES (m.number), (-1::smallint)) AS n (number)
      GROUP BY m.sorteo, m.scope, m.scope_id, m.multiplier_key, n.number
 $$;
@@ -37,9 +49,9 @@ ALTER FUNCTION exposure_moves OWNER TO banca_definer;
 REVOKE ALL ON FUNCTION exposure_moves FROM PUBLIC;
 
 -- Start tracking counters of draws: their first sums, from the live jugadas. The caller holds the draws' locks.
--- Takes   parallel arrays of counters; those already tracked, and the banca's own, are left as they are.
+-- Takes   parallel arrays, one entry per kind of counter; those already tracked, and the banca's own, are left alone.
 CREATE OR REPLACE FUNCTION track_exposure(
-    p_banca uuid, c_sorteo uuid[], c_scope text[], c_scope_id uuid[], c_multiplier_key uuid[]
+    p_banca uuid, c_sorteo uuid[], c_scope exposure_scope[], c_scope_id uuid[], c_multiplier_key uuid[]
 ) RETURNS void
 LANGUAGE plpgsql
 AS $$
@@ -47,17 +59,20 @@ DECLARE
     v_new record;
 BEGIN
     FOR v_new IN
-        SELECT DISTINCT c.sorteo, s.business_date, c.scope::exposure_scope AS scope, c.scope_id, c.multiplier_key
-          FROM unnest(c_sorteo, c_scope, c_scope_id, c_multiplier_key) AS c (sorteo, scope, scope_id, multiplier_key)
+        SELECT DISTINCT c.sorteo, s.business_date, c.scope, c.scope_id, c.multiplier_key
+          FROM (SELECT c.*
+                  FROM unnest(c_sorteo, c_scope, c_scope_id, c_multiplier_key)
+                       AS c (sorteo, scope, scope_id, multiplier_key)
+                  LEFT JOIN LATERAL (
+                      SELECT true AS tracked FROM exposure_tracking
+                       WHERE banca_id = p_banca AND sorteo_id = c.sorteo AND scope_id = c.scope_id
+                         AND multiplier_key = c.multiplier_key
+                      OFFSET 0) t ON true
+                 WHERE t.tracked IS NULL
+                OFFSET 0) c
          CROSS JOIN LATERAL (
              SELECT business_date FROM sorteos WHERE banca_id = p_banca AND id = c.sorteo OFFSET 0) s
-          LEFT JOIN LATERAL (
-             SELECT true AS tracked FROM exposure_tracking
-              WHERE banca_id = p_banca AND sorteo_id = c.sorteo AND scope = c.scope::exposure_scope
-                AND scope_id = c.scope_id AND multiplier_key = c.multiplier_key
-             OFFSET 0) t ON true
-         WHERE t.tracked IS NULL
-           AND NOT (c.scope = 'BANCA' AND c.multiplier_key = '00000000-0000-0000-0000-000000000000')
+         WHERE NOT (c.scope = 'BANCA' AND c.multiplier_key = '00000000-0000-0000-0000-000000000000')
     LOOP
         INSERT INTO exposure_tracking (banca_id, sorteo_id, scope, scope_id, multiplier_key)
         VALUES (p_banca, v_new.sorteo, v_new.scope, v_new.scope_id, v_new.multiplier_key);

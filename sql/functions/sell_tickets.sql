@@ -9,36 +9,36 @@
 CREATE OR REPLACE FUNCTION sale_claims(
     p_banca uuid, t_sorteo uuid[], t_vendedor uuid[], t_total bigint[], t_seller_credit bigint[],
     t_verdict sale_verdict[],
-    l_scope text[], l_scope_id uuid[], l_multiplier_key uuid[], l_number smallint[], l_cap bigint[], l_base bigint[],
+    l_scope_id uuid[], l_multiplier_key uuid[], l_number smallint[], l_cap bigint[], l_base bigint[],
     l_basis_points integer[], l_accumulates boolean[], l_sorteo uuid[],
-    f_ticket integer[], f_limit integer[], f_amount bigint[], f_binds boolean[]
+    f_ticket integer[], f_limit integer[], f_amount bigint[], f_unbound integer[]
 ) RETURNS TABLE (
     ticket integer, limit_at integer, kind text, amount bigint, ceiling bigint, floor bigint, basis_points integer,
     used bigint, sales bigint, accumulates boolean, fact_at bigint
 )
 LANGUAGE sql STABLE
 AS $$
-    SELECT f.ticket, f.limit_at, 'LIMIT', f.amount, CASE WHEN f.binds THEN l.cap END, CASE WHEN f.binds THEN l.base END,
-           CASE WHEN f.binds THEN l.basis_points END,
+    SELECT f.ticket, f.limit_at, 'LIMIT', f.amount, CASE WHEN f.n <> ALL (f_unbound) THEN l.cap END,
+           CASE WHEN f.n <> ALL (f_unbound) THEN l.base END, CASE WHEN f.n <> ALL (f_unbound) THEN l.basis_points END,
            CASE WHEN l.accumulates THEN coalesce(l.used, 0) ELSE 0 END, coalesce(l.sales, 0), l.accumulates,
            f.n
       FROM (SELECT l.*, e.amount_cents AS used, w.amount_cents AS sales
-              FROM unnest(l_scope, l_scope_id, l_multiplier_key, l_number, l_cap, l_base, l_basis_points,
+              FROM unnest(l_scope_id, l_multiplier_key, l_number, l_cap, l_base, l_basis_points,
                           l_accumulates, l_sorteo) WITH ORDINALITY
-                   AS l (scope, scope_id, multiplier_key, number, cap, base, basis_points, accumulates, sorteo, n)
+                   AS l (scope_id, multiplier_key, number, cap, base, basis_points, accumulates, sorteo, n)
               LEFT JOIN LATERAL (
                   SELECT amount_cents FROM exposure
-                   WHERE banca_id = p_banca AND sorteo_id = l.sorteo AND scope = l.scope::exposure_scope
-                     AND scope_id = l.scope_id AND multiplier_key = l.multiplier_key AND number = l.number
+                   WHERE banca_id = p_banca AND sorteo_id = l.sorteo AND scope_id = l.scope_id
+                     AND multiplier_key = l.multiplier_key AND number = l.number
                   OFFSET 0) e ON true
               LEFT JOIN LATERAL (
                   SELECT amount_cents FROM exposure
                    WHERE l.basis_points IS NOT NULL
-                     AND banca_id = p_banca AND sorteo_id = l.sorteo AND scope = l.scope::exposure_scope
-                     AND scope_id = l.scope_id AND multiplier_key = '00000000-0000-0000-0000-000000000000'
+                     AND banca_id = p_banca AND sorteo_id = l.sorteo AND scope_id = l.scope_id
+                     AND multiplier_key = '00000000-0000-0000-0000-000000000000'
                      AND number = -1
                   OFFSET 0) w ON true) l
-      JOIN unnest(f_ticket, f_limit, f_amount, f_binds) WITH ORDINALITY AS f (ticket, limit_at, amount, binds, n)
+      JOIN unnest(f_ticket, f_limit, f_amount) WITH ORDINALITY AS f (ticket, limit_at, amount, n)
         ON f.limit_at = l.n
      WHERE t_verdict[f.ticket] IS NULL
     UNION ALL
@@ -55,12 +55,15 @@ REVOKE ALL ON FUNCTION sale_claims FROM PUBLIC;
 
 -- Judge and record a batch of tickets of one banca: one call, one transaction, one round trip.
 --
--- Takes   parallel arrays: t_* one entry per ticket, j_* one per jugada, l_* one per limit that governs some of them,
---         f_* one per fact: what a ticket (f_ticket) adds to what a limit (f_limit) counts, and whether that limit
---         binds it. References are 1-based. Keys are distinct per actor inside a batch. Empty arrays are legal.
+-- Takes   parallel arrays: t_* one entry per ticket, j_* one per jugada; k_* one per kind of counter that must be kept;
+--         c_* one per capped counter: what the batch claims of it at most, and the least of its caps; g_* one per
+--         limit that grows with the sales, or counts in single tickets; r_* one per rule, l_* one per limit that it
+--         sets (for a number, in a scope), f_* one per fact: what a ticket (f_ticket) adds to what a limit (f_limit)
+--         counts; f_unbound: the places of the facts that do not bind their ticket. References are 1-based. Keys are
+--         distinct per actor inside a batch. Empty arrays are legal.
 -- Gives   one row per ticket, in the order asked.
--- Locks   the draws by id → the accounts by id; everything is read after that, in statements of their own, because
---         under READ COMMITTED a statement that locks and reads sees what was true before it waited.
+-- Locks   the draws by id → the accounts by id; everything else is read after that, in statements of their own, because
+--         under READ COMMITTED a statement that locks sees of other rows what was true before it waited.
 -- Knows   no commission, multiplier or restriction rule: prices and caps come in as facts.
 -- Plans   are kept by connections that may first have run on empty tables. So every look-up is a LATERAL that OFFSET 0
 --         keeps apart: by its whole key, ticket by ticket, whatever the statistics said when it was planned.
@@ -75,9 +78,14 @@ CREATE OR REPLACE FUNCTION sell_tickets(
     j_ticket integer[], j_line smallint[], j_number smallint[], j_reventado boolean[], j_amount bigint[],
     j_multiplier uuid[], j_x integer[], j_basis_points integer[], j_commission bigint[], j_origin smallint[],
     j_rule text[], j_listero bigint[],
-    l_sorteo uuid[], l_scope text[], l_scope_id uuid[], l_multiplier_key uuid[], l_number smallint[], l_cap bigint[],
-    l_base bigint[], l_basis_points integer[], l_accumulates boolean[], l_code text[], l_label text[],
-    f_ticket integer[], f_limit integer[], f_amount bigint[], f_binds boolean[],
+    k_sorteo uuid[], k_scope text[], k_scope_id uuid[], k_multiplier_key uuid[],
+    c_kind integer[], c_number smallint[], c_claimed bigint[], c_cap bigint[],
+    g_kind integer[], g_number smallint[], g_claimed bigint[], g_cap bigint[], g_base bigint[],
+    g_basis_points integer[], g_accumulates boolean[],
+    r_sorteo uuid[], r_scope text[], r_multiplier_key uuid[], r_cap bigint[], r_base bigint[], r_basis_points integer[],
+    r_accumulates boolean[], r_code text[], r_label text[],
+    l_rule integer[], l_scope_id uuid[], l_number smallint[],
+    f_ticket integer[], f_limit integer[], f_amount bigint[], f_unbound integer[],
     p_at timestamptz DEFAULT NULL
 ) RETURNS TABLE (
     pos integer, outcome text, recorded text, business_date date, sorteo_id uuid, sequence bigint,
@@ -87,6 +95,10 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = public, pg_temp
 -- Statistics of a fresh or emptied table must never make the plan scan it.
 SET enable_seqscan = off
+-- The planner takes every array for short; two long ones must not be joined by trying each pair.
+SET enable_nestloop = off
+-- Where switched-off plans count as dear ones, they would be compiled.
+SET jit = off
 SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
@@ -105,9 +117,28 @@ DECLARE
     v_sequence bigint[];
     v_sellers uuid[];
     v_nets bigint[];
-    v_draws uuid[];
-    v_lasts bigint[];
     v_sold integer;
+    -- Of each limit what its rule says; read only when the batch is tight.
+    l_sorteo uuid[];
+    l_scope text[];
+    l_multiplier_key uuid[];
+    l_cap bigint[];
+    l_base bigint[];
+    l_basis_points integer[];
+    l_accumulates boolean[];
+    -- What was locked, as it stands now: the draws, and the accounts.
+    d_id uuid[];
+    d_status sorteo_status[];
+    d_active boolean[];
+    d_scheduled timestamptz[];
+    d_day date[];
+    d_digits smallint[];
+    d_last bigint[];
+    a_id uuid[];
+    a_balance bigint[];
+    a_version bigint[];
+    a_credit bigint[];
+    v_is_tight boolean;
     -- Limits (> 0, by their place) and accounts (< 0, by their first ticket's place) that the batch over-claims.
     v_contested integer[];
     -- While the exact path judges: what was taken of each, and what its scope sold since; by slot + v_tickets + 1.
@@ -124,10 +155,16 @@ BEGIN
     END IF;
     PERFORM set_config('app.banca_id', p_banca::text, true);
 
-    PERFORM 1 FROM sorteos s WHERE s.banca_id = p_banca AND s.id = ANY (t_sorteo)
-      ORDER BY s.id FOR NO KEY UPDATE;
-    PERFORM 1 FROM accounts a WHERE a.banca_id = p_banca AND a.id = ANY (t_vendedor)
-      ORDER BY a.id FOR NO KEY UPDATE;
+    -- Of the rows that it locks a statement does see what stands now.
+    SELECT array_agg(s.id), array_agg(s.status), array_agg(s.is_active), array_agg(s.scheduled_at),
+           array_agg(s.business_date), array_agg(s.digits), array_agg(s.last_sequence)
+      INTO d_id, d_status, d_active, d_scheduled, d_day, d_digits, d_last
+      FROM (SELECT id, status, is_active, scheduled_at, business_date, digits, last_sequence FROM sorteos
+             WHERE banca_id = p_banca AND id = ANY (t_sorteo) ORDER BY id FOR NO KEY UPDATE) s;
+    SELECT array_agg(a.id), array_agg(a.balance_cents), array_agg(a.credit_limit_cents)
+      INTO a_id, a_balance, a_credit
+      FROM (SELECT id, balance_cents, credit_limit_cents FROM accounts
+             WHERE banca_id = p_banca AND id = ANY (t_vendedor) ORDER BY id FOR NO KEY UPDATE) a;
 
     v_at := date_trunc('milliseconds', clock_timestamp());
     -- Only where the owner says so, in a table that nobody else writes.
@@ -136,11 +173,8 @@ BEGIN
     END IF;
     SELECT b.rulebook_version INTO v_version FROM bancas b WHERE b.id = p_banca;
 
-    IF cardinality(l_sorteo) > 0 THEN
-        PERFORM track_exposure(p_banca, l_sorteo, l_scope, l_scope_id, l_multiplier_key);
-        IF cardinality(array_remove(l_basis_points, NULL)) > 0 THEN
-            PERFORM track_exposure(p_banca, l_sorteo, l_scope, l_scope_id, array_fill(c_nil, ARRAY[cardinality(l_sorteo)]));
-        END IF;
+    IF cardinality(k_sorteo) > 0 THEN
+        PERFORM track_exposure(p_banca, k_sorteo, k_scope::exposure_scope[], k_scope_id, k_multiplier_key);
     END IF;
 
     -- Each ticket by itself, in order of precedence; null: nothing speaks against it yet.
@@ -148,27 +182,27 @@ BEGIN
            array_agg(CASE WHEN x.verdict IN ('KNOWN', 'CLOSED', 'CUTOFF') THEN x.facts END ORDER BY x.n)
       INTO v_verdict, v_day, v_digits, v_violations
       FROM (
-        SELECT t.n, s.business_date AS day, s.digits,
+        SELECT t.n, s.day, s.digits,
                CASE
                    WHEN g.verdict IS NOT NULL THEN g.verdict::sale_verdict
                    WHEN k.outcome = 'TOMBSTONE' THEN 'CANCELLED_BEFORE_SALE'::sale_verdict
                    WHEN k.fingerprint = t.fingerprint THEN 'KNOWN'
                    WHEN k.key IS NOT NULL THEN 'MISMATCH'
-                   WHEN a.balance_cents IS NULL THEN 'SELLER_NOT_FOUND'
+                   WHEN a.balance IS NULL THEN 'SELLER_NOT_FOUND'
                    WHEN t.version <> v_version THEN 'STALE'
                    WHEN s.id IS NULL THEN 'SORTEO_NOT_FOUND'
                    WHEN s.status IN ('CLOSED', 'EVALUATED') THEN 'CLOSED'
-                   WHEN s.status <> 'OPEN' OR NOT s.is_active THEN 'SORTEO_NOT_OPEN'
-                   WHEN v_at >= s.scheduled_at - make_interval(secs => t.cutoff_s - 1) THEN 'CUTOFF'
+                   WHEN s.status <> 'OPEN' OR NOT s.active THEN 'SORTEO_NOT_OPEN'
+                   WHEN v_at >= s.scheduled - make_interval(secs => t.cutoff_s - 1) THEN 'CUTOFF'
                    WHEN v_at < t.valid_from OR v_at >= t.valid_until THEN 'STALE'
                END AS verdict,
                CASE
                    WHEN k.key IS NOT NULL THEN k.violations
                    WHEN s.status IN ('CLOSED', 'EVALUATED') THEN
                        jsonb_build_array(jsonb_build_object('code', 'SORTEO_CLOSED', 'status', s.status))
-                   WHEN v_at >= s.scheduled_at - make_interval(secs => t.cutoff_s - 1) THEN
+                   WHEN v_at >= s.scheduled - make_interval(secs => t.cutoff_s - 1) THEN
                        jsonb_build_array(jsonb_build_object(
-                           'code', 'SALES_CUTOFF_REACHED', 'scheduledAt', s.scheduled_at,
+                           'code', 'SALES_CUTOFF_REACHED', 'scheduledAt', s.scheduled,
                            'cutoffS', t.cutoff_s, 'at', v_at))
                END AS facts
           FROM unnest(t_sorteo, t_vendedor, t_actor, t_session, t_terminal, t_key_version, t_key,
@@ -179,24 +213,61 @@ BEGIN
               SELECT verdict
                 FROM actor_gate(p_banca, t.actor, t.vendedor, t.session, t.terminal, t.key_version, v_at)
               OFFSET 0) g ON true
-          LEFT JOIN LATERAL (
-              SELECT balance_cents FROM accounts WHERE banca_id = p_banca AND id = t.vendedor OFFSET 0) a ON true
-          LEFT JOIN LATERAL (
-              SELECT * FROM sorteos WHERE banca_id = p_banca AND id = t.sorteo OFFSET 0) s ON true
+          LEFT JOIN unnest(a_id, a_balance) AS a (id, balance) ON a.id = t.vendedor
+          LEFT JOIN unnest(d_id, d_status, d_active, d_scheduled, d_day, d_digits)
+               AS s (id, status, active, scheduled, day, digits) ON s.id = t.sorteo
           LEFT JOIN LATERAL (
               SELECT * FROM idempotency WHERE banca_id = p_banca AND actor_id = t.actor AND key = t.key
               OFFSET 0) k ON true
       ) x;
 
-    -- Does all that is left fit together, under the caps as they stand now? Then nothing is judged one by one.
-    SELECT array_agg(c.slot) INTO v_contested
-      FROM (SELECT coalesce(c.limit_at, -array_position(t_vendedor, t_vendedor[c.ticket])) AS slot
-              FROM sale_claims(p_banca, t_sorteo, t_vendedor, t_total, t_seller_credit, v_verdict,
-                               l_scope, l_scope_id, l_multiplier_key, l_number, l_cap, l_base, l_basis_points,
-                               l_accumulates, l_sorteo, f_ticket, f_limit, f_amount, f_binds) c
-             GROUP BY 1, CASE WHEN NOT c.accumulates THEN c.ticket END
-            HAVING sum(c.amount) + min(c.used)
-                   > least(min(c.ceiling), greatest(min(c.floor), min(c.sales) * min(c.basis_points) / 10000))) c;
+    -- Would all fit together, those that were judged already too, under the caps as they stand now? Then nothing is
+    -- judged one by one. Of several limits on a counter the caller names the strictest.
+    v_is_tight := EXISTS (
+        SELECT FROM unnest(c_kind, c_number, c_claimed, c_cap) AS c (kind, number, claimed, cap)
+          LEFT JOIN LATERAL (
+              SELECT amount_cents FROM exposure
+               WHERE banca_id = p_banca AND sorteo_id = k_sorteo[c.kind] AND scope_id = k_scope_id[c.kind]
+                 AND multiplier_key = k_multiplier_key[c.kind] AND number = c.number
+              OFFSET 0) e ON true
+         WHERE c.claimed + coalesce(e.amount_cents, 0) > c.cap
+    ) OR EXISTS (
+        SELECT FROM unnest(g_kind, g_number, g_claimed, g_cap, g_base, g_basis_points, g_accumulates)
+                    AS g (kind, number, claimed, cap, base, basis_points, accumulates)
+          LEFT JOIN LATERAL (
+              SELECT amount_cents FROM exposure
+               WHERE g.accumulates AND banca_id = p_banca AND sorteo_id = k_sorteo[g.kind]
+                 AND scope_id = k_scope_id[g.kind] AND multiplier_key = k_multiplier_key[g.kind] AND number = g.number
+              OFFSET 0) e ON true
+          LEFT JOIN LATERAL (
+              SELECT amount_cents FROM exposure
+               WHERE g.basis_points IS NOT NULL AND banca_id = p_banca AND sorteo_id = k_sorteo[g.kind]
+                 AND scope_id = k_scope_id[g.kind] AND multiplier_key = c_nil AND number = -1
+              OFFSET 0) w ON true
+         WHERE g.claimed + coalesce(e.amount_cents, 0)
+               > least(g.cap, greatest(g.base, coalesce(w.amount_cents, 0) * g.basis_points / 10000))
+    ) OR EXISTS (
+        SELECT FROM unnest(a_id, a_balance, a_credit) AS a (id, balance, credit)
+          JOIN unnest(t_vendedor, t_total, t_seller_credit) AS t (vendedor, total, credit) ON t.vendedor = a.id
+         WHERE a.credit IS NOT NULL
+         GROUP BY a.id, a.balance, a.credit HAVING sum(t.total - t.credit) > a.balance + a.credit);
+
+    IF v_is_tight THEN
+        SELECT array_agg(r_sorteo[l.rule] ORDER BY l.n), array_agg(r_scope[l.rule] ORDER BY l.n),
+               array_agg(r_multiplier_key[l.rule] ORDER BY l.n), array_agg(r_cap[l.rule] ORDER BY l.n),
+               array_agg(r_base[l.rule] ORDER BY l.n), array_agg(r_basis_points[l.rule] ORDER BY l.n),
+               array_agg(r_accumulates[l.rule] ORDER BY l.n)
+          INTO l_sorteo, l_scope, l_multiplier_key, l_cap, l_base, l_basis_points, l_accumulates
+          FROM unnest(l_rule) WITH ORDINALITY AS l (rule, n);
+        SELECT array_agg(c.slot) INTO v_contested
+          FROM (SELECT coalesce(c.limit_at, -array_position(t_vendedor, t_vendedor[c.ticket])) AS slot
+                  FROM sale_claims(p_banca, t_sorteo, t_vendedor, t_total, t_seller_credit, v_verdict,
+                                   l_scope_id, l_multiplier_key, l_number, l_cap, l_base, l_basis_points,
+                                   l_accumulates, l_sorteo, f_ticket, f_limit, f_amount, f_unbound) c
+                 GROUP BY 1, CASE WHEN NOT c.accumulates THEN c.ticket END
+                HAVING sum(c.amount) + min(c.used)
+                       > least(min(c.ceiling), greatest(min(c.floor), min(c.sales) * min(c.basis_points) / 10000))) c;
+    END IF;
 
     IF v_contested IS NOT NULL THEN
         -- Set aside first those that cannot pass whatever the others do; of the rest, only tickets that share an
@@ -208,8 +279,8 @@ BEGIN
                        -- A limit without a static cap is never hopeless: its cap may grow before this ticket's turn.
                        coalesce(bool_or(c.amount + c.used > c.ceiling) OVER (PARTITION BY c.ticket), false) AS hopeless
                   FROM sale_claims(p_banca, t_sorteo, t_vendedor, t_total, t_seller_credit, v_verdict,
-                                   l_scope, l_scope_id, l_multiplier_key, l_number, l_cap, l_base, l_basis_points,
-                                   l_accumulates, l_sorteo, f_ticket, f_limit, f_amount, f_binds) c
+                                   l_scope_id, l_multiplier_key, l_number, l_cap, l_base, l_basis_points,
+                                   l_accumulates, l_sorteo, f_ticket, f_limit, f_amount, f_unbound) c
             ), sale AS (
                 SELECT t.n::integer AS ticket, l.n::integer AS slot, t.total AS amount
                   FROM unnest(l_sorteo, l_scope, l_scope_id, l_basis_points) WITH ORDINALITY
@@ -249,8 +320,8 @@ BEGIN
                 IF v_claim.amounts[i] > v_available THEN
                     v_short := coalesce(v_short, '[]') || jsonb_strip_nulls(jsonb_build_object(
                         'code', CASE v_claim.kinds[i] WHEN 'FUNDS' THEN 'INSUFFICIENT_FUNDS'
-                                                      ELSE l_code[v_claim.slots[i]] END,
-                        'scope', l_scope[v_claim.slots[i]], 'label', l_label[v_claim.slots[i]]::jsonb,
+                                                      ELSE r_code[l_rule[v_claim.slots[i]]] END,
+                        'scope', l_scope[v_claim.slots[i]], 'label', r_label[l_rule[v_claim.slots[i]]]::jsonb,
                         'accumulates', l_accumulates[v_claim.slots[i]],
                         'number', lpad(nullif(l_number[v_claim.slots[i]], -1)::text, v_digits[v_claim.ticket], '0'),
                         'amountCents', v_claim.amounts[i],
@@ -280,11 +351,10 @@ BEGIN
            count(x.sequence)
       INTO v_verdict, v_sequence, v_sold
       FROM (SELECT t.n, t.verdict,
-                   CASE WHEN t.verdict IS NULL THEN s.last_sequence
+                   CASE WHEN t.verdict IS NULL THEN s.last
                         + row_number() OVER (PARTITION BY t.sorteo, t.verdict IS NULL ORDER BY t.n) END AS sequence
               FROM unnest(t_sorteo, v_verdict) WITH ORDINALITY AS t (sorteo, verdict, n)
-              LEFT JOIN LATERAL (
-                  SELECT last_sequence FROM sorteos WHERE banca_id = p_banca AND id = t.sorteo OFFSET 0) s ON true) x;
+              LEFT JOIN unnest(d_id, d_last) AS s (id, last) ON s.id = t.sorteo) x;
 
     IF v_sold > 0 THEN
         v_event := nextval('outbox_id');
@@ -335,10 +405,14 @@ BEGIN
                   FROM unnest(t_vendedor, t_total, t_seller_credit, v_sequence)
                        AS t (vendedor, total, credit, sequence)
                  WHERE t.sequence IS NOT NULL GROUP BY t.vendedor) x;
-        UPDATE accounts
-           SET balance_cents = balance_cents - v_nets[array_position(v_sellers, id)],
-               balance_version = balance_version + 1
-         WHERE banca_id = p_banca AND id = ANY (v_sellers);
+        WITH moved AS (
+            UPDATE accounts
+               SET balance_cents = balance_cents - v_nets[array_position(v_sellers, id)],
+                   balance_version = balance_version + 1
+             WHERE banca_id = p_banca AND id = ANY (v_sellers)
+            RETURNING id, balance_cents, balance_version)
+        SELECT array_agg(id), array_agg(balance_cents), array_agg(balance_version)
+          INTO a_id, a_balance, a_version FROM moved;
 
         INSERT INTO exposure AS e (banca_id, sorteo_id, scope, scope_id, multiplier_key, number, amount_cents)
         SELECT p_banca, m.sorteo_id, m.scope, m.scope_id, m.multiplier_key, m.number, m.amount_cents
@@ -351,15 +425,15 @@ BEGIN
                  WHERE v_sequence[j.ticket] IS NOT NULL) j
          CROSS JOIN LATERAL exposure_moves(p_banca, j.sorteo, j.ventana, j.vendedor, j.number, j.reventado,
                                            j.multiplier, j.amount) m
-        ON CONFLICT (banca_id, sorteo_id, scope, scope_id, multiplier_key, number)
+        ON CONFLICT (banca_id, sorteo_id, scope_id, multiplier_key, number)
         DO UPDATE SET amount_cents = e.amount_cents + excluded.amount_cents;
 
-        SELECT array_agg(x.sorteo), array_agg(x.last) INTO v_draws, v_lasts
+        SELECT array_agg(x.sorteo), array_agg(x.last) INTO d_id, d_last
           FROM (SELECT t.sorteo, max(t.sequence) AS last
                   FROM unnest(t_sorteo, v_sequence) AS t (sorteo, sequence)
                  WHERE t.sequence IS NOT NULL GROUP BY t.sorteo) x;
-        UPDATE sorteos SET last_sequence = v_lasts[array_position(v_draws, id)]
-         WHERE banca_id = p_banca AND id = ANY (v_draws);
+        UPDATE sorteos SET last_sequence = d_last[array_position(d_id, id)]
+         WHERE banca_id = p_banca AND id = ANY (d_id);
 
         INSERT INTO outbox (id, banca_id, type, payload, created_at)
         SELECT v_event, p_banca, 'tickets.sold', json_build_object(
@@ -391,12 +465,11 @@ BEGIN
     RETURN QUERY
     SELECT t.n::integer, t.verdict::text, k.outcome::text,
            coalesce(t.day, k.business_date), coalesce(k.sorteo_id, t.sorteo), coalesce(t.sequence, k.sequence),
-           coalesce(k.created_at, v_at), v_violations[t.n], a.balance_cents, a.balance_version
+           coalesce(k.created_at, v_at), v_violations[t.n], a.balance, a.version
       FROM unnest(v_verdict, v_day, t_sorteo, v_sequence, t_vendedor, t_actor, t_key) WITH ORDINALITY
            AS t (verdict, day, sorteo, sequence, vendedor, actor, key, n)
-      LEFT JOIN LATERAL (
-          SELECT balance_cents, balance_version FROM accounts
-           WHERE banca_id = p_banca AND id = t.vendedor AND t.verdict = 'SOLD' OFFSET 0) a ON true
+      LEFT JOIN unnest(a_id, a_balance, a_version) AS a (id, balance, version)
+        ON a.id = t.vendedor AND t.verdict = 'SOLD'
       LEFT JOIN LATERAL (
           SELECT * FROM idempotency
            WHERE banca_id = p_banca AND actor_id = t.actor AND key = t.key AND t.verdict = 'KNOWN' OFFSET 0) k ON true
