@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from api.rule_refusals import CONFLICTS
+from api.rule_refusals import STATUSES as RULE_STATUSES
 from api.ticket_answers import STATUSES
 from api.validation import _CODES
 from core.security.signature import SignatureFault, canonical_request, sign
@@ -30,7 +32,7 @@ REFUSING: Mapping[str, int] = {
     "NumberError": 0,
 }
 REFUSING_FILES = ("api/**/*.py", "core/till/*.py", "core/domain/pricing.py", "core/domain/sale_rules.py",
-                  "core/domain/numbers.py", "core/domain/reventado.py")  # fmt: skip
+                  "core/domain/numbers.py", "core/domain/reventado.py", "core/domain/impersonation.py")  # fmt: skip
 # Put together, or chosen elsewhere than where the refusal is made.
 AMOUNT_CODES = {"AMOUNT_INVALID", "AMOUNT_TOO_PRECISE", "AMOUNT_NOT_POSITIVE", "AMOUNT_TOO_LARGE"}
 MULTIPLIER_CODES = {
@@ -121,7 +123,8 @@ def codes_explained() -> set[str]:
 def codes_answered() -> set[str]:
     found = {code for file in refusing_files() for code in refused_in(ast.parse(file.read_text()))}
     chosen = {code for code, _ in SENTENCES.values()} | set(STATUSES) | set(_CODES.values()) | set(SignatureFault)
-    return found | chosen | AMOUNT_CODES | MULTIPLIER_CODES
+    written = set(RULE_STATUSES) | {code for code, _ in CONFLICTS.values()}
+    return found | chosen | written | AMOUNT_CODES | MULTIPLIER_CODES
 
 
 def refusing_files() -> Iterator[Path]:

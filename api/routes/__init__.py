@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from api.operations import Operation
 from api.routes.accounts import OPERATIONS as ACCOUNTS
+from api.routes.activity import OPERATIONS as ACTIVITY
 from api.routes.auth import OPERATIONS as AUTH
+from api.routes.banca_settings import OPERATIONS as BANCA_SETTINGS
+from api.routes.commission_policies import OPERATIONS as COMMISSION_POLICIES
+from api.routes.dead_letters import OPERATIONS as DEAD_LETTERS
+from api.routes.diagnostics import OPERATIONS as DIAGNOSTICS
 from api.routes.health import OPERATIONS as HEALTH
+from api.routes.limits import OPERATIONS as LIMITS
+from api.routes.loteria_changes import OPERATIONS as LOTERIA_CHANGES
 from api.routes.loterias import OPERATIONS as LOTERIAS
+from api.routes.multiplier_overrides import OPERATIONS as MULTIPLIER_OVERRIDES
+from api.routes.restrictions import OPERATIONS as RESTRICTIONS
 from api.routes.sessions import OPERATIONS as SESSIONS
+from api.routes.sorteo_limits import OPERATIONS as SORTEO_LIMITS
 from api.routes.sorteos import OPERATIONS as SORTEOS
 from api.routes.terminals import OPERATIONS as TERMINALS
 from api.routes.tickets import OPERATIONS as TICKETS
@@ -19,6 +29,16 @@ OPERATIONS: tuple[Operation, ...] = (
     *LOTERIAS,
     *SORTEOS,
     *TICKETS,
+    *LIMITS,
     *ACCOUNTS,
+    *RESTRICTIONS,
+    *MULTIPLIER_OVERRIDES,
+    *COMMISSION_POLICIES,
+    *BANCA_SETTINGS,
+    *LOTERIA_CHANGES,
+    *SORTEO_LIMITS,
+    *DIAGNOSTICS,
+    *ACTIVITY,
+    *DEAD_LETTERS,
     *HEALTH,
 )

@@ -22,6 +22,8 @@ from api.models.auth import (
 from api.operations import PUBLIC, Operation
 from api.problems import ProblemError, refuse
 from core.domain.permissions import Permission, Role
+from core.logging import Log
+from core.metrics import LOGIN_FAILURES
 from core.queries import sql
 from core.security.tokens import (
     AccessClaims,
@@ -37,6 +39,8 @@ from core.settings import Settings
 # A client that lost the answer, or two of its tabs at once, may use the previous token this long.
 REFRESH_GRACE_S = 30
 USER_AGENT_LENGTH_MAX = 300
+
+log = Log("auth")
 
 _LOGIN_REFUSALS = {
     "USER_INACTIVE": (403, "The user, its ventana or its banca is not active."),
@@ -57,9 +61,13 @@ async def login(context: PublicContext, body: LoginRequest) -> LoginAnswer:
     async with context.app[DATABASE].connection() as connection:
         user = await connection.fetchrow(sql("auth/find_login"), body.username)
     encoded = None if user is None else user["password_hash"]
-    if not await context.app[PASSWORDS].matches(encoded, body.password) or user is None:
+    is_right = await context.app[PASSWORDS].matches(encoded, body.password)
+    user_id = None if user is None else user["id"]
+    if not is_right or user is None:
+        await tell_failure(context, "INVALID_CREDENTIALS", user_id=user_id)
         raise refuse(401, "INVALID_CREDENTIALS", "The user name or the password is wrong.")
     if not user["is_active"]:
+        await tell_failure(context, "USER_INACTIVE", user_id=user_id)
         raise login_refused("USER_INACTIVE")
     settings = context.app[SETTINGS]
     claims = RefreshClaims(uuid4(), 1, int(time.time()) + settings.jwt_refresh_expires_s)
@@ -139,7 +147,20 @@ async def open_session(
             context.request_id,
         )
     if outcome != "OPENED":
+        await tell_failure(context, outcome, user_id=user_id)
         raise login_refused(outcome)
+
+
+async def tell_failure(context: PublicContext, code: str, *, user_id: UUID | None) -> None:
+    """Into the trail of the user's banca. A name that nobody has, has none: it is logged and counted only.
+
+    The database is asked in either case, so that the time that an answer takes does not tell names from inventions.
+    """
+    LOGIN_FAILURES.labels(code).inc()
+    address = context.request.remote
+    log.warning("LOGIN_FAILED", request_id=context.request_id, code=code, userId=user_id, remote=address)
+    async with context.app[DATABASE].connection() as connection:
+        await connection.execute(sql("auth/failed_login"), user_id, code, address, context.request_id)
 
 
 def new_access_token(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 import asyncpg
+from pydantic.alias_generators import to_camel
 
 from api.context import RequestContext
 from api.keys import DATABASE, MASTER_KEYS, SETTINGS, TERMINALS
@@ -12,8 +14,12 @@ from api.models.terminals import NewTerminal, Rotation, TerminalAnswer, Terminal
 from api.operations import Operation
 from api.pages import Page, cursor_instant, page_of
 from api.problems import refuse
+from core.activity_events import Action, record_activity
 from core.domain.permissions import Permission, Scope
 from core.queries import sql
+
+if TYPE_CHECKING:
+    from core.database import Connection
 
 
 async def list_terminals(context: RequestContext, query: TerminalQuery) -> Page[TerminalAnswer]:
@@ -50,7 +56,9 @@ async def create_terminal(context: RequestContext, body: NewTerminal) -> Termina
             body.name,
             context.app[SETTINGS].terminal_master_key_id,
         )
-    assert row is not None, "an insert returns its row"
+        assert row is not None, "an insert returns its row"
+        after = {name: row[name] for name in ("ventana_id", "vendedor_id", "name", "is_active", "key_version")}
+        await tell(context, connection, Action.TERMINAL_CREATE, row["id"], before=None, after=after)
     return with_secret(context, row)
 
 
@@ -68,8 +76,11 @@ async def rotate_terminal(context: RequestContext, body: Rotation) -> TerminalSe
             context.app[SETTINGS].terminal_master_key_id,
             body.grace_s,
         )
-    if row is None:
-        raise refuse(404, "TERMINAL_NOT_FOUND", "There is no such terminal.")
+        if row is None:
+            raise refuse(404, "TERMINAL_NOT_FOUND", "There is no such terminal.")
+        before = {"key_version": row["former_key_version"]}
+        after = {name: row[name] for name in ("key_version", "previous_valid_until")}
+        await tell(context, connection, Action.TERMINAL_ROTATE, terminal_id, before=before, after=after)
     context.app[TERMINALS].forget(terminal_id)
     return with_secret(context, row)
 
@@ -88,10 +99,35 @@ async def set_active(context: RequestContext, *, is_active: bool) -> TerminalAns
     terminal_id = context.path_id("terminalId")
     async with context.app[DATABASE].tenant(context.banca_id, readonly=False) as connection:
         row = await connection.fetchrow(sql("terminals/set_active"), context.banca_id, terminal_id, is_active)
-    if row is None:
-        raise refuse(404, "TERMINAL_NOT_FOUND", "There is no such terminal.")
+        if row is None:
+            raise refuse(404, "TERMINAL_NOT_FOUND", "There is no such terminal.")
+        action = Action.TERMINAL_ENABLE if is_active else Action.TERMINAL_DISABLE
+        before = {"is_active": row["was_active"]}
+        await tell(context, connection, action, terminal_id, before=before, after={"is_active": is_active})
     context.app[TERMINALS].forget(terminal_id)
     return terminal_answer(row)
+
+
+async def tell(
+    context: RequestContext,
+    connection: Connection,
+    action: Action,
+    terminal_id: UUID,
+    *,
+    before: dict[str, Any] | None,
+    after: dict[str, Any],
+) -> None:
+    """Into the audit trail. before, after: of the terminal, by the names of its columns; never its secret."""
+    await record_activity(
+        connection,
+        action,
+        actor_id=context.principal.user_id,
+        target_type="TERMINAL",
+        target_id=terminal_id,
+        before=before and {to_camel(name): value for name, value in before.items()},
+        after={to_camel(name): value for name, value in after.items()},
+        request_id=context.request_id,
+    )
 
 
 def terminal_answer(row: asyncpg.Record) -> TerminalAnswer:

@@ -48,6 +48,9 @@ class Permission(StrEnum):
     OVERRIDES_ADMINISTER = "overrides.administer"
     COMMISSIONS_READ = "commissions.read"
     COMMISSIONS_ADMINISTER = "commissions.administer"
+    ACTIVITY_READ = "activity.read"
+    DEAD_LETTERS_READ = "dead_letters.read"
+    DEAD_LETTERS_ADMINISTER = "dead_letters.administer"
 
 
 _EVERYONE_OWN = dict.fromkeys(Role, Scope.OWN)
@@ -90,6 +93,10 @@ PERMISSIONS: Mapping[Permission, Mapping[Role, Scope]] = MappingProxyType(
         Permission.OVERRIDES_ADMINISTER: _ADMINISTRATORS_BY_PLACE,
         Permission.COMMISSIONS_READ: _BY_PLACE,
         Permission.COMMISSIONS_ADMINISTER: _ADMINISTRATORS_BY_PLACE,
+        Permission.ACTIVITY_READ: _ADMINISTRATORS,
+        # They hold events of every banca.
+        Permission.DEAD_LETTERS_READ: {Role.ADMIN: Scope.PLATFORM},
+        Permission.DEAD_LETTERS_ADMINISTER: {Role.ADMIN: Scope.PLATFORM},
     }
 )
 

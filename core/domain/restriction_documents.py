@@ -68,6 +68,11 @@ def read_restriction(
     return rules, list(found.values())
 
 
+def author_violations(rule: Restriction, *, rulebook: Rulebook, acting: ActingUser) -> list[Violation]:
+    """Why acting may not touch a rule that is stored, whatever it says; empty when it may."""
+    return list(_judge_author(rule, rulebook, acting))
+
+
 def identity_of(rule: Restriction) -> tuple[object, ...]:
     """Two active rules that share it are the same rule twice; the table's unique index says the same."""
     return (

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from api.models.decimals import MultiplierXIn
+from api.models.wire import AnswerModel, Hundredths, Instant, RequestModel
+from api.pages import PageQuery
+
+
+class OverrideScope(StrEnum):
+    USER = "USER"
+    VENTANA = "VENTANA"
+
+
+class OverrideQuery(PageQuery):
+    scope_id: UUID | None = None
+    loteria_id: UUID | None = None
+    is_active: bool | None = None
+
+
+class OverrideIn(RequestModel):
+    scope: OverrideScope
+    scope_id: UUID = Field(description="The seller's id, or the ventana's.")
+    loteria_id: UUID
+    multiplier_type: Literal["NUMERO"] = Field("NUMERO", description="What REVENTADO pays, the draw decides.")
+    base_multiplier_x: MultiplierXIn
+
+
+class OverrideChange(RequestModel):
+    base_multiplier_x: MultiplierXIn
+
+
+class OverrideAnswer(AnswerModel):
+    id: UUID
+    scope: OverrideScope
+    scope_id: UUID
+    loteria_id: UUID
+    multiplier_type: str
+    base_multiplier_x: Hundredths
+    is_active: bool
+    created_at: Instant
+    updated_at: Instant
+
+
+class WrittenOverride(OverrideAnswer):
+    """rulebookVersion: from this version on it holds."""
+
+    rulebook_version: int

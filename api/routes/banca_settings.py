@@ -1,0 +1,128 @@
+"""What a banca sets for all its sales, and for those of one lottery."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import asyncpg
+
+from api.context import RequestContext
+from api.keys import DATABASE
+from api.models.banca_settings import (
+    BancaSettings,
+    BancaSettingsChange,
+    LoteriaSettingAnswer,
+    LoteriaSettingIn,
+    WrittenBancaSettings,
+    WrittenLoteriaSetting,
+)
+from api.operations import Operation
+from api.problems import refuse
+from api.rule_access import require_own_banca
+from api.rule_refusals import require_change
+from api.rulebook_edits import edit_rulebook
+from core.domain.permissions import Permission
+from core.queries import sql
+
+
+async def get_banca_settings(context: RequestContext) -> BancaSettings:
+    """A banca's settings of its sales."""
+    require_own_banca(context)
+    async with context.app[DATABASE].tenant(context.banca_id) as connection:
+        return BancaSettings(**dict(await banca_row(context, connection)))
+
+
+async def change_banca_settings(context: RequestContext, body: BancaSettingsChange) -> WrittenBancaSettings:
+    """Change settings of the banca. A cutoff rule for the banca goes before its salesCutoffMinutes."""
+    require_own_banca(context)
+    require_change(body)
+    async with edit_rulebook(context) as edit:
+        await edit.lock()
+        row = await banca_row(context, edit.connection)
+        after = {**dict(row), **body.model_dump(exclude_unset=True)}
+        await edit.connection.execute(
+            sql("settings/set_banca"),
+            edit.banca_id,
+            after["default_min_bet"],
+            after["global_max_per_number"],
+            after["sales_cutoff_minutes"],
+        )
+        return WrittenBancaSettings(**after, rulebook_version=await edit.version())
+
+
+async def get_loteria_setting(context: RequestContext) -> LoteriaSettingAnswer:
+    """What the banca sets for one lottery."""
+    async with context.app[DATABASE].tenant(context.banca_id) as connection:
+        return LoteriaSettingAnswer(**dict(await loteria_row(context, connection)))
+
+
+async def set_loteria_setting(context: RequestContext, body: LoteriaSettingIn) -> WrittenLoteriaSetting:
+    """Set the base multiplier of a lottery and what may be sold of one of its draws, all numbers together."""
+    async with edit_rulebook(context) as edit:
+        await edit.lock()
+        row = await loteria_row(context, edit.connection)
+        await edit.connection.execute(
+            sql("settings/set_loteria"),
+            edit.banca_id,
+            row["loteria_id"],
+            body.base_multiplier_x,
+            body.max_total_per_sorteo,
+        )
+        after = await loteria_row(context, edit.connection)
+        return WrittenLoteriaSetting(**dict(after), rulebook_version=await edit.version())
+
+
+async def banca_row(context: RequestContext, connection: Any) -> asyncpg.Record:
+    row: asyncpg.Record | None = await connection.fetchrow(sql("settings/banca"), context.banca_id)
+    if row is None:
+        raise refuse(404, "BANCA_NOT_FOUND", "There is no such banca.")
+    return row
+
+
+async def loteria_row(context: RequestContext, connection: Any) -> asyncpg.Record:
+    row: asyncpg.Record | None = await connection.fetchrow(
+        sql("settings/loteria"), context.banca_id, context.path_id("loteriaId")
+    )
+    if row is None:
+        raise refuse(404, "LOTERIA_NOT_FOUND", "There is no such loteria.")
+    return row
+
+
+OF_BANCA = "/api/v1/bancas/{bancaId}/settings"
+OF_LOTERIA = "/api/v1/loterias/{loteriaId}/banca-settings"
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path=OF_BANCA,
+        handler=get_banca_settings,
+        permission=Permission.BANCAS_ADMINISTER,
+        tags=("bancas",),
+        responses={200: BancaSettings},
+    ),
+    Operation(
+        method="PATCH",
+        path=OF_BANCA,
+        handler=change_banca_settings,
+        permission=Permission.BANCAS_ADMINISTER,
+        tags=("bancas",),
+        body=BancaSettingsChange,
+        responses={200: WrittenBancaSettings},
+    ),
+    Operation(
+        method="GET",
+        path=OF_LOTERIA,
+        handler=get_loteria_setting,
+        permission=Permission.LOTERIAS_ADMINISTER,
+        tags=("loterias",),
+        responses={200: LoteriaSettingAnswer},
+    ),
+    Operation(
+        method="PUT",
+        path=OF_LOTERIA,
+        handler=set_loteria_setting,
+        permission=Permission.LOTERIAS_ADMINISTER,
+        tags=("loterias",),
+        body=LoteriaSettingIn,
+        responses={200: WrittenLoteriaSetting},
+    ),
+)

@@ -1,0 +1,167 @@
+"""Who earns how much of a sale: the policies of sellers, ventanas and the banca (§2.13)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import asyncpg
+
+from api.context import RequestContext
+from api.keys import DATABASE
+from api.models.commission_policies import CommissionPolicyAnswer, CommissionPolicyIn, WrittenCommissionPolicy
+from api.operations import Operation
+from api.problems import refuse
+from api.rule_access import places_seen, require_own_banca
+from api.rule_documents import policy_of_text, read_policy
+from api.rule_refusals import refusal
+from api.rulebook_edits import RulebookEdit, edit_rulebook
+from core.domain.permissions import Permission, Role
+from core.queries import sql
+
+DOCUMENT = "commissionPolicyJson"
+
+
+async def get_banca_policy(context: RequestContext) -> CommissionPolicyAnswer:
+    """The banca's commission policy: the last of the chain."""
+    require_own_banca(context)
+    async with context.app[DATABASE].tenant(context.banca_id) as connection:
+        text = await connection.fetchval(sql("commissions/banca"), context.banca_id)
+    return CommissionPolicyAnswer(commission_policy_json=policy_of_text(text))
+
+
+async def set_banca_policy(context: RequestContext, body: CommissionPolicyIn) -> WrittenCommissionPolicy:
+    """Replace the banca's commission policy."""
+    require_own_banca(context)
+    async with edit_rulebook(context) as edit:
+        policy = await read(edit, body)
+        await edit.connection.execute(sql("commissions/set_banca"), edit.banca_id, policy)
+        return await answered(edit, policy)
+
+
+async def get_ventana_policy(context: RequestContext) -> CommissionPolicyAnswer:
+    """A ventana's commission policy."""
+    async with context.app[DATABASE].tenant(context.banca_id) as connection:
+        row = await ventana(context, connection)
+    return CommissionPolicyAnswer(commission_policy_json=policy_of_text(row["policy"]))
+
+
+async def set_ventana_policy(context: RequestContext, body: CommissionPolicyIn) -> WrittenCommissionPolicy:
+    """Replace a ventana's commission policy."""
+    async with edit_rulebook(context) as edit:
+        row = await ventana(context, edit.connection)
+        policy = await read(edit, body)
+        await edit.connection.execute(sql("commissions/set_ventana"), edit.banca_id, row["ventana_id"], policy)
+        return await answered(edit, policy)
+
+
+async def get_user_policy(context: RequestContext) -> CommissionPolicyAnswer:
+    """The commission policy of a seller or of a ventana's listero; a seller reads its own."""
+    async with context.app[DATABASE].tenant(context.banca_id) as connection:
+        row = await user(context, connection)
+    return CommissionPolicyAnswer(commission_policy_json=policy_of_text(row["policy"]))
+
+
+async def set_user_policy(context: RequestContext, body: CommissionPolicyIn) -> WrittenCommissionPolicy:
+    """Replace the commission policy of a seller or of a ventana's listero."""
+    async with edit_rulebook(context) as edit:
+        await edit.connection.execute(sql("commissions/lock_user"), edit.banca_id, context.path_id("userId"))
+        row = await user(context, edit.connection)
+        policy = await read(edit, body)
+        await edit.connection.execute(sql("commissions/set_user"), edit.banca_id, row["id"], policy)
+        return await answered(edit, policy)
+
+
+async def read(edit: RulebookEdit, body: CommissionPolicyIn) -> dict[str, Any] | None:
+    """The policy to store, with the rules locked. Raises ProblemError with everything that is wrong."""
+    rulebook = await edit.rulebook()
+    if body.commission_policy_json is None:
+        return None
+    policy, violations = read_policy(body.commission_policy_json, rulebook)
+    if violations:
+        raise refusal(violations, prefix=DOCUMENT)
+    return policy
+
+
+async def answered(edit: RulebookEdit, policy: dict[str, Any] | None) -> WrittenCommissionPolicy:
+    return WrittenCommissionPolicy(commission_policy_json=policy, rulebook_version=await edit.version())
+
+
+async def ventana(context: RequestContext, connection: Any) -> asyncpg.Record:
+    """Raises ProblemError VENTANA_NOT_FOUND, also when it is another's than the ventana that asks."""
+    ventana_id = context.path_id("ventanaId")
+    row: asyncpg.Record | None = await connection.fetchrow(sql("commissions/ventana"), context.banca_id, ventana_id)
+    if row is None or places_seen(context).ventana_id not in (None, ventana_id):
+        raise refuse(404, "VENTANA_NOT_FOUND", "There is no such ventana.")
+    return row
+
+
+async def user(context: RequestContext, connection: Any) -> asyncpg.Record:
+    """Somebody who earns commissions. Raises ProblemError USER_NOT_FOUND, also when the user is not for one to see."""
+    user_id = context.path_id("userId")
+    row: asyncpg.Record | None = await connection.fetchrow(sql("commissions/user"), context.banca_id, user_id)
+    seen = places_seen(context)
+    is_own = user_id == context.principal.user_id
+    if row is not None and seen.seller_id is None:
+        is_own |= seen.ventana_id is None or (seen.ventana_id == row["ventana_id"] and row["role"] == Role.VENDEDOR)
+    if row is None or not is_own:
+        raise refuse(404, "USER_NOT_FOUND", "There is no such user.")
+    return row
+
+
+TAGS = ("commissions",)
+OF_BANCA = "/api/v1/bancas/{bancaId}/commission-policy"
+OF_VENTANA = "/api/v1/ventanas/{ventanaId}/commission-policy"
+OF_USER = "/api/v1/users/{userId}/commission-policy"
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path=OF_BANCA,
+        handler=get_banca_policy,
+        permission=Permission.BANCAS_ADMINISTER,
+        tags=TAGS,
+        responses={200: CommissionPolicyAnswer},
+    ),
+    Operation(
+        method="PUT",
+        path=OF_BANCA,
+        handler=set_banca_policy,
+        permission=Permission.BANCAS_ADMINISTER,
+        tags=TAGS,
+        body=CommissionPolicyIn,
+        responses={200: WrittenCommissionPolicy},
+    ),
+    Operation(
+        method="GET",
+        path=OF_VENTANA,
+        handler=get_ventana_policy,
+        permission=Permission.COMMISSIONS_ADMINISTER,
+        tags=TAGS,
+        responses={200: CommissionPolicyAnswer},
+    ),
+    Operation(
+        method="PUT",
+        path=OF_VENTANA,
+        handler=set_ventana_policy,
+        permission=Permission.COMMISSIONS_ADMINISTER,
+        tags=TAGS,
+        body=CommissionPolicyIn,
+        responses={200: WrittenCommissionPolicy},
+    ),
+    Operation(
+        method="GET",
+        path=OF_USER,
+        handler=get_user_policy,
+        permission=Permission.COMMISSIONS_READ,
+        tags=TAGS,
+        responses={200: CommissionPolicyAnswer},
+    ),
+    Operation(
+        method="PUT",
+        path=OF_USER,
+        handler=set_user_policy,
+        permission=Permission.COMMISSIONS_ADMINISTER,
+        tags=TAGS,
+        body=CommissionPolicyIn,
+        responses={200: WrittenCommissionPolicy},
+    ),
+)

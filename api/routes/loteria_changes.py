@@ -1,0 +1,126 @@
+"""A lottery's name, rules and multipliers, as its banca changes them."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from api.context import RequestContext
+from api.models.loteria_changes import LoteriaChange, MultiplierChange, NewMultiplier, WrittenLoteria, WrittenMultiplier
+from api.operations import Operation
+from api.problems import ProblemError, refuse
+from api.routes.loterias import loteria_answer
+from api.rule_documents import read_rules
+from api.rule_refusals import refusal, require_change
+from api.rulebook_edits import RulebookEdit, edit_rulebook
+from core.domain.permissions import Permission
+from core.queries import sql
+
+
+async def change_loteria(context: RequestContext, body: LoteriaChange) -> WrittenLoteria:
+    """Change a lottery; its rules are replaced as a whole. Draws keep the digits that they were made with."""
+    require_change(body)
+    loteria_id = context.path_id("loteriaId")
+    changes = body.model_dump(exclude_unset=True)
+    if "rules_json" in changes:
+        changes["rules_json"], violations = read_rules(body.rules_json)
+        if violations:
+            raise refusal(violations, prefix="rulesJson")
+    async with edit_rulebook(context) as edit:
+        await edit.lock()
+        row = await edit.connection.fetchrow(sql("loterias/settable"), edit.banca_id, loteria_id)
+        if row is None:
+            raise no_loteria()
+        name, is_active = (changes.get(key, row[key]) for key in ("name", "is_active"))
+        rules = changes.get("rules_json")
+        await edit.connection.execute(sql("loterias/update"), edit.banca_id, loteria_id, name, is_active, rules)
+        written = await edit.connection.fetchrow(sql("loterias/get"), edit.banca_id, loteria_id)
+        assert written is not None, "it was just changed"
+        return WrittenLoteria(**dict(loteria_answer(written)), rulebook_version=await edit.version())
+
+
+async def create_multiplier(context: RequestContext, body: NewMultiplier) -> WrittenMultiplier:
+    """Add a multiplier to a lottery."""
+    async with edit_rulebook(context) as edit:
+        await edit.lock()
+        multiplier_id = await edit.connection.fetchval(
+            sql("multipliers/create"),
+            edit.banca_id,
+            uuid4(),
+            context.path_id("loteriaId"),
+            body.name,
+            body.kind,
+            body.value_x,
+            body.applies_to_date,
+        )
+        if multiplier_id is None:
+            raise no_loteria()
+        return await answered(edit, multiplier_id)
+
+
+async def change_multiplier(context: RequestContext, body: MultiplierChange) -> WrittenMultiplier:
+    """Change a multiplier. Tickets already sold keep theirs."""
+    require_change(body)
+    async with edit_rulebook(context) as edit:
+        await edit.lock()
+        row = await multiplier(edit, context.path_id("multiplierId"))
+        changes = body.model_dump(exclude_unset=True)
+        name, value_x, is_active, day = (
+            changes.get(key, row[key]) for key in ("name", "value_x", "is_active", "applies_to_date")
+        )
+        await edit.connection.execute(
+            sql("multipliers/update"), edit.banca_id, row["id"], name, value_x, is_active, day
+        )
+        return await answered(edit, row["id"])
+
+
+async def multiplier(edit: RulebookEdit, multiplier_id: UUID) -> asyncpg.Record:
+    row: asyncpg.Record | None = await edit.connection.fetchrow(sql("multipliers/get"), edit.banca_id, multiplier_id)
+    if row is None:
+        raise refuse(404, "MULTIPLIER_NOT_FOUND", "There is no such multiplier.")
+    return row
+
+
+async def answered(edit: RulebookEdit, multiplier_id: UUID) -> WrittenMultiplier:
+    row = await multiplier(edit, multiplier_id)
+    return WrittenMultiplier(**dict(row), rulebook_version=await edit.version())
+
+
+def no_loteria() -> ProblemError:
+    return refuse(404, "LOTERIA_NOT_FOUND", "There is no such loteria.")
+
+
+TAGS = ("loterias",)
+OPERATIONS = (
+    Operation(
+        method="PATCH",
+        path="/api/v1/loterias/{loteriaId}",
+        handler=change_loteria,
+        permission=Permission.LOTERIAS_ADMINISTER,
+        tags=TAGS,
+        body=LoteriaChange,
+        responses={200: WrittenLoteria},
+        problems=(409,),
+    ),
+    Operation(
+        method="POST",
+        path="/api/v1/loterias/{loteriaId}/multipliers",
+        handler=create_multiplier,
+        permission=Permission.LOTERIAS_ADMINISTER,
+        tags=TAGS,
+        body=NewMultiplier,
+        responses={201: WrittenMultiplier},
+        problems=(409,),
+    ),
+    Operation(
+        method="PATCH",
+        path="/api/v1/multipliers/{multiplierId}",
+        handler=change_multiplier,
+        permission=Permission.LOTERIAS_ADMINISTER,
+        tags=TAGS,
+        body=MultiplierChange,
+        responses={200: WrittenMultiplier},
+        problems=(409,),
+    ),
+)

@@ -1,0 +1,186 @@
+"""Base multipliers of single sellers and ventanas, in place of the lottery's (§2.8)."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from api.context import RequestContext
+from api.keys import DATABASE
+from api.models.multiplier_overrides import (
+    OverrideAnswer,
+    OverrideChange,
+    OverrideIn,
+    OverrideQuery,
+    OverrideScope,
+    WrittenOverride,
+)
+from api.operations import Operation
+from api.pages import Page, cursor_instant, page_of
+from api.problems import refuse
+from api.rule_access import acting_user, places_seen
+from api.rulebook_edits import RulebookEdit, edit_rulebook
+from core.domain.impersonation import owns_seller
+from core.domain.permissions import Permission
+from core.domain.rulebook import Rulebook
+from core.queries import sql
+
+
+async def list_overrides(context: RequestContext, query: OverrideQuery) -> Page[OverrideAnswer]:
+    """Overrides, the newest first: a ventana's own and its sellers'; a seller's own and its ventana's."""
+    async with context.app[DATABASE].tenant(context.banca_id) as connection:
+        rows = await connection.fetch(
+            sql("overrides/list"),
+            context.banca_id,
+            *places_seen(context),
+            query.scope_id,
+            query.loteria_id,
+            query.is_active,
+            *query.after(cursor_instant, UUID),
+            query.page_size + 1,
+            query.offset,
+        )
+    shown, meta = page_of(query, rows, keys=("created_at", "id"))
+    return Page[OverrideAnswer](data=[OverrideAnswer(**dict(row)) for row in shown], meta=meta)
+
+
+async def get_override(context: RequestContext) -> OverrideAnswer:
+    """One override."""
+    async with context.app[DATABASE].tenant(context.banca_id) as connection:
+        return OverrideAnswer(**dict(await seen(context, connection, context.path_id("overrideId"))))
+
+
+async def create_override(context: RequestContext, body: OverrideIn) -> WrittenOverride:
+    """Give a seller, or all sellers of a ventana, a base multiplier of their own in one lottery."""
+    async with edit_rulebook(context) as edit:
+        require_own(context, body, rulebook=await edit.rulebook())
+        override_id, is_seller = uuid4(), body.scope is OverrideScope.USER
+        await edit.connection.execute(
+            sql("overrides/create"),
+            edit.banca_id,
+            override_id,
+            body.scope_id if is_seller else None,
+            None if is_seller else body.scope_id,
+            body.loteria_id,
+            body.base_multiplier_x,
+        )
+        return await answered(context, edit, override_id)
+
+
+async def change_override(context: RequestContext, body: OverrideChange) -> WrittenOverride:
+    """Change the multiplier; whose it is and of which lottery stays."""
+    return await rewrite(context, x_hundredths=body.base_multiplier_x)
+
+
+async def deactivate_override(context: RequestContext) -> WrittenOverride:
+    """Switch an override off; it stays, and can be restored."""
+    return await rewrite(context, is_active=False)
+
+
+async def restore_override(context: RequestContext) -> WrittenOverride:
+    """Switch an override on again."""
+    return await rewrite(context, is_active=True)
+
+
+async def rewrite(
+    context: RequestContext, *, x_hundredths: int | None = None, is_active: bool | None = None
+) -> WrittenOverride:
+    """None: as it was."""
+    async with edit_rulebook(context) as edit:
+        await edit.lock()
+        # What a ventana sees of overrides is its own.
+        row = await seen(context, edit.connection, context.path_id("overrideId"))
+        before = (row["base_multiplier_x"], row["is_active"])
+        after = (x_hundredths or before[0], before[1] if is_active is None else is_active)
+        if after != before:
+            await edit.connection.execute(sql("overrides/update"), edit.banca_id, row["id"], *after)
+        return await answered(context, edit, row["id"])
+
+
+def require_own(context: RequestContext, body: OverrideIn, *, rulebook: Rulebook) -> None:
+    """A ventana gives to itself and to its sellers; others do not exist for it. Raises ProblemError."""
+    acting = acting_user(context)
+    if body.scope is OverrideScope.USER:
+        seller = rulebook.sellers.get(body.scope_id)
+        if seller is None or not owns_seller(acting, seller, banca_id=context.banca_id):
+            raise refuse(404, "SELLER_NOT_FOUND", "There is no such seller.")
+    elif body.scope_id not in rulebook.ventanas or places_seen(context).ventana_id not in (None, body.scope_id):
+        raise refuse(404, "VENTANA_NOT_FOUND", "There is no such ventana.")
+    if body.loteria_id not in rulebook.loterias:
+        raise refuse(404, "LOTERIA_NOT_FOUND", "There is no such loteria.")
+
+
+async def seen(context: RequestContext, connection: Any, override_id: UUID) -> asyncpg.Record:
+    """Raises ProblemError OVERRIDE_NOT_FOUND, also when it is not for the user to see."""
+    row: asyncpg.Record | None = await connection.fetchrow(
+        sql("overrides/get"), context.banca_id, *places_seen(context), override_id
+    )
+    if row is None:
+        raise refuse(404, "OVERRIDE_NOT_FOUND", "There is no such override.")
+    return row
+
+
+async def answered(context: RequestContext, edit: RulebookEdit, override_id: UUID) -> WrittenOverride:
+    row = await seen(context, edit.connection, override_id)
+    return WrittenOverride(**dict(row), rulebook_version=await edit.version())
+
+
+TAGS = ("multiplier-overrides",)
+ONE = "/api/v1/multiplier-overrides/{overrideId}"
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/api/v1/multiplier-overrides",
+        handler=list_overrides,
+        permission=Permission.OVERRIDES_READ,
+        tags=TAGS,
+        query=OverrideQuery,
+        responses={200: Page[OverrideAnswer]},
+    ),
+    Operation(
+        method="GET",
+        path=ONE,
+        handler=get_override,
+        permission=Permission.OVERRIDES_READ,
+        tags=TAGS,
+        responses={200: OverrideAnswer},
+    ),
+    Operation(
+        method="POST",
+        path="/api/v1/multiplier-overrides",
+        handler=create_override,
+        permission=Permission.OVERRIDES_ADMINISTER,
+        tags=TAGS,
+        body=OverrideIn,
+        responses={201: WrittenOverride},
+        problems=(409,),
+    ),
+    Operation(
+        method="PUT",
+        path=ONE,
+        handler=change_override,
+        permission=Permission.OVERRIDES_ADMINISTER,
+        tags=TAGS,
+        body=OverrideChange,
+        responses={200: WrittenOverride},
+    ),
+    Operation(
+        method="DELETE",
+        path=ONE,
+        handler=deactivate_override,
+        permission=Permission.OVERRIDES_ADMINISTER,
+        tags=TAGS,
+        responses={200: WrittenOverride},
+    ),
+    Operation(
+        method="POST",
+        path=f"{ONE}/restore",
+        handler=restore_override,
+        permission=Permission.OVERRIDES_ADMINISTER,
+        tags=TAGS,
+        responses={200: WrittenOverride},
+        problems=(409,),
+    ),
+)

@@ -1,0 +1,66 @@
+"""What the rules of writing rules refuse, as problems: the status of every code, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import asyncpg
+from pydantic import BaseModel
+
+from api.problems import ProblemError, refuse
+from api.validation import validation_failed
+from core.domain.violations import Violation
+
+STATUSES: Mapping[str, int] = {
+    "FIELD_INVALID": 400,
+    "FIELD_UNKNOWN": 400,
+    "COMMISSION_RULE_DUPLICATE": 400,
+    "MULTIPLIER_NOT_FOUND": 404,
+    "SELLER_NOT_FOUND": 404,
+    "VENTANA_NOT_FOUND": 404,
+    "RESTRICTION_SCOPE_FORBIDDEN": 403,
+    "RESTRICTION_EXISTS": 409,
+}
+# The form first; then what is not there, before whose it is, so that a stranger's row and none look the same.
+_PRECEDENCE = (400, 404, 403, 409)
+# The documents' readers and the requests' validation name the same faults differently; the API has one name.
+_WIRE_CODES = {"INVALID_FIELD": "FIELD_INVALID", "UNKNOWN_FIELD": "FIELD_UNKNOWN"}
+
+CONFLICTS: Mapping[str, tuple[str, str]] = {
+    "restriction_rules_same_only_once": ("RESTRICTION_EXISTS", "There is an active rule like this one."),
+    "multiplier_overrides_one_while_active": ("OVERRIDE_EXISTS", "There is an active override for this lottery."),
+    "loterias_banca_id_name_key": ("LOTERIA_EXISTS", "The banca has a lottery of this name."),
+    "loteria_multipliers_name_unique_while_active": (
+        "MULTIPLIER_EXISTS",
+        "The lottery has an active multiplier of this name.",
+    ),
+}
+
+
+def refusal(violations: Sequence[Violation], *, prefix: str = "") -> ProblemError:
+    """Of at least one violation; all are told. prefix: where the judged document stands in the body."""
+    told = [_at_the_wire(violation, prefix) for violation in violations]
+    status = min((STATUSES[violation.code] for violation in told), key=_PRECEDENCE.index)
+    if status == 400:
+        return validation_failed(told)
+    first = next(violation for violation in told if STATUSES[violation.code] == status)
+    return refuse(status, first.code, f"{first.message[:1].upper()}{first.message[1:]}.", violations=told)
+
+
+def require_change(body: BaseModel | Mapping[str, object]) -> None:
+    """Raises ProblemError VALIDATION_FAILED for a change that names nothing."""
+    named = body.model_fields_set if isinstance(body, BaseModel) else body
+    if not named:
+        raise validation_failed([Violation("FIELD_REQUIRED", "Name what to change.")])
+
+
+def conflict(error: asyncpg.UniqueViolationError) -> ProblemError | None:
+    """409 for what may be there only once; None: a defect of ours."""
+    known = CONFLICTS.get(error.constraint_name or "")
+    return None if known is None else refuse(409, *known)
+
+
+def _at_the_wire(violation: Violation, prefix: str) -> Violation:
+    field = ".".join(part for part in (prefix, violation.field) if part) or None
+    return replace(violation, code=_WIRE_CODES.get(violation.code, violation.code), field=field)

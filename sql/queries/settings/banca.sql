@@ -1,0 +1,3 @@
+SELECT id AS banca_id, default_min_bet_cents AS default_min_bet, global_max_per_number_cents AS global_max_per_number,
+       sales_cutoff_minutes
+  FROM bancas WHERE id = $1
