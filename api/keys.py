@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 
 from api.admission import Admission
@@ -27,6 +29,8 @@ MASTER_KEYS = web.AppKey("MASTER_KEYS", MasterKeys)
 SESSIONS = web.AppKey("SESSIONS", Sessions)
 TERMINALS = web.AppKey("TERMINALS", Terminals)
 RULEBOOKS = web.AppKey("RULEBOOKS", RulebookStore)
+# Whose turn it is to sum over all jugadas of a draw.
+SUM_TURNS = web.AppKey("SUM_TURNS", asyncio.Semaphore)
 COUNTER = web.AppKey("COUNTER", Counter)
 CANCELLER = web.AppKey("CANCELLER", Canceller)
 HEALTH = web.AppKey("HEALTH", Health)
