@@ -3,33 +3,43 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
+from typing import Protocol
 
 from cli.stack import SECRETS_FILE, Secrets, Stack, without_password
 from cli.trouble import Trouble
+from core.settings import load_migration_settings
 
 # A migration may rewrite large tables; the runner bounds each statement itself.
 MIGRATE_TIMEOUT_S = 3600.0
 
 
+class Logins(Protocol):
+    """Passwords of the roles that the processes log in as; None: that role's login is the operator's business."""
+
+    @property
+    def api_database_password(self) -> str | None: ...
+    @property
+    def worker_database_password(self) -> str | None: ...
+
+
 def run(*, data: Path) -> int:
     """Migrate what MIGRATION_DATABASE_URL or DATABASE_URL names, else the stack in `data`."""
-    url = os.environ.get("MIGRATION_DATABASE_URL") or os.environ.get("DATABASE_URL")
-    if url is None:
+    settings = load_migration_settings()
+    url = settings.migration_database_url or settings.database_url
+    if not url:
         stack = Stack.load(data)
         applied = migrate(stack.owner_url, stack.secrets)
     else:
-        # Without a stack's secrets the operator gives the roles their logins.
         known = (data / SECRETS_FILE).exists()
-        applied = migrate(url, Secrets.load_or_create(data) if known else None)
+        applied = migrate(url, Secrets.load_or_create(data) if known else settings)
     for name in applied:
         print(name)
     print(f"{len(applied)} applied" if applied else "nothing to do")
     return 0
 
 
-def migrate(owner_url: str, secrets: Secrets | None) -> list[str]:
+def migrate(owner_url: str, logins: Logins) -> list[str]:
     """The names applied. Raises Trouble when the database cannot be reached or refuses us."""
     import asyncpg
 
@@ -37,8 +47,8 @@ def migrate(owner_url: str, secrets: Secrets | None) -> list[str]:
 
     work = migrations.migrate(
         owner_url,
-        api_password=secrets.api_database_password if secrets else None,
-        worker_password=secrets.worker_database_password if secrets else None,
+        api_password=logins.api_database_password,
+        worker_password=logins.worker_database_password,
     )
     try:
         return asyncio.run(asyncio.wait_for(work, MIGRATE_TIMEOUT_S))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from pathlib import Path
 
@@ -13,12 +12,14 @@ import orjson
 from cli.stack import Stack
 from cli.trouble import Trouble
 from core.books import CHECKS, BooksReport, check_books
+from core.settings import load_migration_settings
 
 FINDINGS_SHOWN_MAX = 20
 
 
 def run(*, json: bool, data: Path) -> int:
-    owner_url = os.environ.get("MIGRATION_DATABASE_URL") or os.environ.get("DATABASE_URL") or Stack.load(data).owner_url
+    settings = load_migration_settings()
+    owner_url = settings.migration_database_url or settings.database_url or Stack.load(data).owner_url
     try:
         report = asyncio.run(check_books(owner_url))
     except (OSError, asyncpg.PostgresError) as error:
