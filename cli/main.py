@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from cli.dead import app as dead
 from cli.stack import DEFAULT_DATA, Role, Stack
 from cli.trouble import Trouble
 
@@ -22,6 +23,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+app.add_typer(dead, name="dead")
 
 Data = Annotated[Path, typer.Option("--data", help="Where the stack keeps its data.", show_default=".banca")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -119,6 +122,28 @@ def verify(json: Json = False, data: Data = DEFAULT_DATA) -> None:
 
 
 @app.command()
+def load(
+    scenario: Annotated[str, typer.Argument(help="day, rush or offline; docs/load.md tells them.")],
+    users: Annotated[int | None, typer.Option("-u", "--users", min=1, help="POS; default: the scenario's.")] = None,
+    spawn_rate: Annotated[float | None, typer.Option("-r", "--spawn-rate", min=0.01, help="POS a second.")] = None,
+    run_time: Annotated[str | None, typer.Option("-t", "--run-time", help="As 90s, 5m, 1h.")] = None,
+    processes: Annotated[int, typer.Option(min=-1, max=64, help="Locust's; -1: one per core.")] = 1,
+    report: Annotated[Path | None, typer.Option(help="The HTML report; default: beside the run's history.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the customers; default: a new one.")] = None,
+    data: Data = DEFAULT_DATA,
+) -> None:
+    """Put a load scenario on the running stack, then check its history and the books; exit code 1 on any finding."""
+    from cli import load as command
+
+    finish(
+        command.run(
+            scenario, users=users, spawn_rate=spawn_rate, run_time=run_time, processes=processes, report=report,
+            seed=seed, data=data,
+        )
+    )  # fmt: skip
+
+
+@app.command()
 def explain(
     case: Annotated[Path, typer.Argument(help="The case, a JSON file; docs/explain.md says how.")], json: Json = False
 ) -> None:
@@ -126,6 +151,27 @@ def explain(
     from cli import explain as command
 
     finish(command.run(case=case, json=json))
+
+
+@app.command()
+def bench(  # noqa: PLR0913, PLR0917 - a command's options
+    quick: Annotated[bool, typer.Option("--quick", help="One short round of each: under 3 minutes.")] = False,
+    rows: Annotated[str | None, typer.Option(help="Only these, as P1,P3; docs/bench.md tells them.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the figures there, and a chart beside them.")] = None,
+    chart: Annotated[Path | None, typer.Option(help="Write the chart there, an SVG.")] = None,
+    rounds: Annotated[int | None, typer.Option(min=1, help="Of each row; default 3, with --quick 1.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.2, help="Of each measurement; default 10, quick 2.")] = None,
+    scale: Annotated[int, typer.Option(min=1, help="Of pgbench; the goals mean 50.")] = 50,
+    api: Annotated[int, typer.Option(min=1, max=64, help="How many API processes.")] = 1,
+    data: Annotated[Path, typer.Option(help="Where its stack lives meanwhile.", show_default=".banca/bench")] = (
+        DEFAULT_DATA / "bench"
+    ),
+) -> None:
+    """Measure how fast it is, on a stack of its own; exit code 1 when a request failed or the books are wrong."""
+    from cli import bench as command
+
+    plan = command.Plan.chosen(quick=quick, rounds=rounds, seconds=seconds, scale=scale, api=api)
+    finish(command.run(rows=rows, plan=plan, json=json, svg=chart, data=data))
 
 
 def become(module: str, role: Role, data: Path, settings: dict[str, str]) -> NoReturn:

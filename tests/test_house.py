@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 # Not resolved: the interpreter of a virtual environment is a link, and its neighbours are the tools.
 TOOLS = Path(sys.executable).parent
-PACKAGES = ("api", "cli", "core", "workers")
+PACKAGES = ("api", "cli", "core", "loadtests", "workers")
 QUERIES = ROOT / "sql" / "queries"
 
 # They say that something is in the file, not what.

@@ -1,0 +1,2 @@
+-- Its rows came by COPY; nobody else counts a temporary table.
+ANALYZE history
