@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from api.fresh import Fresh
 from core.cache import Cache, CacheUnavailableError
 from core.database import Database, DatabaseUnavailableError
-from core.metrics import OUTBOX_LAG_SECONDS, OUTBOX_UNPUBLISHED
+from core.metrics import DEAD_LETTERS, HEALTH_PART_UP, OUTBOX_LAG_SECONDS, OUTBOX_UNPUBLISHED
 from core.queries import sql
 
 CHECK_TIMEOUT_S = 1.0
@@ -84,7 +84,11 @@ class Health:
         done = (await asyncio.wait(running.values(), timeout=CHECK_TIMEOUT_S))[0]
         # What is given up may take long to let go of its connection: the next report finds it still at it.
         late = Check(DOWN, _ms_since(started), {})
-        return Report({name: task.result() if task in done else late for name, task in running.items()})
+        report = Report({name: task.result() if task in done else late for name, task in running.items()})
+        for name, found in report.checks.items():
+            if found.status != OFF:
+                HEALTH_PART_UP.labels(name).set(found.status != DOWN)
+        return report
 
     async def _check_database(self) -> tuple[str, dict[str, float]]:
         async with self._database.connection() as connection:
@@ -112,9 +116,12 @@ class Health:
     async def _check_outbox(self) -> tuple[str, dict[str, float]]:
         async with self._database.connection() as connection:
             row = await connection.fetchrow(sql("health/outbox_lag"), timeout=CHECK_TIMEOUT_S)
+            letters = await connection.fetch(sql("health/dead_letters"), timeout=CHECK_TIMEOUT_S)
         assert row is not None, "outbox_lag() answers one row"
         OUTBOX_UNPUBLISHED.set(row["unpublished"])
         OUTBOX_LAG_SECONDS.set(row["lag_s"])
+        for letter in letters:
+            DEAD_LETTERS.labels(letter["queue"]).set(letter["parked"])
         status = LATE if row["lag_s"] > OUTBOX_LAG_WARNING_S else UP
         return status, {"unpublished": row["unpublished"], "lagS": round(row["lag_s"], 3)}
 

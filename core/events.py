@@ -21,6 +21,7 @@ class EventType(enum.StrEnum):
     TICKETS_CANCELLED = "tickets.cancelled"
     SESSIONS_OPENED = "sessions.opened"
     SESSIONS_CLOSED = "sessions.closed"
+    ACTIVITY_RECORDED = "activity.recorded"
 
 
 class EventUndecodableError(Exception):
@@ -99,28 +100,48 @@ class TicketsCancelled(msgspec.Struct, frozen=True, rename="camel"):
 class SessionsOpened(msgspec.Struct, frozen=True, rename="camel"):
     session_id: UUID
     actor_id: UUID
+    user_id: UUID | None = None
     request_id: str | None = None
     # Absent: when the event was written.
     at: Instant | None = None
 
 
 class SessionsClosed(msgspec.Struct, frozen=True, rename="camel"):
-    """actor_id: null when the system closed it."""
+    """actor_id: null when the system closed it. user_id: whose it was."""
 
     session_id: UUID
     actor_id: UUID | None = None
+    user_id: UUID | None = None
     reason: str | None = None
     request_id: str | None = None
     at: Instant | None = None
 
 
-Payload = TicketsSold | TicketsCancelled | SessionsOpened | SessionsClosed
+class ActivityRecorded(msgspec.Struct, frozen=True, rename="camel"):
+    """One operation that has no event of its own, as sql/functions/record_activity.sql writes it.
+
+    before, after: what the target was and is, as far as the operation concerns it; null: it was or is not there.
+    """
+
+    at: Instant
+    action: Annotated[str, msgspec.Meta(pattern="^[A-Z_]+$")]
+    layer: str
+    actor_id: UUID | None = None
+    target_type: str | None = None
+    target_id: UUID | None = None
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+    request_id: str | None = None
+
+
+Payload = TicketsSold | TicketsCancelled | SessionsOpened | SessionsClosed | ActivityRecorded
 
 _PAYLOADS: Mapping[str, msgspec.json.Decoder[Any]] = {
     EventType.TICKETS_SOLD: msgspec.json.Decoder(TicketsSold),
     EventType.TICKETS_CANCELLED: msgspec.json.Decoder(TicketsCancelled),
     EventType.SESSIONS_OPENED: msgspec.json.Decoder(SessionsOpened),
     EventType.SESSIONS_CLOSED: msgspec.json.Decoder(SessionsClosed),
+    EventType.ACTIVITY_RECORDED: msgspec.json.Decoder(ActivityRecorded),
 }
 
 

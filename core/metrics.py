@@ -35,6 +35,10 @@ TILL_QUEUE_TICKETS = Gauge("till_queue_tickets", "Tickets waiting for a batch", 
 DB_POOL_CONNECTIONS = Gauge("db_pool_connections", "Connections to PostgreSQL", ["state"], multiprocess_mode="livesum")
 OUTBOX_LAG_SECONDS = Gauge("outbox_lag_seconds", "Age of the oldest unpublished event", multiprocess_mode="mostrecent")
 OUTBOX_UNPUBLISHED = Gauge("outbox_unpublished", "Events not yet published", multiprocess_mode="mostrecent")
+DEAD_LETTERS = Gauge("banca_dead_letters", "Dead letters that are parked", ["queue"], multiprocess_mode="mostrecent")
+LOGIN_FAILURES = Counter("login_failures_total", "Logins refused", ["code"])
+# Of the check that was made for this very scrape; what is not configured is not shown.
+HEALTH_PART_UP = Gauge("health_part_up", "Whether a part answers", ["part"], multiprocess_mode="mostrecent")
 
 
 def show_pool(*, size: int, idle: int) -> None:

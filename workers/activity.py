@@ -7,18 +7,20 @@ from dataclasses import dataclass
 from typing import assert_never
 from uuid import UUID
 
-from core.events import Payload, SessionsClosed, SessionsOpened, TicketsCancelled, TicketsSold
+from core.events import ActivityRecorded, Payload, SessionsClosed, SessionsOpened, TicketsCancelled, TicketsSold
 
 # Where the operation came in; jobs will have a layer of their own.
 LAYER_API = "api"
+# Reasons of a session's end that were not its user's own wish.
+REVOCATIONS = frozenset({"revoked", "refresh_reused", "fifo_displacement"})
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
     action: str
     actor_id: UUID | None
-    target_type: str
-    target_id: UUID
+    target_type: str | None
+    target_id: UUID | None
     layer: str
     request_id: str | None
     details: Mapping[str, object]
@@ -34,7 +36,9 @@ def operations_of(payload: Payload) -> list[Operation]:
         case SessionsOpened():
             return [login(payload)]
         case SessionsClosed():
-            return [logout(payload)]
+            return [session_closed(payload)]
+        case ActivityRecorded():
+            return [recorded(payload)]
         case _:
             assert_never(payload)
 
@@ -104,17 +108,33 @@ def login(payload: SessionsOpened) -> Operation:
         target_id=payload.session_id,
         layer=LAYER_API,
         request_id=payload.request_id,
-        details={},
+        details=whose(payload.user_id),
     )
 
 
-def logout(payload: SessionsClosed) -> Operation:
+def session_closed(payload: SessionsClosed) -> Operation:
     return Operation(
-        action="LOGOUT",
+        action="SESSION_REVOKE" if payload.reason in REVOCATIONS else "LOGOUT",
         actor_id=payload.actor_id,
         target_type="SESSION",
         target_id=payload.session_id,
         layer=LAYER_API,
         request_id=payload.request_id,
-        details={"reason": payload.reason},
+        details={"reason": payload.reason} | whose(payload.user_id),
     )
+
+
+def recorded(payload: ActivityRecorded) -> Operation:
+    return Operation(
+        action=payload.action,
+        actor_id=payload.actor_id,
+        target_type=payload.target_type,
+        target_id=payload.target_id,
+        layer=payload.layer,
+        request_id=payload.request_id,
+        details={"before": payload.before, "after": payload.after},
+    )
+
+
+def whose(user_id: UUID | None) -> dict[str, object]:
+    return {} if user_id is None else {"userId": user_id}

@@ -6,7 +6,9 @@ import asyncio
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -16,19 +18,22 @@ import dramatiq
 from core.audit_chain import GENESIS_HASH, hash_content, hash_link
 from core.database import Database, DatabaseUnavailableError
 from core.domain.calendar import costa_rica_date
-from core.events import DecodedEvent, EventUndecodableError, decode, from_wire
+from core.events import DecodedEvent, Event, EventUndecodableError, decode, from_wire
 from core.logging import Log
 from core.queries import sql
 from workers.activity import Operation, operations_of
 from workers.backoff import backoff_s
-from workers.consumers import AUDIT, queue_name
+from workers.consumers import AUDIT, alone, queue_name
+from workers.letters import Reason, letter_of_event, park_arguments
+from workers.metrics import AUDIT_EVENTS, AUDIT_LAG_SECONDS, AUDIT_POISONOUS_EVENTS
 
 if TYPE_CHECKING:
     from core.database import Connection
 
 # A message waits in its thread for a database that is away, so that the queue stays in the broker.
 DATABASE_PATIENCE_S = 30.0
-# Then it is tried again, later and later: about five minutes in all. Dead, its events come again with the relay's sweep.
+# Then it is tried again, later and later: about five minutes in all. Dead, it is parked (workers/parking.py), and its
+# events come again with the relay's sweep all the same: what was away may be back.
 RETRIES_MAX = 8
 RETRY_FIRST_MS = 500
 RETRY_LONGEST_MS = 30_000
@@ -36,8 +41,20 @@ RETRY_LONGEST_MS = 30_000
 log = Log("audit")
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong. event: None when not even that could be read."""
+
+    text: str
+    event: Event | None
+
+
 class PoisonousEventsError(Exception):
     """Events that can never be recorded; everything else of their message was."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("; ".join(fault.text for fault in faults))
+        self.faults = faults
 
 
 class Auditor:
@@ -60,16 +77,30 @@ class Auditor:
             faults += await self._record_or_single_out(banca_id, group)
         if faults:
             self.poisonous_events += len(faults)
-            log.error("EVENTS_POISONOUS", faults=faults, total=self.poisonous_events)
-            raise PoisonousEventsError("; ".join(faults))
+            AUDIT_POISONOUS_EVENTS.inc(len(faults))
+            log.error("EVENTS_POISONOUS", faults=[fault.text for fault in faults], total=self.poisonous_events)
+            raise PoisonousEventsError(faults)
 
-    async def _record_or_single_out(self, banca_id: UUID, events: Sequence[DecodedEvent]) -> list[str]:
+    async def park(self, faults: Sequence[Fault], *, instance_id: str) -> None:
+        """Make dead letters of them while the reason is at hand; the broker's copies come later and say less."""
+        queue = queue_name(instance_id, AUDIT)
+        letters = [
+            letter_of_event(fault.event, queue=queue, actor=AUDIT, reason=Reason.POISONOUS, error=fault.text)
+            for fault in faults
+            if fault.event is not None
+        ]
+        if letters:
+            async with self.database.connection() as connection:
+                await connection.execute(sql("dead_letters/park"), instance_id, *park_arguments(letters))
+
+    async def _record_or_single_out(self, banca_id: UUID, events: Sequence[DecodedEvent]) -> list[Fault]:
         """Record the events, one by one if the database refuses them together. Returns what is wrong with which."""
         try:
             await self._record_in_partitions(banca_id, events)
         except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
             if len(events) == 1:
-                return [f"event {events[0].event.id}: {type(error).__name__}: {error}"]
+                event = events[0].event
+                return [Fault(f"event {event.id}: {type(error).__name__}: {error}", event)]
             return [fault for event in events for fault in await self._record_or_single_out(banca_id, [event])]
         return []
 
@@ -91,6 +122,7 @@ class Auditor:
             fresh = {item.event.id: item for item in events if item.event.id not in known_ids}
             if fresh:
                 await append(connection, banca_id, list(fresh.values()))
+        count_recorded(fresh.values())
 
 
 async def append(connection: Connection, banca_id: UUID, events: Sequence[DecodedEvent]) -> None:
@@ -107,6 +139,14 @@ async def append(connection: Connection, banca_id: UUID, events: Sequence[Decode
         links.append((position_after, item.event.id, rows["rows_count"], content_hash, previous_hash, link_hash))
         previous_hash = link_hash
     await connection.execute(sql("audit/insert_links"), banca_id, AUDIT, *columns(links))
+
+
+def count_recorded(events: Collection[DecodedEvent]) -> None:
+    """After the commit. The clocks are this machine's and PostgreSQL's: what is late by seconds is what matters."""
+    now_s = time.time()
+    AUDIT_EVENTS.inc(len(events))
+    for item in events:
+        AUDIT_LAG_SECONDS.observe(max(0.0, now_s - item.occurred_at.timestamp()))
 
 
 def activity_columns(events: Sequence[DecodedEvent]) -> list[list[Any]]:
@@ -144,14 +184,16 @@ def days_of(events: Sequence[DecodedEvent]) -> list[Any]:
     return sorted({costa_rica_date(item.occurred_at) for item in events})
 
 
-def decoded(envelopes: Sequence[object]) -> tuple[list[DecodedEvent], list[str]]:
+def decoded(envelopes: Sequence[object]) -> tuple[list[DecodedEvent], list[Fault]]:
     """What could be decoded, and what is wrong with the rest."""
     events, faults = [], []
     for envelope in envelopes:
+        event = None
         try:
-            events.append(decode(from_wire(envelope)))
+            event = from_wire(envelope)
+            events.append(decode(event))
         except EventUndecodableError as error:
-            faults.append(str(error))
+            faults.append(Fault(str(error), event))
     return events, faults
 
 
@@ -170,6 +212,11 @@ def declare_audit(
         while True:
             try:
                 return await auditor().record(envelopes)
+            except PoisonousEventsError as error:
+                # Without a database for it the broker's copy is what is left.
+                with suppress(DatabaseUnavailableError):
+                    await auditor().park(error.faults, instance_id=instance_id)
+                raise
             except DatabaseUnavailableError as error:
                 failures += 1
                 if stopping.is_set() or time.monotonic() > deadline_s:
@@ -177,10 +224,12 @@ def declare_audit(
                 log.warning("AUDIT_WAITS", reason=str(error), failures=failures)
             await asyncio.sleep(backoff_s(failures))
 
+    queue = queue_name(instance_id, AUDIT)
+    broker.declare_queue(alone(queue))
     return dramatiq.actor(
         broker=broker,
         actor_name=AUDIT,
-        queue_name=queue_name(instance_id, AUDIT),
+        queue_name=queue,
         max_retries=RETRIES_MAX,
         min_backoff=RETRY_FIRST_MS,
         max_backoff=RETRY_LONGEST_MS,

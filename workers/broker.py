@@ -6,18 +6,23 @@ from collections.abc import Sequence
 from typing import Any
 
 import redis
+from dramatiq.broker import Consumer, MessageProxy
 from dramatiq.brokers.rabbitmq import DEAD_MESSAGE_TTL, RabbitmqBroker
 from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
-from dramatiq.common import dq_name, xq_name
+from dramatiq.common import dq_name, q_name, xq_name
 from dramatiq.errors import DecodeError
-from dramatiq.middleware import Middleware
+from dramatiq.middleware import Middleware, SkipMessage
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from core.logging import Log
+from workers.consumers import alone, is_alone
 
 # A message that kills its worker is delivered again; after so many times it is dead.
 DELIVERY_LIMIT = 20
+# Messages whose retry is not due yet wait in a worker's memory, each with up to 256 kB of events; Dramatiq would take
+# a thousand per thread.
+DELAYED_MESSAGES_MAX = 64
 SOCKET_TIMEOUT_S = 5.0
 HEARTBEAT_S = 30
 # Redis: a worker that is silent for so long is dead, and its messages go back to the queue. Maintenance, which
@@ -51,11 +56,27 @@ class QuorumRabbitmqBroker(RabbitmqBroker):
             each.blocked_connection_timeout = HEARTBEAT_S
             each.socket_timeout = SOCKET_TIMEOUT_S
 
+    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:
+        return super().consume(queue_name, prefetch_of(queue_name, asked=prefetch), timeout)
+
     def _build_queue_arguments(self, queue_name: str) -> dict[str, Any]:
         return live_queue_arguments(queue_name)
 
     def _declare_xq_queue(self, queue_name: str) -> Any:
         return self.channel.queue_declare(queue=xq_name(queue_name), durable=True, arguments=dead_queue_arguments())
+
+
+def prefetch_of(queue_name: str, *, asked: int) -> int:
+    """How many unacknowledged messages of the queue a worker may hold. asked: Dramatiq's number."""
+    if queue_name != q_name(queue_name):
+        return min(asked, DELAYED_MESSAGES_MAX)
+    # Whoever kills its worker in a quarantine must have no neighbours that die with it.
+    return 1 if is_alone(queue_name) else asked
+
+
+def deliveries_max() -> int:
+    """A quorum queue's limit counts what comes after the first delivery."""
+    return DELIVERY_LIMIT + 1
 
 
 def live_queue_arguments(queue_name: str) -> dict[str, Any]:
@@ -72,11 +93,15 @@ def dead_queue_arguments() -> dict[str, Any]:
 
 
 def queue_declarations(queue_name: str) -> dict[str, dict[str, Any]]:
-    """All queues that Dramatiq makes of one, with the arguments that every declaration must repeat."""
+    """All queues that Dramatiq makes of one and of its quarantine, with the arguments that each declaration repeats."""
     return {
-        queue_name: live_queue_arguments(queue_name),
-        dq_name(queue_name): live_queue_arguments(queue_name),
-        xq_name(queue_name): dead_queue_arguments(),
+        name: arguments
+        for queue in (queue_name, alone(queue_name))
+        for name, arguments in (
+            (queue, live_queue_arguments(queue)),
+            (dq_name(queue), live_queue_arguments(queue)),
+            (xq_name(queue), dead_queue_arguments()),
+        )
     }
 
 
@@ -101,7 +126,7 @@ class ParkingRedisBroker(RedisBroker):
                 retry=Retry(NoBackoff(), 1),
             ),
             namespace=f"banca.{instance_id}",
-            middleware=list(middleware),
+            middleware=[DeliveryLimit(), *middleware],
             maintenance_chance=maintenance_per_million,
             heartbeat_timeout=worker_silent_ms,
         )
@@ -110,8 +135,32 @@ class ParkingRedisBroker(RedisBroker):
     def consumer_class(self) -> type[_RedisConsumer]:
         return ParkingRedisConsumer
 
+    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:
+        return super().consume(queue_name, prefetch_of(queue_name, asked=prefetch), timeout)
+
+    def deliveries_key(self, queue_name: str) -> str:
+        """A hash: how often the message of that id was begun."""
+        return f"{self.namespace}:{queue_name}.deliveries"
+
     def close(self) -> None:
         self.client.close()
+
+
+class DeliveryLimit(Middleware):
+    """What a quorum queue does by itself: a message that was begun so often and never ended is dead.
+
+    Counted in Redis before the work begins, because the worker may not live to count it afterwards.
+    """
+
+    def before_process_message(self, broker: Any, message: MessageProxy) -> None:
+        key, message_id = broker.deliveries_key(message.queue_name), message.options["redis_message_id"]
+        if broker.client.hincrby(key, message_id, 1) > deliveries_max():
+            log.error("DELIVERY_LIMIT_REACHED", queue=message.queue_name, message=message.message_id)
+            message.fail()
+            raise SkipMessage("delivered too often")
+
+    def after_ack(self, broker: Any, message: MessageProxy) -> None:
+        broker.client.hdel(broker.deliveries_key(message.queue_name), message.options["redis_message_id"])
 
 
 class ParkingRedisConsumer(_RedisConsumer):

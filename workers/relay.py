@@ -19,9 +19,12 @@ from core.logging import Log, configure_logging
 from core.queries import sql
 from core.settings import Settings, load_settings
 from workers.backoff import backoff_s, wait
-from workers.consumers import CONSUMERS, queue_name
+from workers.consumers import CONSUMERS, queue_name, queue_names
+from workers.dead_queues import create_dead_queues
 from workers.instance import InstanceUnknownError, read_instance_id
+from workers.metrics import NEW, RELAY_FAILURES, RESENT, served
 from workers.packing import packed
+from workers.parking import Parking
 from workers.pools import close_pool
 from workers.transport import Transport, create_transport
 
@@ -30,7 +33,8 @@ SWEEP_EVERY_S = 5.0
 FORGET_EVENTS_MAX = 1_000
 # Done events stay a while, so that the books can compare them with the audit.
 RETENTION_S = 300.0
-POOL_SIZE = 1
+# One connection for the events, one for the dead letters.
+POOL_SIZE = 2
 
 log = Log("relay")
 
@@ -60,7 +64,9 @@ class Relay:
 
         Raises BrokerUnavailableError and DatabaseUnavailableError: then nothing is marked, and all are taken again.
         """
-        return await self._publish(sql("outbox/take_unpublished"), self.batch_events)
+        count = await self._publish(sql("outbox/take_unpublished"), self.batch_events)
+        NEW.inc(count)
+        return count
 
     async def sweep_once(self) -> int:
         """Publish again what some consumer has not done in time; returns how many. Raises like run_once."""
@@ -68,6 +74,7 @@ class Relay:
             sql("outbox/take_undone"), list(CONSUMERS), float(self.resend_after_s), self.batch_events
         )
         if count:
+            RESENT.inc(count)
             log.warning("OUTBOX_RESENT", events=count)
         return count
 
@@ -93,6 +100,7 @@ class Relay:
                     next_sweep_s = 0.0 if is_full else time.monotonic() + SWEEP_EVERY_S
             except Exception as error:
                 failures += 1
+                RELAY_FAILURES.inc()
                 pause_s = backoff_s(failures)
                 log.warning(
                     "RELAY_WAITS",
@@ -134,7 +142,8 @@ async def main() -> None:
         settings.database_url, size=POOL_SIZE, timeout_s=settings.db_timeout_s, application_name="banca-relay"
     )
     try:
-        await relay_until(stop, Database(pool, acquire_timeout_s=settings.db_timeout_s), settings)
+        with served(settings):
+            await relay_until(stop, Database(pool, acquire_timeout_s=settings.db_timeout_s), settings)
     finally:
         await close_pool(pool)
     log.info("RELAY_STOPPED")
@@ -144,12 +153,7 @@ async def relay_until(stop: asyncio.Event, database: Database, settings: Setting
     instance_id = await await_instance_id(database, stop)
     if instance_id is None:
         return
-    transport = create_transport(
-        instance_id=instance_id,
-        redis_url=settings.redis_url,
-        amqp_url=settings.amqp_url,
-        queues=[queue_name(instance_id, consumer) for consumer in CONSUMERS],
-    )
+    transport = transport_of(settings, instance_id)
     relay = Relay(
         database,
         transport,
@@ -158,10 +162,32 @@ async def relay_until(stop: asyncio.Event, database: Database, settings: Setting
         resend_after_s=settings.outbox_resend_after_s,
     )
     log.info("RELAY_STARTED", instance=instance_id, transport=type(transport).__name__)
+    parking = parking_of(database, settings, instance_id)
     try:
-        await relay.run(stop)
+        await asyncio.gather(relay.run(stop), parking.run(stop))
     finally:
         await transport.close()
+        await parking.close()
+
+
+def transport_of(settings: Settings, instance_id: str) -> Transport:
+    return create_transport(
+        instance_id=instance_id,
+        redis_url=settings.redis_url,
+        amqp_url=settings.amqp_url,
+        queues=queue_names(instance_id),
+    )
+
+
+def parking_of(database: Database, settings: Settings, instance_id: str) -> Parking:
+    """With a transport of its own: a hung one must not keep the events from being published."""
+    dead_queues = create_dead_queues(
+        instance_id=instance_id,
+        redis_url=settings.redis_url,
+        amqp_url=settings.amqp_url,
+        queues=queue_names(instance_id),
+    )
+    return Parking(database, dead_queues, transport_of(settings, instance_id), instance_id=instance_id)
 
 
 async def await_instance_id(database: Database, stop: asyncio.Event) -> str | None:

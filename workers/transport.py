@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import aio_pika
@@ -23,8 +25,22 @@ class BrokerUnavailableError(Exception):
     """The broker did not confirm every message; some may have arrived. Publish all of them again."""
 
 
+@dataclass(frozen=True, slots=True)
+class RawMessage:
+    """Bytes for a queue, whatever they are."""
+
+    queue_name: str
+    data: bytes
+
+    def encode(self) -> bytes:
+        return self.data
+
+
+Sendable = Message[None] | RawMessage
+
+
 class Transport(Protocol):
-    async def publish(self, messages: Sequence[Message[None]]) -> None:
+    async def publish(self, messages: Sequence[Sendable]) -> None:
         """Return once the broker has confirmed every message; bounded in time. Raises BrokerUnavailableError."""
 
     async def close(self) -> None: ...
@@ -39,7 +55,7 @@ class RabbitTransport:
         self._connection: AbstractConnection | None = None
         self._exchange: AbstractExchange | None = None
 
-    async def publish(self, messages: Sequence[Message[None]]) -> None:
+    async def publish(self, messages: Sequence[Sendable]) -> None:
         try:
             exchange = await asyncio.wait_for(self._connected(), CONNECT_TIMEOUT_S)
             # All are awaited, whatever becomes of one: a confirm may end as a CancelledError when its channel closes.
@@ -79,7 +95,7 @@ class RabbitTransport:
         return self._exchange
 
 
-async def publish_one(exchange: AbstractExchange, message: Message[None]) -> None:
+async def publish_one(exchange: AbstractExchange, message: Sendable) -> None:
     await exchange.publish(
         aio_pika.Message(message.encode(), delivery_mode=aio_pika.DeliveryMode.PERSISTENT),
         message.queue_name,
@@ -95,7 +111,7 @@ class RedisTransport:
     def __init__(self, broker: ParkingRedisBroker) -> None:
         self.broker = broker
 
-    async def publish(self, messages: Sequence[Message[None]]) -> None:
+    async def publish(self, messages: Sequence[Sendable]) -> None:
         try:
             await asyncio.to_thread(self._enqueue, messages)
         except redis.RedisError as error:
@@ -104,9 +120,12 @@ class RedisTransport:
     async def close(self) -> None:
         self.broker.close()
 
-    def _enqueue(self, messages: Sequence[Message[None]]) -> None:
+    def _enqueue(self, messages: Sequence[Sendable]) -> None:
         for message in messages:
-            self.broker.enqueue(message)
+            if isinstance(message, RawMessage):
+                self.broker.do_enqueue(message.queue_name, str(uuid.uuid4()), message.data)
+            else:
+                self.broker.enqueue(message)
 
 
 def create_transport(

@@ -23,6 +23,7 @@ from workers.audit import Auditor, declare_audit
 from workers.backoff import backoff_s
 from workers.broker import create_broker
 from workers.instance import InstanceUnknownError, read_instance_id
+from workers.metrics import served
 from workers.pools import close_pool
 
 if TYPE_CHECKING:
@@ -45,6 +46,11 @@ def main() -> int:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
+    with served(settings):
+        return work_until(stopping, settings)
+
+
+def work_until(stopping: threading.Event, settings: Settings) -> int:
     instance_id = await_instance_id(settings, stopping)
     if instance_id is None:
         return 0

@@ -19,13 +19,14 @@ $$;
 -- One event for the pipeline. A user without a banca has no trail of its own: nothing is written.
 DROP FUNCTION IF EXISTS record_session_event;
 CREATE FUNCTION record_session_event(
-    p_type text, p_banca uuid, p_session uuid, p_actor uuid, p_reason text, p_request text) RETURNS void
+    p_type text, p_banca uuid, p_session uuid, p_actor uuid, p_reason text, p_request text,
+    p_user uuid DEFAULT NULL) RETURNS void
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     INSERT INTO outbox (id, banca_id, type, payload, created_at)
     SELECT nextval('outbox_id'), p_banca, p_type,
            json_strip_nulls(json_build_object(
                'bancaId', p_banca, 'actorId', p_actor, 'sessionId', p_session, 'requestId', p_request,
-               'reason', p_reason)),
+               'reason', p_reason, 'userId', p_user)),
            clock_timestamp()
      WHERE p_banca IS NOT NULL
 $$;
@@ -91,7 +92,7 @@ BEGIN
     VALUES (
         p_id, v_user.banca_id, p_user, p_terminal, p_refresh_hash, p_expires_at, p_device_id, p_device_name,
         p_platform, p_app_version, p_user_agent, p_ip, clock_timestamp(), clock_timestamp());
-    PERFORM record_session_event('sessions.opened', v_user.banca_id, p_id, p_user, NULL, p_request);
+    PERFORM record_session_event('sessions.opened', v_user.banca_id, p_id, p_user, NULL, p_request, p_user);
     RETURN 'OPENED';
 END $$;
 
@@ -103,14 +104,15 @@ RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     v_banca uuid;
+    v_user uuid;
 BEGIN
     UPDATE sessions s SET revoked_at = clock_timestamp(), revoked_reason = p_reason
      WHERE s.id = p_session AND s.revoked_at IS NULL AND s.user_id = coalesce(p_owner, s.user_id)
-    RETURNING s.banca_id INTO v_banca;
+    RETURNING s.banca_id, s.user_id INTO v_banca, v_user;
     IF NOT FOUND THEN
         RETURN false;
     END IF;
-    PERFORM record_session_event('sessions.closed', v_banca, p_session, p_actor, p_reason, p_request);
+    PERFORM record_session_event('sessions.closed', v_banca, p_session, p_actor, p_reason, p_request, v_user);
     RETURN true;
 END $$;
 

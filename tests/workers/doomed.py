@@ -1,7 +1,8 @@
-"""Real processes that meet their end at the worst moment: `doomed.py relay` or `doomed.py worker`.
+"""Real processes that meet their end at the worst moment: `doomed.py relay`, `doomed.py worker` or `doomed.py poisoned`.
 
 relay: killed when the broker has confirmed and nothing is marked. worker: says "recorded" when the transaction is
-committed, and never acknowledges; the test kills it.
+committed, and never acknowledges; the test kills it. poisoned: a worker that dies at once of an event of the type
+`poison.swallowed`, and of any message for the actor `poison`; it allows few deliveries.
 """
 
 from __future__ import annotations
@@ -14,7 +15,13 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from workers import audit, relay, transport, worker
+import dramatiq
+
+from workers import audit, broker, relay, transport, worker
+
+# Each costs the start of a process.
+FEW_DELIVERIES = 1
+POISON = "poison.swallowed"
 
 
 def doom_relay() -> None:
@@ -43,5 +50,31 @@ def doom_worker() -> None:
     sys.exit(worker.main())
 
 
+def doom_by_poison() -> None:
+    broker.DELIVERY_LIMIT = FEW_DELIVERIES
+    # So that a dead worker's messages come back at once.
+    defaults: Any = broker.ParkingRedisBroker.__init__.__kwdefaults__
+    defaults.update(maintenance_per_million=1_000_000, worker_silent_ms=1_000)
+    program: Any = worker
+    record, declare = audit.Auditor.record, program.declare_audit
+
+    async def record_or_die(self: audit.Auditor, envelopes: Sequence[Any]) -> None:
+        if any(envelope["type"] == POISON for envelope in envelopes):
+            os._exit(1)
+        await record(self, envelopes)
+
+    def die() -> None:
+        os._exit(1)
+
+    def declare_poison(the_broker: dramatiq.Broker, *arguments: Any, instance_id: str, **others: Any) -> Any:
+        queue = f"banca.{instance_id}.audit"
+        dramatiq.actor(broker=the_broker, actor_name="poison", queue_name=queue)(die)
+        return declare(the_broker, *arguments, instance_id=instance_id, **others)
+
+    audit.Auditor.record = record_or_die  # type: ignore[method-assign] # that is the doom
+    program.declare_audit = declare_poison
+    sys.exit(worker.main())
+
+
 if __name__ == "__main__":
-    {"relay": doom_relay, "worker": doom_worker}[sys.argv[1]]()
+    {"relay": doom_relay, "worker": doom_worker, "poisoned": doom_by_poison}[sys.argv[1]]()

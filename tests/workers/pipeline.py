@@ -24,7 +24,9 @@ from core.database import Database
 from core.settings import Settings
 from workers.audit import declare_audit
 from workers.broker import ParkingRedisBroker, create_broker
-from workers.consumers import AUDIT, CONSUMERS, queue_name
+from workers.consumers import AUDIT, queue_name, queue_names
+from workers.dead_queues import create_dead_queues
+from workers.parking import Parking
 from workers.relay import Relay
 from workers.transport import Transport, create_transport
 from workers.worker import WorkerConnections, serve
@@ -76,6 +78,7 @@ class Pipeline:
     place: BrokerPlace
     instance_id: str
     transports: list[Transport] = field(default_factory=list)
+    parkings: list[Parking] = field(default_factory=list)
 
     @property
     def queue(self) -> str:
@@ -86,10 +89,21 @@ class Pipeline:
             instance_id=self.instance_id,
             redis_url=self.place.redis_url,
             amqp_url=self.place.amqp_url,
-            queues=[queue_name(self.instance_id, consumer) for consumer in CONSUMERS],
+            queues=queue_names(self.instance_id),
         )
         self.transports.append(made)
         return made
+
+    def parking(self, transport: Transport | None = None) -> Parking:
+        dead_queues = create_dead_queues(
+            instance_id=self.instance_id,
+            redis_url=self.place.redis_url,
+            amqp_url=self.place.amqp_url,
+            queues=queue_names(self.instance_id),
+        )
+        parking = Parking(self.database, dead_queues, transport or self.transport(), instance_id=self.instance_id)
+        self.parkings.append(parking)
+        return parking
 
     def relay(self, transport: Transport | None = None, *, retention_s: float = 300.0) -> Relay:
         return Relay(
@@ -215,7 +229,15 @@ class Pipeline:
         finally:
             broker.close()
 
+    async def letters(self) -> list[asyncpg.Record]:
+        return await self.owner.fetch(
+            "SELECT id, queue, letter_key, actor, event_id, payload, reason::text, error, attempts, state::text,"
+            " decided_by FROM dead_letters ORDER BY event_id NULLS LAST, letter_key"
+        )
+
     async def close(self) -> None:
+        for parking in self.parkings:
+            await parking.close()
         for transport in self.transports:
             await transport.close()
 

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 
 import asyncpg
 import pytest
-from dramatiq import Message
 
 from core.database import DatabaseUnavailableError
 from core.queries import sql
 from tests.workers.pipeline import Pipeline
-from workers.transport import BrokerUnavailableError
+from workers.transport import BrokerUnavailableError, RawMessage, Sendable
 
 
 class Slow:
@@ -23,10 +22,12 @@ class Slow:
         self.confirmed = asyncio.Event()
         self.event_ids: list[int] = []
 
-    async def publish(self, messages: Sequence[Message[None]]) -> None:
+    async def publish(self, messages: Sequence[Sendable]) -> None:
         self.asked.set()
         await self.confirmed.wait()
-        self.event_ids += [event["id"] for message in messages for event in message.args[0]]
+        self.event_ids += [
+            event["id"] for message in messages if not isinstance(message, RawMessage) for event in message.args[0]
+        ]
 
     async def close(self) -> None:
         return
@@ -161,7 +162,7 @@ async def test_the_relay_outlives_trouble_of_both_sides(redis_pipeline: Pipeline
     stop = asyncio.Event()
 
     class Troubled(Slow):
-        async def publish(self, messages: Sequence[Message[None]]) -> None:
+        async def publish(self, messages: Sequence[Sendable]) -> None:
             if troubles:
                 raise troubles.pop(0)
             await delivered.publish(messages)

@@ -1,0 +1,1 @@
+SELECT queue, parked FROM dead_letter_counts()

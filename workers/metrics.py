@@ -1,0 +1,37 @@
+"""What relay and worker count, and where Prometheus reads it. The API has its own: core/metrics.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prometheus_client import Counter, Histogram, start_http_server
+
+from core.settings import Settings
+
+# The audit may trail by two seconds; beyond a minute it is not late any more but stopped.
+_LAG_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300)
+
+RELAY_EVENTS = Counter("relay_events_total", "Events that the broker confirmed", ["cause"])
+RELAY_FAILURES = Counter("relay_failures_total", "Cycles that ended because the database or the broker did not answer")
+AUDIT_EVENTS = Counter("audit_events_total", "Events recorded in the trail")
+AUDIT_LAG_SECONDS = Histogram("audit_lag_seconds", "From an event to its record in the trail", buckets=_LAG_SECONDS)
+AUDIT_POISONOUS_EVENTS = Counter("audit_poisonous_events_total", "Deliveries of events that can never be recorded")
+
+# So that a scrape shows them before they first count: a rate needs a zero to start from.
+NEW, RESENT = RELAY_EVENTS.labels("new"), RELAY_EVENTS.labels("resent")
+
+
+@contextmanager
+def served(settings: Settings) -> Iterator[None]:
+    """Answer GET /metrics on METRICS_PORT, in a thread of its own; 0: nothing listens."""
+    if settings.metrics_port == 0:
+        yield
+        return
+    server, thread = start_http_server(settings.metrics_port, addr=settings.host)
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
