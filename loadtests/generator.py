@@ -1,118 +1,273 @@
-"""A lean closed-loop load generator: keep-alive connections that send the next request when the last was answered.
+"""A lean load generator: keep-alive connections, requests made beforehand, one thread, no layers of an event loop.
 
-Any answer but 2xx counts as a failure and is shown. Traffic goes to loopback only.
+Closed loop: a connection sends its next request when the last one was answered. Open loop: requests are due at a
+fixed rate, and an answer's time counts from the instant its request was due, so that a slow server does not hide by
+being asked less often. Traffic goes to loopback only.
 """
 
 from __future__ import annotations
 
-import asyncio
+import gc
+import select
+import socket
+import threading
 import time
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Self
 
+from loadtests.load_report import LoadReport
 from loadtests.signed_requests import SignedRequest
 
-CONNECT_TIMEOUT_S = 5.0
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+CONNECT_TIMEOUT_S = 5.0
+# After the window so long is waited for the answers that are still due.
+ANSWERS_WITHIN_S = 30.0
+RECEIVE_BYTES = 262_144
+EVENTS_MAX = 512
+LOOK_EVERY_S = 0.05
+# The kernel's wait counts milliseconds. Requests further apart than this are sent on time by looking again and again
+# in their last millisecond; closer ones go in groups, a millisecond late at most, and that counts as the server's.
+PRECISE_INTERVAL_S = 0.004
+TICK_S = 0.001
+# A closed loop of many connections takes the answers of a millisecond together: woken by each of them, the generator
+# would cost the machine twice as much, and it is not what is measured.
+REST_CONNECTIONS_MIN = 16
 
 
 @dataclass(slots=True)
-class LoadReport:
-    """seconds: each answered request's time. acknowledged: keys whose request was answered 2xx; unknown: the rest sent."""
+class Flow:
+    """rate_per_s: None for a closed loop. requests: ends the flow when it ends."""
 
-    elapsed_s: float = 0.0
-    tickets: int = 0
-    seconds: list[float] = field(default_factory=list)
-    statuses: Counter[int] = field(default_factory=Counter)
-    acknowledged: list[str] = field(default_factory=list)
-    unknown: list[str] = field(default_factory=list)
-    samples: dict[int, bytes] = field(default_factory=dict)
+    requests: Iterable[SignedRequest]
+    connections: int
+    rate_per_s: float | None = None
+    report: LoadReport = field(default_factory=LoadReport)
+
+
+def run_load(
+    address: tuple[str, int],
+    flows: Sequence[Flow],
+    *,
+    seconds: float,
+    lead_in_s: float = 0.0,
+    stop: threading.Event | None = None,
+) -> None:
+    """Run the flows side by side until the seconds are over or stop is set; their reports hold what came of it.
+
+    lead_in_s: the flows run for so long before the window begins.
+    Raises ValueError for an address that is not loopback, OSError when nobody listens.
+    """
+    if address[0] not in LOOPBACK:
+        raise ValueError(f"load goes to loopback only, not to {address[0]}")
+    with _Generator(address, flows) as generator, _without_collections():
+        generator.run(lead_in_s, seconds, stop or threading.Event())
+
+
+class _Generator:
+    def __init__(self, address: tuple[str, int], flows: Sequence[Flow]) -> None:
+        self._poll = select.epoll()
+        self._connections: dict[int, _Connection] = {}
+        self._flows = [_RunningFlow(flow) for flow in flows]
+        for running in self._flows:
+            for _ in range(running.flow.connections):
+                self._open(address, running)
+        is_closed = all(flow.rate_per_s is None for flow in flows)
+        self._rest_s = TICK_S if is_closed and len(self._connections) >= REST_CONNECTIONS_MIN else 0.0
+
+    def run(self, lead_in_s: float, seconds: float, stop: threading.Event) -> None:
+        cpu_began_s = time.thread_time()
+        began_s = time.perf_counter() + lead_in_s
+        ends_s = began_s + seconds
+        for running in self._flows:
+            running.start(began_s, ends_s)
+        while (now_s := time.perf_counter()) < ends_s and not stop.is_set():
+            time.sleep(self._rest_s)
+            if not self._turn(min(ends_s, *(running.wakes_s(now_s) for running in self._flows)) - now_s):
+                break
+        window_s = max(0.0, time.perf_counter() - began_s)
+        for running in self._flows:
+            running.end(window_s)
+        while time.perf_counter() < ends_s + ANSWERS_WITHIN_S and any(running.waiting for running in self._flows):
+            self._turn(LOOK_EVERY_S)
+        for connection in self._connections.values():
+            connection.give_up()
+        for running in self._flows:
+            running.flow.report.cpu_s = time.thread_time() - cpu_began_s
+
+    def _turn(self, wait_s: float) -> bool:
+        """Take what was answered and send what is due. False when there is nobody left to send."""
+        for descriptor, _ in self._poll.poll(0 if wait_s < TICK_S else wait_s, EVENTS_MAX):
+            connection = self._connections[descriptor]
+            if not connection.receive():
+                self._poll.unregister(descriptor)
+                del self._connections[descriptor]
+                connection.close()
+        for running in self._flows:
+            running.send_due()
+        return any(running.is_alive for running in self._flows)
+
+    def _open(self, address: tuple[str, int], running: _RunningFlow) -> None:
+        connection = _Connection(socket.create_connection(address, CONNECT_TIMEOUT_S), running)
+        self._connections[connection.descriptor] = connection
+        self._poll.register(connection.descriptor, select.EPOLLIN)
+        running.idle.append(connection)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for connection in self._connections.values():
+            connection.close()
+        self._poll.close()
+
+
+class _RunningFlow:
+    """A flow and where it is. waiting: requests without an answer yet."""
+
+    def __init__(self, flow: Flow) -> None:
+        self.flow = flow
+        self.idle: deque[_Connection] = deque()
+        self.waiting = 0
+        self.is_over = False
+        self._requests: Iterator[SignedRequest] = iter(flow.requests)
+        self._interval_s = None if flow.rate_per_s is None else 1 / flow.rate_per_s
+        self._due_s = self._began_s = self._until_s = 0.0
 
     @property
-    def tickets_per_s(self) -> float:
-        return self.tickets / self.elapsed_s if self.elapsed_s else 0.0
+    def is_alive(self) -> bool:
+        return self.waiting > 0 or (not self.is_over and bool(self.idle))
 
-    def percentile_ms(self, share: float) -> float:
-        ranked = sorted(self.seconds)
-        return 1000 * ranked[min(len(ranked) - 1, int(share * len(ranked)))] if ranked else 0.0
+    def start(self, began_s: float, until_s: float) -> None:
+        """began_s, until_s: the window. What is due is due from now on."""
+        self._due_s, self._began_s, self._until_s = time.perf_counter(), began_s, until_s
+        self.send_due()
 
+    def end(self, window_s: float) -> None:
+        """Send nothing more; what is still to be answered is outside the window."""
+        report, now_s = self.flow.report, time.perf_counter()
+        report.window_s = window_s
+        if self._interval_s is not None and not self.is_over:
+            report.unsent = max(0, int((min(now_s, self._until_s) - self._due_s) / self._interval_s))
+        self.is_over = True
 
-class _Connection(asyncio.Protocol):
-    """One keep-alive connection. Answers carry Content-Length; that is all that is read of them."""
+    def wakes_s(self, now_s: float) -> float:
+        """When to look at this flow again, at the latest."""
+        if self._interval_s is None or not self.idle:
+            return now_s + LOOK_EVERY_S
+        if self._interval_s < PRECISE_INTERVAL_S:
+            return max(self._due_s, now_s + TICK_S)
+        # The kernel rounds up: leave its wait a millisecond early.
+        return self._due_s - TICK_S if self._due_s - now_s > TICK_S else now_s
 
-    def __init__(self, requests: Iterator[SignedRequest], report: LoadReport, until_s: float) -> None:
-        self._requests, self._report, self._until_s = requests, report, until_s
-        self._buffer = b""
-        self._current: SignedRequest | None = None
-        self._sent_s = 0.0
-        self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    def send_due(self) -> None:
+        """To idle connections, as long as there are any and something is due."""
+        idle = self.idle
+        while idle and not self.is_over:
+            now_s = time.perf_counter()
+            if self._interval_s is None:
+                due_s = now_s
+            elif (due_s := self._due_s) <= now_s:
+                self._due_s = due_s + self._interval_s
+            else:
+                return
+            request = next(self._requests, None)
+            if request is None:
+                self.is_over = True
+                return
+            self.waiting += 1
+            idle.popleft().send(request, due_s)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports are no subclass of asyncio's.
-        self._transport = cast("asyncio.Transport", transport)
-        self._send_next()
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer = self._buffer + data if self._buffer else data
-        head_end = self._buffer.find(b"\r\n\r\n")
-        if head_end < 0:
-            return
-        at = self._buffer.find(b"Content-Length: ", 0, head_end)
-        length = int(self._buffer[at + 16 : self._buffer.find(b"\r", at)])
-        if len(self._buffer) < head_end + 4 + length:
-            return
-        self._answered(int(self._buffer[9:12]), self._buffer[head_end + 4 :])
-        self._buffer = b""
-        self._send_next()
-
-    def connection_lost(self, _: Exception | None) -> None:
-        if self._current is not None:
-            self._report.unknown.extend(self._current.keys)
-        if not self.finished.done():
-            self.finished.set_result(None)
-
-    def _answered(self, status: int, body: bytes) -> None:
-        assert self._current is not None
-        report = self._report
-        report.seconds.append(time.perf_counter() - self._sent_s)
+    def answered(self, connection: _Connection, request: SignedRequest, due_s: float, answer: bytes, body: int) -> None:
+        """body: where it begins in the answer."""
+        report, status = self.flow.report, int(answer[9:12])
+        now_s = time.perf_counter()
+        report.seconds.append(now_s - due_s)
         report.statuses[status] += 1
+        self.waiting -= 1
+        self.idle.append(connection)
+        sold = 0
         if 200 <= status < 300:
-            report.tickets += self._current.tickets
-            report.acknowledged.extend(self._current.keys)
+            report.acknowledged.extend(request.keys)
+            sold = request.tickets if request.tickets == 1 else answer.count(b'"status":201', body)
+            report.unsold_in_batches += request.tickets - sold
+            report.replayed += answer.find(b"Idempotent-Replayed", 0, body) > 0
         else:
-            report.unknown.extend(self._current.keys)
-            report.samples.setdefault(status, body)
-        self._current = None
+            report.samples.setdefault(status, answer[body:])
+            if status in (429, 503) and answer.find(b"Retry-After", 0, body) < 0:
+                report.without_retry_after += 1
+        if not self.is_over and now_s >= self._began_s:
+            report.answers += 1
+            report.tickets += sold
 
-    def _send_next(self) -> None:
-        request = next(self._requests, None) if time.perf_counter() < self._until_s else None
-        if request is None:
-            self._transport.close()
+    def lost(self, request: SignedRequest) -> None:
+        self.waiting -= 1
+        self.flow.report.lost.extend(request.keys)
+
+
+class _Connection:
+    """Answers carry Content-Length; that is all that is read of their form."""
+
+    __slots__ = ("_due_s", "_flow", "_received", "_request", "_socket", "descriptor")
+
+    def __init__(self, connected: socket.socket, flow: _RunningFlow) -> None:
+        connected.settimeout(None)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket, self._flow = connected, flow
+        self._request: SignedRequest | None = None
+        self._due_s = 0.0
+        self._received = b""
+        self.descriptor = connected.fileno()
+
+    def send(self, request: SignedRequest, due_s: float) -> None:
+        self._request, self._due_s = request, due_s
+        try:
+            self._socket.sendall(request.wire)
+        except OSError:
+            # The poll reports the loss as well, and what it means for the request is said there.
             return
-        self._current = request
-        self._sent_s = time.perf_counter()
-        self._transport.write(request.wire)
+
+    def receive(self) -> bool:
+        """False when the connection is lost."""
+        try:
+            data = self._socket.recv(RECEIVE_BYTES)
+        except OSError:
+            data = b""
+        if not data:
+            self.give_up()
+            return False
+        if self._received:
+            data = self._received + data
+        body = data.find(b"\r\n\r\n") + 4
+        at = data.find(b"Content-Length: ", 0, body)
+        if body < 4 or len(data) < body + int(data[at + 16 : data.find(b"\r", at)]):
+            self._received = data
+            return True
+        request, self._request, self._received = self._request, None, b""
+        if request is None:
+            return True
+        self._flow.answered(self, request, self._due_s, data, body)
+        return True
+
+    def give_up(self) -> None:
+        if self._request is not None:
+            self._flow.lost(self._request)
+            self._request = None
+        elif self in self._flow.idle:
+            self._flow.idle.remove(self)
+
+    def close(self) -> None:
+        self._socket.close()
 
 
-async def run_load(
-    host: str, port: int, requests: Sequence[SignedRequest], *, connections: int, seconds: float
-) -> LoadReport:
-    """Send until the requests or the seconds run out. Raises ValueError for an address that is not loopback."""
-    if host not in LOOPBACK:
-        raise ValueError(f"load goes to loopback only, not to {host}")
-    report, loop = LoadReport(), asyncio.get_running_loop()
-    waiting = iter(requests)
-    began_s = time.perf_counter()
-    opened = []
-    for _ in range(connections):
-        async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            _, connection = await loop.create_connection(
-                lambda: _Connection(waiting, report, began_s + seconds), host, port
-            )
-        opened.append(connection.finished)
-    async with asyncio.timeout(seconds + 60):
-        await asyncio.gather(*opened)
-    report.elapsed_s = time.perf_counter() - began_s
-    return report
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Requests by the hundred thousand are not garbage; looking through them would be the generator's largest cost."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

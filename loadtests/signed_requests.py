@@ -20,7 +20,7 @@ BATCH_PATH = "/api/v1/tickets/batch"
 
 @dataclass(frozen=True, slots=True)
 class SignedRequest:
-    """key: of the ticket, or of nothing for a batch, whose keys are in its body. tickets: how many it asks for."""
+    """keys: of the tickets that it asks for, as many as tickets."""
 
     wire: bytes
     keys: tuple[str, ...]
@@ -29,15 +29,21 @@ class SignedRequest:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A demo document (./banca demo --json) and how its sellers play: 1–5 jugadas, numbers uniform over 100."""
+    """A demo document (./banca demo --json) and how its sellers play: 1–5 jugadas, numbers uniform over 100.
+
+    numbers: those below it are played. sold_out: numbers that one ticket in so many (sold_out_share) plays as well.
+    """
 
     demo: Mapping[str, Any]
     jugadas_max: int = 5
     numbers: int = 100
+    sold_out: tuple[int, ...] = ()
+    sold_out_share: float = 0.0
 
     @property
-    def host(self) -> str:
-        return urlsplit(str(self.demo["apiUrl"])).netloc
+    def address(self) -> tuple[str, int]:
+        url = urlsplit(str(self.demo["apiUrl"]))
+        return url.hostname or "127.0.0.1", url.port or 80
 
     def sales(self, count: int) -> list[SignedRequest]:
         """Single-ticket requests, spread over sellers and draws."""
@@ -47,9 +53,19 @@ class Workload:
         """Batch requests of so many tickets each."""
         return [self._batch(number, tickets) for number in range(count)]
 
+    def exact(self, numbers: Sequence[int], *, cents: int) -> list[SignedRequest]:
+        """One ticket of one jugada for each number, of exactly that amount."""
+        [draw, *_] = self.demo["sorteoIds"]
+        amount = f"{cents // 100}.{cents % 100:02d}"
+        jugadas = [{"type": "NUMERO", "number": f"{number:02d}", "amount": amount} for number in numbers]
+        return [self._signed(0, {"sorteoId": draw, "jugadas": [jugada]}) for jugada in jugadas]
+
     def _sale(self, number: int) -> SignedRequest:
+        return self._signed(number, self._ticket(number))
+
+    def _signed(self, number: int, ticket: Mapping[str, Any]) -> SignedRequest:
         key = secrets.token_hex(12)
-        body = orjson.dumps(self._ticket(number))
+        body = orjson.dumps(ticket)
         return SignedRequest(self._wire(self._seller(number), SALE_PATH, body, key), (key,), 1)
 
     def _batch(self, number: int, tickets: int) -> SignedRequest:
@@ -64,15 +80,15 @@ class Workload:
     def _ticket(self, number: int) -> dict[str, Any]:
         draws: Sequence[str] = self.demo["sorteoIds"]
         lines = random.randint(1, self.jugadas_max)  # noqa: S311 - a workload, not a secret
-        return {
-            "sorteoId": draws[number % len(draws)],
-            "jugadas": [self._jugada() for _ in range(lines)],
-        }
+        jugadas = [self._jugada(random.randrange(self.numbers)) for _ in range(lines)]  # noqa: S311 - the same
+        if self.sold_out and random.random() < self.sold_out_share:  # noqa: S311 - the same
+            jugadas[0] = self._jugada(random.choice(self.sold_out))  # noqa: S311 - the same
+        return {"sorteoId": draws[number % len(draws)], "jugadas": jugadas}
 
-    def _jugada(self) -> dict[str, Any]:
+    def _jugada(self, number: int) -> dict[str, Any]:
         return {
             "type": "NUMERO",
-            "number": f"{random.randrange(self.numbers):02d}",  # noqa: S311 - a workload, not a secret
+            "number": f"{number:02d}",
             "amount": f"{random.randint(1, 50) * 100}.00",  # noqa: S311 - a workload, not a secret
             "multiplierId": self.demo["multiplierId"],
         }
@@ -84,7 +100,7 @@ class Workload:
         signature = hmac.new(seller["secret"].encode(), signed, "sha256").hexdigest()
         head = [
             f"POST {path} HTTP/1.1",
-            f"Host: {self.host}",
+            f"Host: {urlsplit(str(self.demo['apiUrl'])).netloc}",
             f"Authorization: Bearer {seller['token']}",
             "Content-Type: application/json",
             f"Content-Length: {len(body)}",
