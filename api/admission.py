@@ -6,7 +6,7 @@ Authenticate → signature over the raw bytes → authorise → validate → ide
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +23,7 @@ from api.request_id import REQUEST_ID
 from api.sessions import Sessions
 from api.signed_requests import Signatures
 from api.terminals import Signer
+from api.turnstile import Endpoint, Turnstile, through
 from api.validation import parse_model, parse_query
 from core.domain.permissions import Role, scope_of
 from core.settings import Settings
@@ -45,8 +46,6 @@ _SINGLE_HEADERS = frozenset(
     )
 )
 
-Endpoint = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
 
 class Admission:
     def __init__(
@@ -60,6 +59,10 @@ class Admission:
         self._authentication = authentication
         self._sessions = sessions
         self._signatures = signatures
+        # What is under way is what the next two batches take; what waits, as much as the till would hold.
+        self._turnstile = Turnstile(
+            inside_max=2 * settings.batch_tickets_max, waiting_max=settings.till_queue_tickets_max
+        )
         self._bytes_max = (settings.body_single_bytes_max, settings.body_batch_bytes_max)
         self.ticket_buckets = (
             TokenBuckets(rate_per_s=settings.rate_limit_tickets_per_s, burst=settings.rate_limit_tickets_burst)
@@ -73,7 +76,7 @@ class Admission:
         permission = operation.permission
         bytes_max = self._bytes_max[operation.batch]
 
-        async def endpoint(request: web.Request) -> web.StreamResponse:
+        async def admitted(request: web.Request) -> web.StreamResponse:
             refuse_repeated_headers(request)
             principal = self._authentication.principal(request.headers.get("Authorization"))
             self._limit_rate(operation, principal)
@@ -89,7 +92,7 @@ class Admission:
             context = RequestContext(request, request[REQUEST_ID], principal, scope, banca_id, body, key, signer)
             return answer(operation, await operation.handler(context, *arguments))
 
-        return endpoint
+        return through(self._turnstile, admitted) if operation.signed and operation.ticket_rate else admitted
 
     def _public_endpoint(self, operation: Operation) -> Endpoint:
         bytes_max = self._bytes_max[operation.batch]

@@ -27,6 +27,10 @@ DRAWS_MAX = 20_000
 AGE_MAX_S = 300.0
 
 
+# By banca, draw and the version it was read under: an edited draw bumps the version.
+DrawKey = tuple[UUID, UUID, int]
+
+
 class BancaNotFoundError(Exception):
     """No banca has this id."""
 
@@ -48,8 +52,8 @@ class RulebookStore:
         # By the monotonic clock: until when a rulebook is used without a look.
         self._good_until_s: dict[UUID, float] = {}
         self._loads: dict[UUID, asyncio.Task[Rulebook]] = {}
-        # By banca, draw and the version it was read under: an edited draw bumps the version.
-        self._draws: OrderedDict[tuple[UUID, UUID, int], Draw] = OrderedDict()
+        self._draws: OrderedDict[DrawKey, Draw] = OrderedDict()
+        self._draw_reads: dict[DrawKey, asyncio.Task[Draw | None]] = {}
 
     async def rulebook(self, banca_id: UUID) -> Rulebook:
         """The newest rulebook known. Raises BancaNotFoundError, DatabaseUnavailableError."""
@@ -88,15 +92,13 @@ class RulebookStore:
         """A draw's static facts; None when the banca has no such draw."""
         key = (rulebook.banca_id, sorteo_id, rulebook.version)
         draw = self._draws.get(key)
-        if draw is None:
-            async with self._database.tenant(rulebook.banca_id) as connection:
-                row = await connection.fetchrow(sql("tickets/draw"), rulebook.banca_id, sorteo_id)
-            if row is None:
-                return None
-            draw = self._draws[key] = _draw(row)
-            if len(self._draws) > DRAWS_MAX:
-                self._draws.popitem(last=False)
-        return draw
+        if draw is not None:
+            return draw
+        read = self._draw_reads.get(key)
+        if read is None:
+            read = self._draw_reads[key] = asyncio.get_running_loop().create_task(self._read_draw(key))
+            read.add_done_callback(lambda task: self._draw_was_read(key, task))
+        return await asyncio.shield(read)
 
     def _load_once(self, banca_id: UUID) -> asyncio.Task[Rulebook]:
         load = self._loads.get(banca_id)
@@ -111,6 +113,22 @@ class RulebookStore:
         # After a notice nobody may be waiting for it; the next sale meets the same trouble and tells of it.
         if not load.cancelled() and load.exception() is not None:
             self._good_until_s.pop(banca_id, None)
+
+    def _draw_was_read(self, key: DrawKey, read: asyncio.Task[Draw | None]) -> None:
+        self._draw_reads.pop(key, None)
+        if not read.cancelled():
+            read.exception()  # All that waited for it may be gone.
+
+    async def _read_draw(self, key: DrawKey) -> Draw | None:
+        banca_id, sorteo_id, _ = key
+        async with self._database.tenant(banca_id) as connection:
+            row = await connection.fetchrow(sql("tickets/draw"), banca_id, sorteo_id)
+        if row is None:
+            return None
+        draw = self._draws[key] = _draw(row)
+        if len(self._draws) > DRAWS_MAX:
+            self._draws.popitem(last=False)
+        return draw
 
     async def _version(self, banca_id: UUID) -> int:
         async with self._database.tenant(banca_id) as connection:

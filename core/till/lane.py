@@ -35,12 +35,16 @@ class Written:
     is_echo: bool
 
 
+# An error is given like any other answer, so that it may go unread: whoever asked may be gone.
+Answer = Written | Exception
+
+
 @dataclass(slots=True)
 class Waiting:
     order: SaleOrder
-    answer: asyncio.Future[Written]
+    answer: asyncio.Future[Answer]
     # The same sale sent again while this one waits: one row, as many answers.
-    echoes: list[asyncio.Future[Written]] = field(default_factory=list)
+    echoes: list[asyncio.Future[Answer]] = field(default_factory=list)
 
 
 class Lane:
@@ -52,12 +56,14 @@ class Lane:
         tickets_max: int,
         jugadas_max: int,
         on_written: Callable[[UUID, list[Waiting], list[Outcome]], None],
+        on_left: Callable[[int], None],
     ) -> None:
         self._banca_id = banca_id
         self._recorder = recorder
         self._tickets_max = tickets_max
         self._jugadas_max = jugadas_max
         self._on_written = on_written
+        self._on_left = on_left
         self._queue: deque[Waiting] = deque()
         self._by_name: dict[tuple[UUID, str], Waiting] = {}
         self._task: asyncio.Task[None] | None = None
@@ -71,9 +77,9 @@ class Lane:
     def waiting(self) -> int:
         return len(self._queue)
 
-    def put(self, order: SaleOrder) -> asyncio.Future[Written]:
-        """Wait in line. The same key and content as a waiting order shares its answer."""
-        answer: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
+    def put(self, order: SaleOrder) -> asyncio.Future[Answer]:
+        """Wait in line. The same key and content as a waiting order shares its answer. Who cancels it cancels no sale."""
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         twin = self._by_name.get(order.name)
         if twin is not None and twin.order.fingerprint == order.fingerprint:
             twin.echoes.append(answer)
@@ -140,17 +146,23 @@ class Lane:
         for waiting in batch:
             if self._by_name.get(waiting.order.name) is waiting:
                 del self._by_name[waiting.order.name]
+        self._on_left(sum(1 + len(waiting.echoes) for waiting in batch))
 
 
 def _answer(waiting: Waiting, outcome: Outcome) -> None:
     for future in (waiting.answer, *waiting.echoes):
-        future.set_result(Written(waiting.order, outcome, future is not waiting.answer))
+        if not future.done():
+            future.set_result(Written(waiting.order, outcome, future is not waiting.answer))
 
 
 def _fail(waiting: Waiting, error: Exception) -> None:
     # Each its own: raising one object in many tasks would grow its traceback by every one of them.
     for future in (waiting.answer, *waiting.echoes):
-        if isinstance(error, DatabaseUnavailableError | OutcomeUnknownError):
-            future.set_exception(type(error)(*error.args))
-        else:
-            future.set_exception(BatchFailedError(f"{type(error).__name__}: {error}"))
+        if not future.done():
+            future.set_result(_own(error))
+
+
+def _own(error: Exception) -> Exception:
+    if isinstance(error, DatabaseUnavailableError | OutcomeUnknownError):
+        return type(error)(*error.args)
+    return BatchFailedError(f"{type(error).__name__}: {error}")

@@ -94,7 +94,7 @@ async def load_tickets(
     wanted = list(dict.fromkeys(places))
     if not wanted:
         return {}
-    async with database.tenant(banca_id) as connection:
+    async with database.connection() as connection:
         rows = await connection.fetch(
             sql("tickets/sold"),
             banca_id,

@@ -20,8 +20,9 @@ from core.rulebooks import BancaNotFoundError, RulebookStore
 from core.till.lane import BatchFailedError
 from core.till.order import Actor, SaleOrder, new_ticket_id
 from core.till.outcomes import Outcome, TicketPlace, Verdict
-from core.till.records import TicketRecord, load_tickets, record_of_sale
+from core.till.records import TicketRecord, record_of_sale
 from core.till.refusals import Refused, refused_by_rules, refused_by_till
+from core.till.ticket_reader import TicketReader
 from core.till.till import Till, TillClosedError, TillFullError
 
 # Each round reads the rulebook anew; who is still stale after three changes mid-flight comes back later.
@@ -93,6 +94,7 @@ class Counter:
         self._database = database
         self._rulebooks = rulebooks
         self._till = till
+        self._reader = TicketReader(database)
 
     async def sell(self, request: SaleRequest) -> SaleAnswer:
         """Sell one ticket. Raises one of TROUBLE."""
@@ -196,12 +198,11 @@ class Counter:
         if not places:
             return {}
         try:
-            stored = await load_tickets(self._database, sales[0].request.actor.banca_id, places)
+            return await self._reader.records(sales[0].request.actor.banca_id, places)
         except TROUBLE as error:
             for sale in sales:
                 sale.error = error
             return {}
-        return {place: record for place, (record, _) in stored.items()}
 
 
 def _answer(sale: _Sale, records: dict[TicketPlace, TicketRecord]) -> SaleAnswer | BaseException:

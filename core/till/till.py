@@ -8,7 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 from core.metrics import TILL_OUTCOMES, TILL_QUEUE_TICKETS
-from core.till.lane import Lane, Waiting, Written
+from core.till.lane import Answer, Lane, Waiting
 from core.till.order import SaleOrder
 from core.till.outcomes import Outcome
 from core.till.recorder import Recorder
@@ -53,7 +53,7 @@ class Till:
         self._waiting = 0
         self._open = True
 
-    async def submit_all(self, orders: Sequence[SaleOrder]) -> list[Written | BaseException]:
+    async def submit_all(self, orders: Sequence[SaleOrder]) -> list[Answer]:
         """Wait for the tickets' outcomes, in the order asked; a caller that goes away cancels nothing.
 
         Per ticket what was written, or TillFullError, TillClosedError, DatabaseUnavailableError (nothing written),
@@ -63,8 +63,10 @@ class Till:
             return [TillClosedError() for _ in orders]
         if orders and not self._has_room(orders[0].actor.banca_id, len(orders)):
             return [TillFullError() for _ in orders]
-        answers = [asyncio.shield(self._put(order)) for order in orders]
-        return await asyncio.gather(*answers, return_exceptions=True)
+        self._waiting += len(orders)
+        TILL_QUEUE_TICKETS.set(self._waiting)
+        answers = [self._lane(order.actor.banca_id).put(order) for order in orders]
+        return [await answer for answer in answers]
 
     async def close(self) -> None:
         """Take nothing more, answer all that waits."""
@@ -76,13 +78,6 @@ class Till:
         own = (lane.waiting if lane is not None else 0) + tickets
         return own <= self._banca_tickets_max and self._waiting + tickets <= self._queue_tickets_max
 
-    def _put(self, order: SaleOrder) -> asyncio.Future[Written]:
-        self._waiting += 1
-        TILL_QUEUE_TICKETS.set(self._waiting)
-        answer = self._lane(order.actor.banca_id).put(order)
-        answer.add_done_callback(self._left)
-        return answer
-
     def _lane(self, banca_id: UUID) -> Lane:
         lane = self._lanes.get(banca_id)
         if lane is None:
@@ -93,15 +88,13 @@ class Till:
                 tickets_max=self._batch_tickets_max,
                 jugadas_max=self._batch_jugadas_max,
                 on_written=self._written,
+                on_left=self._left,
             )
         return lane
 
-    def _left(self, answer: asyncio.Future[Written]) -> None:
-        self._waiting -= 1
+    def _left(self, tickets: int) -> None:
+        self._waiting -= tickets
         TILL_QUEUE_TICKETS.set(self._waiting)
-        if not answer.cancelled():
-            # A caller that went away never asks; the lane has logged what went wrong.
-            answer.exception()
 
     def _written(self, banca_id: UUID, batch: list[Waiting], outcomes: list[Outcome]) -> None:
         balances: dict[UUID, tuple[int, int]] = {}
