@@ -30,6 +30,8 @@ from core.settings import Settings
 
 # A client that sends its body more slowly than this is let go.
 BODY_TIMEOUT_S = 30.0
+# A ticket request that found no place inside by then is told to come again.
+TURN_WAIT_MAX_S = 1.0
 KEY_LENGTH_MIN, KEY_LENGTH_MAX = 8, 100
 _VISIBLE = frozenset(chr(code) for code in range(0x21, 0x7F))
 # Two of one of these: one reader would see the first, another the last.
@@ -61,7 +63,9 @@ class Admission:
         self._signatures = signatures
         # What is under way is what the next two batches take; what waits, as much as the till would hold.
         self._turnstile = Turnstile(
-            inside_max=2 * settings.batch_tickets_max, waiting_max=settings.till_queue_tickets_max
+            inside_max=2 * settings.batch_tickets_max,
+            waiting_max=settings.till_queue_tickets_max,
+            wait_max_s=TURN_WAIT_MAX_S,
         )
         self._bytes_max = (settings.body_single_bytes_max, settings.body_batch_bytes_max)
         self.ticket_buckets = (

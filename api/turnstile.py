@@ -24,11 +24,14 @@ class TurnstileFullError(Exception):
 
 
 class Turnstile:
-    def __init__(self, *, inside_max: int, waiting_max: int) -> None:
+    def __init__(self, *, inside_max: int, waiting_max: int, wait_max_s: float) -> None:
+        """wait_max_s: who waited longer is told so; its caller has better things to do, and the line stays short."""
         self._inside_max = inside_max
         self._waiting_max = waiting_max
+        self._wait_max_s = wait_max_s
         self._inside = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        # With the moment from which on it is too late; the answer is whether it may enter.
+        self._waiting: deque[tuple[asyncio.Future[bool], float]] = deque()
 
     @property
     def is_free(self) -> bool:
@@ -45,22 +48,27 @@ class Turnstile:
             return
         if len(self._waiting) >= self._waiting_max:
             raise TurnstileFullError
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[bool] = loop.create_future()
+        self._waiting.append((turn, loop.time() + self._wait_max_s))
         try:
-            await turn
+            if not await turn:
+                raise TurnstileFullError
         except asyncio.CancelledError:
             # Its turn may have come at the same moment: then it is somebody else's.
-            if turn.done() and not turn.cancelled():
+            if turn.done() and not turn.cancelled() and turn.result():
                 self.leave()
             raise
 
     def leave(self) -> None:
         """The place goes to whoever waits longest and is still there."""
+        now_s = asyncio.get_running_loop().time()
         while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
+            turn, too_late_s = self._waiting.popleft()
+            if turn.done():
+                continue
+            turn.set_result(now_s < too_late_s)
+            if turn.result():
                 return
         self._inside -= 1
 

@@ -24,7 +24,7 @@ async def waiter(turnstile: Turnstile) -> asyncio.Task[None]:
 
 
 async def test_who_waits_enters_in_order_of_arrival() -> None:
-    turnstile = Turnstile(inside_max=1, waiting_max=5)
+    turnstile = Turnstile(inside_max=1, waiting_max=5, wait_max_s=60)
     await turnstile.wait_to_enter()
     assert not turnstile.is_free
     line = [await waiter(turnstile) for _ in range(3)]
@@ -37,7 +37,7 @@ async def test_who_waits_enters_in_order_of_arrival() -> None:
 
 
 async def test_beyond_the_line_one_is_told_at_once() -> None:
-    turnstile = Turnstile(inside_max=1, waiting_max=1)
+    turnstile = Turnstile(inside_max=1, waiting_max=1, wait_max_s=60)
     await turnstile.wait_to_enter()
     waiting = await waiter(turnstile)
     with pytest.raises(TurnstileFullError):
@@ -47,7 +47,7 @@ async def test_beyond_the_line_one_is_told_at_once() -> None:
 
 
 async def test_who_goes_away_before_or_at_its_turn_keeps_nobody_out() -> None:
-    turnstile = Turnstile(inside_max=1, waiting_max=5)
+    turnstile = Turnstile(inside_max=1, waiting_max=5, wait_max_s=60)
     await turnstile.wait_to_enter()
     gone, called, last = [await waiter(turnstile) for _ in range(3)]
     gone.cancel()
@@ -58,6 +58,15 @@ async def test_who_goes_away_before_or_at_its_turn_keeps_nobody_out() -> None:
     assert (gone.cancelled(), called.cancelled()) == (True, True)
     await last
     turnstile.leave()
+    assert turnstile.is_free
+
+
+async def test_who_waited_too_long_is_told_when_the_next_place_is_free() -> None:
+    turnstile = Turnstile(inside_max=1, waiting_max=5, wait_max_s=0)
+    await turnstile.wait_to_enter()
+    late = [await waiter(turnstile) for _ in range(3)]
+    turnstile.leave()
+    assert [type(error) for error in await asyncio.gather(*late, return_exceptions=True)] == [TurnstileFullError] * 3
     assert turnstile.is_free
 
 
