@@ -37,6 +37,7 @@ from api.routes import OPERATIONS
 from api.sessions import Sessions
 from api.signed_requests import Signatures
 from api.terminals import Terminals
+from api.trusted_proxies import TrustedProxies
 from core.cache import BalanceCache, Cache
 from core.database import Database, create_pool
 from core.logging import Log
@@ -79,7 +80,7 @@ def create_app(settings: Settings, *, operations: tuple[Operation, ...] = OPERAT
     require_secrets(settings)
     # The routes read bodies themselves, each with its own limit; aiohttp's would be one for all.
     app = web.Application(
-        middlewares=[Frame(quiet_routes=quiet_routes(operations)).around], client_max_size=settings.body_batch_bytes_max
+        middlewares=[frame_of(settings, operations).around], client_max_size=settings.body_batch_bytes_max
     )
     app[SETTINGS] = settings
     app[MASTER_KEYS] = load_master_keys(settings)
@@ -214,6 +215,14 @@ def login_buckets(settings: Settings) -> LoginBuckets | None:
     if not settings.rate_limit_enabled:
         return None
     return LoginBuckets(per_min=settings.rate_limit_login_per_min)
+
+
+def frame_of(settings: Settings, operations: tuple[Operation, ...]) -> Frame:
+    try:
+        proxies = TrustedProxies(settings.trusted_proxies)
+    except ValueError as error:
+        raise SettingsError(f"TRUSTED_PROXIES: {error}") from None
+    return Frame(quiet_routes=quiet_routes(operations), trusted_proxies=proxies)
 
 
 def quiet_routes(operations: tuple[Operation, ...]) -> frozenset[str]:

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from api.problems import Problem, ProblemError, problem_response
 from api.request_id import REQUEST_ID, RequestIds
+from api.trusted_proxies import TrustedProxies
 from core.database import DatabaseUnavailableError, OutcomeUnknownError
 from core.logging import Log
 from core.metrics import HTTP_REQUEST_SECONDS, HTTP_REQUESTS
@@ -32,7 +33,8 @@ log = Log("api")
 class Frame:
     """quiet_routes: their requests are logged only when they fail, or at level debug."""
 
-    def __init__(self, *, quiet_routes: frozenset[str]) -> None:
+    def __init__(self, *, quiet_routes: frozenset[str], trusted_proxies: TrustedProxies) -> None:
+        self._proxies = trusted_proxies
         self._quiet_routes = quiet_routes
         self._ids = RequestIds()
         # Looking a metric up by its labels takes a lock; by a tuple it does not.
@@ -42,6 +44,7 @@ class Frame:
     @web.middleware
     async def around(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         started = time.perf_counter()
+        request = self._proxies.seen_through(request)
         request_id = self._ids.choose(request.headers.get("X-Request-Id"))
         request[REQUEST_ID] = request_id
         try:

@@ -48,6 +48,8 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = 8080
     reuse_port: bool = True
+    # Networks, separated by commas, whose X-Forwarded-For is believed.
+    trusted_proxies: str = ""
     body_single_bytes_max: int = 200_000
     body_batch_bytes_max: int = 2_000_000
     rate_limit_enabled: bool = True

@@ -1,0 +1,45 @@
+"""Who a request comes from when a proxy of ours brought it."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from aiohttp import web
+
+Address = IPv4Address | IPv6Address
+
+
+class TrustedProxies:
+    """Networks whose word about the client's address is believed; without any, the peer is the client."""
+
+    def __init__(self, networks: str) -> None:
+        """networks: "10.0.0.0/8, 192.168.1.7". Raises ValueError."""
+        self._networks = [ip_network(part.strip()) for part in networks.split(",") if part.strip()]
+
+    def seen_through(self, request: web.Request) -> web.Request:
+        """The request as if the client had sent it itself."""
+        if not self._networks or not self._trusts(_address(request.remote)):
+            return request
+        client = self._client(request)
+        return request if client is None else request.clone(remote=str(client))
+
+    def _client(self, request: web.Request) -> Address | None:
+        # Each proxy appends whom it heard; what stands left of a stranger is the stranger's word.
+        heard = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")
+        for text in reversed(heard):
+            address = _address(text.strip())
+            if address is None or not self._trusts(address):
+                return address
+        return None
+
+    def _trusts(self, address: Address | None) -> bool:
+        return address is not None and any(address in network for network in self._networks)
+
+
+def _address(text: str | None) -> Address | None:
+    try:
+        address = ip_address(text or "")
+    except ValueError:
+        return None
+    # A socket for both families tells of IPv4 peers in IPv6's words.
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
