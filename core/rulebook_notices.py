@@ -23,6 +23,8 @@ CONNECT_TIMEOUT_S = 5.0
 RECONNECT_S = 1.0
 # A connection that died without a word is found out by asking.
 PROBE_S = 15.0
+# The last: the connection died while it was being asked.
+LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 log = Log("rulebooks")
 
@@ -39,7 +41,7 @@ class RulebookNotices:
         while True:
             try:
                 await self._listen()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except LOST as error:
                 log.warning("RULEBOOK_NOTICES_LOST", reason=f"{type(error).__name__}: {error}")
             self.listening.clear()
             await asyncio.sleep(RECONNECT_S)
@@ -52,15 +54,18 @@ class RulebookNotices:
             server_settings={"application_name": self._application_name},
         )
         try:
+            ended = asyncio.Event()
+            connection.add_termination_listener(lambda _: ended.set())
             await connection.add_listener(CHANNEL, self._noticed)
             # What changed while nobody listened.
             self._store.doubt()
             self.listening.set()
-            while True:
-                await asyncio.sleep(PROBE_S)
+            while not ended.is_set():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(ended.wait(), PROBE_S)
                 await connection.fetchval(sql("health/instance"))
         finally:
-            with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with suppress(*LOST):
                 await connection.close(timeout=CONNECT_TIMEOUT_S)
 
     def _noticed(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:

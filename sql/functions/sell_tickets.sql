@@ -295,7 +295,11 @@ BEGIN
                 SELECT c.ticket, c.hopeless, c.kind, c.slot, c.amount, c.ceiling, c.floor, c.basis_points, c.used,
                        c.sales, c.accumulates, c.fact_at
                   FROM claim c
-                 WHERE CASE WHEN c.hopeless THEN c.amount + c.used > c.ceiling ELSE c.slot = ANY (v_contested) END
+                 -- The hopeless are told all that they lacked when the batch began.
+                 WHERE CASE WHEN c.hopeless
+                            THEN c.amount + c.used
+                                 > least(c.ceiling, greatest(c.floor, c.sales * c.basis_points / 10000))
+                            ELSE c.slot = ANY (v_contested) END
                 UNION ALL
                 SELECT s.ticket, false, 'SALES', s.slot, s.amount, NULL, NULL, NULL, 0, 0, true, NULL
                   FROM sale s WHERE NOT EXISTS (SELECT FROM claim c WHERE c.ticket = s.ticket AND c.hopeless)
@@ -314,7 +318,8 @@ BEGIN
                 v_slot := v_claim.slots[i] + v_tickets + 1;
                 v_cap := least(v_claim.ceilings[i], greatest(
                     v_claim.floors[i],
-                    (v_claim.sales[i] + coalesce(v_sales_since[v_slot], 0)) * v_claim.basis_points[i] / 10000));
+                    (v_claim.sales[i] + CASE WHEN v_claim.hopeless THEN 0 ELSE coalesce(v_sales_since[v_slot], 0) END)
+                    * v_claim.basis_points[i] / 10000));
                 v_available := v_cap - v_claim.useds[i] - CASE WHEN v_claim.accumulates[i] AND NOT v_claim.hopeless
                                                                THEN coalesce(v_taken[v_slot], 0) ELSE 0 END;
                 IF v_claim.amounts[i] > v_available THEN

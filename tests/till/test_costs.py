@@ -74,6 +74,8 @@ def assert_nothing_scanned(before: Mapping[str, tuple[int, int]], after: Mapping
 
 async def reads(owner: Owner) -> dict[str, tuple[int, int]]:
     """Per table (partitions summed): sequential scans, rows fetched by indexes."""
+    # What this connection did itself is told first.
+    await owner.execute("SELECT pg_stat_force_next_flush()")
     await owner.execute("SELECT pg_stat_clear_snapshot()")
     found = {}
     for table in HOT_TABLES:

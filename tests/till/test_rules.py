@@ -79,6 +79,15 @@ async def test_a_dynamic_limit_grows_with_its_scopes_sales(owner: Owner, arena: 
     assert await findings(owner, arena.banca_id) == []
 
 
+async def test_a_ticket_is_told_every_limit_it_lacked_those_too_that_grow(owner: Owner, arena: Arena, shop: Shop):
+    await restrict(owner, arena, whole_banca=True, max_total_cents=500)
+    await restrict(owner, arena, user_id=arena.seller.id, base_amount_cents=50, sales_basis_points=1_000)
+    refused = await sell(shop, arena, 800)
+    assert isinstance(refused, Refused)
+    told = [(found["ruleScope"], found["limit"]) for found in (violation.to_json() for violation in refused.violations)]
+    assert told == [("USER", "0.50"), ("BANCA", "5.00")]
+
+
 async def test_inside_a_batch_a_dynamic_limit_sees_the_sales_before_it(owner: Owner, arena: Arena, shop: Shop):
     await restrict(owner, arena, whole_banca=True, number=15, base_amount_cents=1_000, sales_basis_points=1_000)
     # After the second: 10 % of 1,000.00; after the third: 10 % of 1,050.00, of which 50.00 are taken.
