@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple, assert_never
 from uuid import UUID
 
+import asyncpg
+
 from api.context import RequestContext
-from api.problems import refuse
+from api.problems import ProblemError, refuse
 from core.domain.impersonation import ActingUser
-from core.domain.permissions import Scope
+from core.domain.permissions import Role, Scope
 
 
 class PlacesSeen(NamedTuple):
@@ -35,6 +37,20 @@ def acting_user(context: RequestContext) -> ActingUser:
     """Whoever was admitted to a banca may work in it."""
     principal = context.principal
     return ActingUser(principal.user_id, principal.role, principal.ventana_id, frozenset((context.banca_id,)))
+
+
+def require_author(context: RequestContext, row: asyncpg.Record) -> None:
+    """A ventana changes what ventanas wrote; what anybody else wrote, or changed since, is the banca's.
+
+    row: a stored rule, with its authors. Raises ProblemError RULE_OF_THE_BANCA.
+    """
+    author = row["updated_by_role"] or row["created_by_role"]
+    if context.scope is Scope.VENTANA and author != Role.VENTANA:
+        raise rule_of_the_banca("The banca set this rule; only the banca changes it.")
+
+
+def rule_of_the_banca(detail: str) -> ProblemError:
+    return refuse(403, "RULE_OF_THE_BANCA", detail)
 
 
 def require_own_banca(context: RequestContext) -> None:

@@ -1,18 +1,22 @@
-"""One request's changes to a banca's rules: one transaction, so one new version of the rulebook."""
+"""One request's changes to a banca's rules: one transaction, so one new version of the rulebook, told in the trail."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import asyncpg
+from pydantic import BaseModel
 
 from api.context import RequestContext
 from api.keys import DATABASE
 from api.rule_refusals import conflict
+from core.activity_documents import changed_members
+from core.activity_events import Action, Change, record_activities
 from core.domain.rulebook import Rulebook
 from core.domain.rulebook_json import rulebook_from_text
 from core.queries import sql
@@ -21,12 +25,39 @@ if TYPE_CHECKING:
     from core.database import Connection
 
 
+# What a row of the trail says itself: its target, its time, its actor.
+_TOLD_BY_THE_ROW = {"id", "created_at", "created_by", "created_by_role", "updated_at", "updated_by", "updated_by_role"}
+
+
+class Target(StrEnum):
+    """What has rules, as the trail names it."""
+
+    RESTRICTION = "RESTRICTION"
+    MULTIPLIER_OVERRIDE = "MULTIPLIER_OVERRIDE"
+    MULTIPLIER = "MULTIPLIER"
+    LOTERIA = "LOTERIA"
+    SORTEO = "SORTEO"
+    BANCA = "BANCA"
+    VENTANA = "VENTANA"
+    USER = "USER"
+
+
 @dataclass(frozen=True, slots=True)
 class RulebookEdit:
     """Locks: the draw or the user, where others write them too → the banca → its rules."""
 
     connection: Connection
-    banca_id: UUID
+    context: RequestContext
+
+    @property
+    def banca_id(self) -> UUID:
+        return self.context.banca_id
+
+    @property
+    def author(self) -> tuple[UUID, str]:
+        """Who writes, and as what."""
+        principal = self.context.principal
+        return principal.user_id, principal.role.value
 
     async def lock(self) -> None:
         """Until this edit ends nobody else changes the banca's rules; sales go on."""
@@ -43,6 +74,31 @@ class RulebookEdit:
         version: int = await self.connection.fetchval(sql("rulebook/version"), self.banca_id)
         return version
 
+    async def record(
+        self, action: Action, target: Target, target_id: UUID, *, before: BaseModel | None, after: BaseModel
+    ) -> None:
+        """Into the audit trail, with the rule or not at all. before: None: there was none."""
+        await self.record_all(action, target, [change(target_id, before, after)])
+
+    async def record_all(self, action: Action, target: Target, changes: Sequence[Change]) -> None:
+        """One operation on several targets, at least one: a row of the trail for each."""
+        await record_activities(
+            self.connection,
+            action,
+            changes,
+            actor_id=self.context.principal.user_id,
+            target_type=target,
+            request_id=self.context.request_id,
+        )
+
+
+def change(target_id: UUID, before: BaseModel | None, after: BaseModel, **others: Any) -> Change:
+    """What is new whole, without its nulls; of what was there only the members that changed. others: of after."""
+    new = {**after.model_dump(mode="json", exclude=_TOLD_BY_THE_ROW, exclude_none=before is None), **others}
+    if before is None:
+        return Change(target_id, None, new)
+    return Change(target_id, *changed_members(before.model_dump(mode="json", exclude=_TOLD_BY_THE_ROW), new))
+
 
 @asynccontextmanager
 async def edit_rulebook(context: RequestContext) -> AsyncIterator[RulebookEdit]:
@@ -52,7 +108,7 @@ async def edit_rulebook(context: RequestContext) -> AsyncIterator[RulebookEdit]:
     """
     try:
         async with context.app[DATABASE].tenant(context.banca_id, readonly=False) as connection:
-            yield RulebookEdit(connection, context.banca_id)
+            yield RulebookEdit(connection, context)
     except asyncpg.UniqueViolationError as error:
         known = conflict(error)
         if known is None:

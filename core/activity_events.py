@@ -11,20 +11,22 @@ seconds. What belongs to no banca has no trail, because a trail is a banca's evi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-import orjson
-
+from core.activity_documents import DOCUMENT_BYTES_MAX, bytes_of, factored, plain
 from core.queries import sql
 
 LAYER_API = "api"
+# What several targets do not share; more is told in further events.
+TARGETS_BYTES_MAX = 2 * DOCUMENT_BYTES_MAX
 
 
 class Action(StrEnum):
-    """What may be told so; tickets, logins and sessions have events of their own."""
+    """What may be told so; tickets, logins, sessions and dead letters are told by the functions that do them."""
 
     TERMINAL_CREATE = "TERMINAL_CREATE"
     TERMINAL_ROTATE = "TERMINAL_ROTATE"
@@ -38,12 +40,22 @@ class Action(StrEnum):
     MULTIPLIER_OVERRIDE_UPDATE = "MULTIPLIER_OVERRIDE_UPDATE"
     MULTIPLIER_OVERRIDE_DELETE = "MULTIPLIER_OVERRIDE_DELETE"
     MULTIPLIER_OVERRIDE_RESTORE = "MULTIPLIER_OVERRIDE_RESTORE"
+    MULTIPLIER_CREATE = "MULTIPLIER_CREATE"
+    MULTIPLIER_UPDATE = "MULTIPLIER_UPDATE"
+    LOTERIA_UPDATE = "LOTERIA_UPDATE"
     LOTERIA_SETTING_UPDATE = "LOTERIA_SETTING_UPDATE"
-    LOTERIA_SETTING_DELETE = "LOTERIA_SETTING_DELETE"
     SORTEO_LIMIT_UPDATE = "SORTEO_LIMIT_UPDATE"
-    NUMBER_LIMIT_UPDATE = "NUMBER_LIMIT_UPDATE"
-    NUMBER_LIMIT_DELETE = "NUMBER_LIMIT_DELETE"
+    BANCA_UPDATE = "BANCA_UPDATE"
     COMMISSION_POLICY_UPDATE = "COMMISSION_POLICY_UPDATE"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an operation did to one of its targets; before and after as record_activity takes them."""
+
+    target_id: UUID
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
 
 
 async def record_activity(
@@ -61,7 +73,8 @@ async def record_activity(
 
     connection: inside a transaction of a banca (Database.tenant with readonly=False).
     before, after: JSON values, UUIDs and instants; only the members that the operation concerns; None:
-    the target was, or is, not there. Never a secret, never a password.
+    the target was, or is, not there. Never a secret, never a password. Beyond DOCUMENT_BYTES_MAX the largest members
+    are told by their size and digest.
     Raises asyncpg.CheckViolationError outside the transaction of a banca.
     """
     event_id: int = await connection.fetchval(
@@ -74,10 +87,39 @@ async def record_activity(
         plain(after),
         LAYER_API,
         request_id,
+        None,
     )
     return event_id
 
 
-def plain(members: Mapping[str, Any] | None) -> Any:
-    # The driver's own UUIDs are none to orjson.
-    return None if members is None else orjson.loads(orjson.dumps(dict(members), default=str))
+async def record_activities(
+    connection: Any,
+    action: Action,
+    changes: Sequence[Change],
+    *,
+    actor_id: UUID | None,
+    target_type: str,
+    request_id: str | None,
+) -> None:
+    """One operation on several targets: a row of the trail for each, in the order given, of one event.
+
+    changes: at least one. What they do not share may have TARGETS_BYTES_MAX; beyond it they are told in several events.
+    """
+    before, befores = factored([plain(change.before) for change in changes])
+    after, afters = factored([plain(change.after) for change in changes])
+    targets = [
+        {
+            "id": str(change.target_id),
+            **{side: own for side, own in (("before", old), ("after", new)) if own is not None},
+        }
+        for change, old, new in zip(changes, befores, afters, strict=True)
+    ]
+    if bytes_of(targets) > TARGETS_BYTES_MAX and len(changes) > 1:
+        for half in (changes[: len(changes) // 2], changes[len(changes) // 2 :]):
+            await record_activities(
+                connection, action, half, actor_id=actor_id, target_type=target_type, request_id=request_id
+            )
+        return
+    await connection.execute(
+        sql("activity/record"), action.value, actor_id, target_type, None, before, after, LAYER_API, request_id, targets
+    )

@@ -22,6 +22,7 @@ class EventType(enum.StrEnum):
     SESSIONS_OPENED = "sessions.opened"
     SESSIONS_CLOSED = "sessions.closed"
     ACTIVITY_RECORDED = "activity.recorded"
+    ACTIVITIES_RECORDED = "activities.recorded"
 
 
 class EventUndecodableError(Exception):
@@ -134,7 +135,29 @@ class ActivityRecorded(msgspec.Struct, frozen=True, rename="camel"):
     request_id: str | None = None
 
 
-Payload = TicketsSold | TicketsCancelled | SessionsOpened | SessionsClosed | ActivityRecorded
+class TargetRecorded(msgspec.Struct, frozen=True, rename="camel"):
+    """before, after: of this target, besides what all targets of the operation have in common."""
+
+    id: UUID
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+
+
+class ActivitiesRecorded(msgspec.Struct, frozen=True, rename="camel"):
+    """One operation on several targets; before, after: what all of them have in common, null as in ActivityRecorded."""
+
+    at: Instant
+    action: Annotated[str, msgspec.Meta(pattern="^[A-Z_]+$")]
+    layer: str
+    targets: Annotated[list[TargetRecorded], msgspec.Meta(min_length=1)]
+    actor_id: UUID | None = None
+    target_type: str | None = None
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+    request_id: str | None = None
+
+
+Payload = TicketsSold | TicketsCancelled | SessionsOpened | SessionsClosed | ActivityRecorded | ActivitiesRecorded
 
 _PAYLOADS: Mapping[str, msgspec.json.Decoder[Any]] = {
     EventType.TICKETS_SOLD: msgspec.json.Decoder(TicketsSold),
@@ -142,6 +165,7 @@ _PAYLOADS: Mapping[str, msgspec.json.Decoder[Any]] = {
     EventType.SESSIONS_OPENED: msgspec.json.Decoder(SessionsOpened),
     EventType.SESSIONS_CLOSED: msgspec.json.Decoder(SessionsClosed),
     EventType.ACTIVITY_RECORDED: msgspec.json.Decoder(ActivityRecorded),
+    EventType.ACTIVITIES_RECORDED: msgspec.json.Decoder(ActivitiesRecorded),
 }
 
 

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from typing import assert_never
 from uuid import UUID
 
-from core.events import ActivityRecorded, Payload, SessionsClosed, SessionsOpened, TicketsCancelled, TicketsSold
+from core.events import (
+    ActivitiesRecorded,
+    ActivityRecorded,
+    Payload,
+    SessionsClosed,
+    SessionsOpened,
+    TicketsCancelled,
+    TicketsSold,
+)
 
 # Where the operation came in; jobs will have a layer of their own.
 LAYER_API = "api"
@@ -27,7 +35,7 @@ class Operation:
 
 
 def operations_of(payload: Payload) -> list[Operation]:
-    """At least one; of a batch of sales, one per ticket in the batch's order."""
+    """At least one; of a batch of sales, one per ticket in the batch's order; of several targets, one each in theirs."""
     match payload:
         case TicketsSold():
             return tickets_created(payload)
@@ -39,6 +47,8 @@ def operations_of(payload: Payload) -> list[Operation]:
             return [session_closed(payload)]
         case ActivityRecorded():
             return [recorded(payload)]
+        case ActivitiesRecorded():
+            return each_recorded(payload)
         case _:
             assert_never(payload)
 
@@ -134,6 +144,29 @@ def recorded(payload: ActivityRecorded) -> Operation:
         request_id=payload.request_id,
         details={"before": payload.before, "after": payload.after},
     )
+
+
+def each_recorded(payload: ActivitiesRecorded) -> list[Operation]:
+    return [
+        Operation(
+            action=payload.action,
+            actor_id=payload.actor_id,
+            target_type=payload.target_type,
+            target_id=target.id,
+            layer=payload.layer,
+            request_id=payload.request_id,
+            details={
+                "before": together(payload.before, target.before),
+                "after": together(payload.after, target.after),
+            },
+        )
+        for target in payload.targets
+    ]
+
+
+def together(common: Mapping[str, object] | None, own: Mapping[str, object] | None) -> Mapping[str, object] | None:
+    """None: there was, or is, no target."""
+    return None if common is None and own is None else {**(common or {}), **(own or {})}
 
 
 def whose(user_id: UUID | None) -> dict[str, object]:

@@ -45,9 +45,7 @@ class MultiplierChange(RequestModel):
     applies_to_date: DayIn | None = None
 
 
-class WrittenMultiplier(AnswerModel):
-    """rulebookVersion: from this version on it holds."""
-
+class WholeMultiplier(AnswerModel):
     id: UUID
     loteria_id: UUID
     name: str
@@ -55,4 +53,9 @@ class WrittenMultiplier(AnswerModel):
     value_x: Hundredths
     is_active: bool
     applies_to_date: date | None
+
+
+class WrittenMultiplier(WholeMultiplier):
+    """rulebookVersion: from this version on it holds."""
+
     rulebook_version: int

@@ -9,6 +9,7 @@ from pydantic import Field
 from api.models.decimals import MultiplierXIn
 from api.models.wire import AnswerModel, Hundredths, Instant, RequestModel
 from api.pages import PageQuery
+from core.domain.permissions import Role
 
 
 class OverrideScope(StrEnum):
@@ -35,6 +36,8 @@ class OverrideChange(RequestModel):
 
 
 class OverrideAnswer(AnswerModel):
+    """createdBy, updatedBy: null where nobody is on record."""
+
     id: UUID
     scope: OverrideScope
     scope_id: UUID
@@ -43,7 +46,11 @@ class OverrideAnswer(AnswerModel):
     base_multiplier_x: Hundredths
     is_active: bool
     created_at: Instant
+    created_by: UUID | None
+    created_by_role: Role | None
     updated_at: Instant
+    updated_by: UUID | None
+    updated_by_role: Role | None
 
 
 class WrittenOverride(OverrideAnswer):

@@ -10,6 +10,7 @@ from pydantic import Field, StrictBool, StrictInt
 from api.models.decimals import DayIn, LimitIn
 from api.models.wire import Amount, AnswerModel, Hundredths, Instant, RequestModel, Text
 from api.pages import PageQuery
+from core.domain.permissions import Role
 
 NumberIn = Annotated[Text, Field(pattern=r"^[0-9]{1,3}$")]
 
@@ -55,7 +56,7 @@ class RestrictionIn(RequestModel):
 
 
 class RestrictionAnswer(AnswerModel):
-    """bancaId: set when the rule is for the whole banca."""
+    """bancaId: set when the rule is for the whole banca. createdBy, updatedBy: null where nobody is on record."""
 
     id: UUID
     banca_id: UUID | None
@@ -76,7 +77,11 @@ class RestrictionAnswer(AnswerModel):
     message: str | None
     is_active: bool
     created_at: Instant
+    created_by: UUID | None
+    created_by_role: Role | None
     updated_at: Instant
+    updated_by: UUID | None
+    updated_by_role: Role | None
 
 
 class WrittenRestriction(RestrictionAnswer):

@@ -20,7 +20,8 @@ from api.operations import Operation
 from api.problems import refuse
 from api.rule_access import require_own_banca
 from api.rule_refusals import require_change
-from api.rulebook_edits import edit_rulebook
+from api.rulebook_edits import Target, edit_rulebook
+from core.activity_events import Action
 from core.domain.permissions import Permission
 from core.queries import sql
 
@@ -47,7 +48,10 @@ async def change_banca_settings(context: RequestContext, body: BancaSettingsChan
             after["global_max_per_number"],
             after["sales_cutoff_minutes"],
         )
-        return WrittenBancaSettings(**after, rulebook_version=await edit.version())
+        answer = WrittenBancaSettings(**after, rulebook_version=await edit.version())
+        before = BancaSettings(**dict(row))
+        await edit.record(Action.BANCA_UPDATE, Target.BANCA, edit.banca_id, before=before, after=answer)
+        return answer
 
 
 async def get_loteria_setting(context: RequestContext) -> LoteriaSettingAnswer:
@@ -68,8 +72,11 @@ async def set_loteria_setting(context: RequestContext, body: LoteriaSettingIn) -
             body.base_multiplier_x,
             body.max_total_per_sorteo,
         )
-        after = await loteria_row(context, edit.connection)
-        return WrittenLoteriaSetting(**dict(after), rulebook_version=await edit.version())
+        before, after = LoteriaSettingAnswer(**dict(row)), await loteria_row(context, edit.connection)
+        answer = WrittenLoteriaSetting(**dict(after), rulebook_version=await edit.version())
+        action = Action.LOTERIA_SETTING_UPDATE
+        await edit.record(action, Target.LOTERIA, answer.loteria_id, before=before, after=answer)
+        return answer
 
 
 async def banca_row(context: RequestContext, connection: Any) -> asyncpg.Record:

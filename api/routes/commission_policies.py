@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
@@ -11,11 +12,13 @@ from api.keys import DATABASE
 from api.models.commission_policies import CommissionPolicyAnswer, CommissionPolicyIn, WrittenCommissionPolicy
 from api.operations import Operation
 from api.problems import refuse
-from api.rule_access import places_seen, require_own_banca
+from api.rule_access import places_seen, require_own_banca, rule_of_the_banca
 from api.rule_documents import policy_of_text, read_policy
 from api.rule_refusals import refusal
-from api.rulebook_edits import RulebookEdit, edit_rulebook
-from core.domain.permissions import Permission, Role
+from api.rulebook_edits import RulebookEdit, Target, edit_rulebook
+from core.activity_events import Action
+from core.domain.permissions import Permission, Role, Scope
+from core.domain.rulebook import Rulebook
 from core.queries import sql
 
 DOCUMENT = "commissionPolicyJson"
@@ -25,17 +28,17 @@ async def get_banca_policy(context: RequestContext) -> CommissionPolicyAnswer:
     """The banca's commission policy: the last of the chain."""
     require_own_banca(context)
     async with context.app[DATABASE].tenant(context.banca_id) as connection:
-        text = await connection.fetchval(sql("commissions/banca"), context.banca_id)
-    return CommissionPolicyAnswer(commission_policy_json=policy_of_text(text))
+        return CommissionPolicyAnswer(commission_policy_json=await of_banca(context, connection))
 
 
 async def set_banca_policy(context: RequestContext, body: CommissionPolicyIn) -> WrittenCommissionPolicy:
     """Replace the banca's commission policy."""
     require_own_banca(context)
     async with edit_rulebook(context) as edit:
-        policy = await read(edit, body)
+        policy = read(body, await edit.rulebook())
+        before = await of_banca(context, edit.connection)
         await edit.connection.execute(sql("commissions/set_banca"), edit.banca_id, policy)
-        return await answered(edit, policy)
+        return await told(edit, Target.BANCA, edit.banca_id, before=before, after=policy)
 
 
 async def get_ventana_policy(context: RequestContext) -> CommissionPolicyAnswer:
@@ -48,10 +51,12 @@ async def get_ventana_policy(context: RequestContext) -> CommissionPolicyAnswer:
 async def set_ventana_policy(context: RequestContext, body: CommissionPolicyIn) -> WrittenCommissionPolicy:
     """Replace a ventana's commission policy."""
     async with edit_rulebook(context) as edit:
+        rulebook = await edit.rulebook()
         row = await ventana(context, edit.connection)
-        policy = await read(edit, body)
+        policy = read(body, rulebook)
         await edit.connection.execute(sql("commissions/set_ventana"), edit.banca_id, row["ventana_id"], policy)
-        return await answered(edit, policy)
+        before = policy_of_text(row["policy"])
+        return await told(edit, Target.VENTANA, row["ventana_id"], before=before, after=policy)
 
 
 async def get_user_policy(context: RequestContext) -> CommissionPolicyAnswer:
@@ -62,18 +67,23 @@ async def get_user_policy(context: RequestContext) -> CommissionPolicyAnswer:
 
 
 async def set_user_policy(context: RequestContext, body: CommissionPolicyIn) -> WrittenCommissionPolicy:
-    """Replace the commission policy of a seller or of a ventana's listero."""
+    """Replace the commission policy of a seller or of a ventana's listero.
+
+    A ventana replaces those of its sellers; what it earns itself, the banca decides.
+    """
     async with edit_rulebook(context) as edit:
         await edit.connection.execute(sql("commissions/lock_user"), edit.banca_id, context.path_id("userId"))
+        rulebook = await edit.rulebook()
         row = await user(context, edit.connection)
-        policy = await read(edit, body)
+        if context.scope is Scope.VENTANA and row["role"] != Role.VENDEDOR:
+            raise rule_of_the_banca("What a ventana earns, the banca decides.")
+        policy = read(body, rulebook)
         await edit.connection.execute(sql("commissions/set_user"), edit.banca_id, row["id"], policy)
-        return await answered(edit, policy)
+        return await told(edit, Target.USER, row["id"], before=policy_of_text(row["policy"]), after=policy)
 
 
-async def read(edit: RulebookEdit, body: CommissionPolicyIn) -> dict[str, Any] | None:
-    """The policy to store, with the rules locked. Raises ProblemError with everything that is wrong."""
-    rulebook = await edit.rulebook()
+def read(body: CommissionPolicyIn, rulebook: Rulebook) -> dict[str, Any] | None:
+    """The policy to store. Raises ProblemError with everything that is wrong."""
     if body.commission_policy_json is None:
         return None
     policy, violations = read_policy(body.commission_policy_json, rulebook)
@@ -82,8 +92,18 @@ async def read(edit: RulebookEdit, body: CommissionPolicyIn) -> dict[str, Any] |
     return policy
 
 
-async def answered(edit: RulebookEdit, policy: dict[str, Any] | None) -> WrittenCommissionPolicy:
-    return WrittenCommissionPolicy(commission_policy_json=policy, rulebook_version=await edit.version())
+async def told(
+    edit: RulebookEdit, target: Target, target_id: UUID, *, before: dict[str, Any] | None, after: dict[str, Any] | None
+) -> WrittenCommissionPolicy:
+    """The answer, after the trail was told whose policy changed."""
+    was = CommissionPolicyAnswer(commission_policy_json=before)
+    answer = WrittenCommissionPolicy(commission_policy_json=after, rulebook_version=await edit.version())
+    await edit.record(Action.COMMISSION_POLICY_UPDATE, target, target_id, before=was, after=answer)
+    return answer
+
+
+async def of_banca(context: RequestContext, connection: Any) -> dict[str, Any] | None:
+    return policy_of_text(await connection.fetchval(sql("commissions/banca"), context.banca_id))
 
 
 async def ventana(context: RequestContext, connection: Any) -> asyncpg.Record:
@@ -142,7 +162,7 @@ OPERATIONS = (
         method="PUT",
         path=OF_VENTANA,
         handler=set_ventana_policy,
-        permission=Permission.COMMISSIONS_ADMINISTER,
+        permission=Permission.BANCAS_ADMINISTER,
         tags=TAGS,
         body=CommissionPolicyIn,
         responses={200: WrittenCommissionPolicy},

@@ -7,13 +7,22 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from api.context import RequestContext
-from api.models.loteria_changes import LoteriaChange, MultiplierChange, NewMultiplier, WrittenLoteria, WrittenMultiplier
+from api.models.loteria_changes import (
+    LoteriaChange,
+    MultiplierChange,
+    NewMultiplier,
+    WholeMultiplier,
+    WrittenLoteria,
+    WrittenMultiplier,
+)
+from api.models.loterias import LoteriaAnswer
 from api.operations import Operation
 from api.problems import ProblemError, refuse
 from api.routes.loterias import loteria_answer
 from api.rule_documents import read_rules
 from api.rule_refusals import refusal, require_change
-from api.rulebook_edits import RulebookEdit, edit_rulebook
+from api.rulebook_edits import RulebookEdit, Target, edit_rulebook
+from core.activity_events import Action
 from core.domain.permissions import Permission
 from core.queries import sql
 
@@ -29,15 +38,14 @@ async def change_loteria(context: RequestContext, body: LoteriaChange) -> Writte
             raise refusal(violations, prefix="rulesJson")
     async with edit_rulebook(context) as edit:
         await edit.lock()
-        row = await edit.connection.fetchrow(sql("loterias/settable"), edit.banca_id, loteria_id)
-        if row is None:
-            raise no_loteria()
-        name, is_active = (changes.get(key, row[key]) for key in ("name", "is_active"))
+        before = await loteria(edit, loteria_id)
+        name, is_active = (changes.get(key, getattr(before, key)) for key in ("name", "is_active"))
         rules = changes.get("rules_json")
         await edit.connection.execute(sql("loterias/update"), edit.banca_id, loteria_id, name, is_active, rules)
-        written = await edit.connection.fetchrow(sql("loterias/get"), edit.banca_id, loteria_id)
-        assert written is not None, "it was just changed"
-        return WrittenLoteria(**dict(loteria_answer(written)), rulebook_version=await edit.version())
+        after = await loteria(edit, loteria_id)
+        answer = WrittenLoteria(**dict(after), rulebook_version=await edit.version())
+        await edit.record(Action.LOTERIA_UPDATE, Target.LOTERIA, loteria_id, before=before, after=answer)
+        return answer
 
 
 async def create_multiplier(context: RequestContext, body: NewMultiplier) -> WrittenMultiplier:
@@ -56,7 +64,7 @@ async def create_multiplier(context: RequestContext, body: NewMultiplier) -> Wri
         )
         if multiplier_id is None:
             raise no_loteria()
-        return await answered(edit, multiplier_id)
+        return await told(edit, Action.MULTIPLIER_CREATE, multiplier_id, before=None)
 
 
 async def change_multiplier(context: RequestContext, body: MultiplierChange) -> WrittenMultiplier:
@@ -64,27 +72,39 @@ async def change_multiplier(context: RequestContext, body: MultiplierChange) -> 
     require_change(body)
     async with edit_rulebook(context) as edit:
         await edit.lock()
-        row = await multiplier(edit, context.path_id("multiplierId"))
+        before = await multiplier(edit, context.path_id("multiplierId"))
         changes = body.model_dump(exclude_unset=True)
         name, value_x, is_active, day = (
-            changes.get(key, row[key]) for key in ("name", "value_x", "is_active", "applies_to_date")
+            changes.get(key, getattr(before, key)) for key in ("name", "value_x", "is_active", "applies_to_date")
         )
         await edit.connection.execute(
-            sql("multipliers/update"), edit.banca_id, row["id"], name, value_x, is_active, day
+            sql("multipliers/update"), edit.banca_id, before.id, name, value_x, is_active, day
         )
-        return await answered(edit, row["id"])
+        return await told(edit, Action.MULTIPLIER_UPDATE, before.id, before=before)
 
 
-async def multiplier(edit: RulebookEdit, multiplier_id: UUID) -> asyncpg.Record:
+async def loteria(edit: RulebookEdit, loteria_id: UUID) -> LoteriaAnswer:
+    row = await edit.connection.fetchrow(sql("loterias/get"), edit.banca_id, loteria_id)
+    if row is None:
+        raise no_loteria()
+    return loteria_answer(row)
+
+
+async def multiplier(edit: RulebookEdit, multiplier_id: UUID) -> WholeMultiplier:
     row: asyncpg.Record | None = await edit.connection.fetchrow(sql("multipliers/get"), edit.banca_id, multiplier_id)
     if row is None:
         raise refuse(404, "MULTIPLIER_NOT_FOUND", "There is no such multiplier.")
-    return row
+    return WholeMultiplier(**dict(row))
 
 
-async def answered(edit: RulebookEdit, multiplier_id: UUID) -> WrittenMultiplier:
-    row = await multiplier(edit, multiplier_id)
-    return WrittenMultiplier(**dict(row), rulebook_version=await edit.version())
+async def told(
+    edit: RulebookEdit, action: Action, multiplier_id: UUID, *, before: WholeMultiplier | None
+) -> WrittenMultiplier:
+    """The multiplier as it is now, after the trail was told."""
+    after = await multiplier(edit, multiplier_id)
+    answer = WrittenMultiplier(**dict(after), rulebook_version=await edit.version())
+    await edit.record(action, Target.MULTIPLIER, multiplier_id, before=before, after=answer)
+    return answer
 
 
 def no_loteria() -> ProblemError:

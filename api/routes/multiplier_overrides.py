@@ -20,8 +20,9 @@ from api.models.multiplier_overrides import (
 from api.operations import Operation
 from api.pages import Page, cursor_instant, page_of
 from api.problems import refuse
-from api.rule_access import acting_user, places_seen
-from api.rulebook_edits import RulebookEdit, edit_rulebook
+from api.rule_access import acting_user, places_seen, require_author
+from api.rulebook_edits import RulebookEdit, Target, edit_rulebook
+from core.activity_events import Action
 from core.domain.impersonation import owns_seller
 from core.domain.permissions import Permission
 from core.domain.rulebook import Rulebook
@@ -65,38 +66,47 @@ async def create_override(context: RequestContext, body: OverrideIn) -> WrittenO
             None if is_seller else body.scope_id,
             body.loteria_id,
             body.base_multiplier_x,
+            *edit.author,
         )
-        return await answered(context, edit, override_id)
+        answer = await answered(context, edit, override_id)
+        action = Action.MULTIPLIER_OVERRIDE_CREATE
+        await edit.record(action, Target.MULTIPLIER_OVERRIDE, override_id, before=None, after=answer)
+        return answer
 
 
 async def change_override(context: RequestContext, body: OverrideChange) -> WrittenOverride:
     """Change the multiplier; whose it is and of which lottery stays."""
-    return await rewrite(context, x_hundredths=body.base_multiplier_x)
+    return await rewrite(context, Action.MULTIPLIER_OVERRIDE_UPDATE, x_hundredths=body.base_multiplier_x)
 
 
 async def deactivate_override(context: RequestContext) -> WrittenOverride:
     """Switch an override off; it stays, and can be restored."""
-    return await rewrite(context, is_active=False)
+    return await rewrite(context, Action.MULTIPLIER_OVERRIDE_DELETE, is_active=False)
 
 
 async def restore_override(context: RequestContext) -> WrittenOverride:
     """Switch an override on again."""
-    return await rewrite(context, is_active=True)
+    return await rewrite(context, Action.MULTIPLIER_OVERRIDE_RESTORE, is_active=True)
 
 
 async def rewrite(
-    context: RequestContext, *, x_hundredths: int | None = None, is_active: bool | None = None
+    context: RequestContext, action: Action, *, x_hundredths: int | None = None, is_active: bool | None = None
 ) -> WrittenOverride:
     """None: as it was."""
     async with edit_rulebook(context) as edit:
         await edit.lock()
-        # What a ventana sees of overrides is its own.
         row = await seen(context, edit.connection, context.path_id("overrideId"))
+        # What a ventana sees of overrides is for itself or its sellers.
+        require_author(context, row)
         before = (row["base_multiplier_x"], row["is_active"])
         after = (x_hundredths or before[0], before[1] if is_active is None else is_active)
-        if after != before:
-            await edit.connection.execute(sql("overrides/update"), edit.banca_id, row["id"], *after)
-        return await answered(context, edit, row["id"])
+        if after == before:
+            return await answered(context, edit, row["id"])
+        await edit.connection.execute(sql("overrides/update"), edit.banca_id, row["id"], *after, *edit.author)
+        answer = await answered(context, edit, row["id"])
+        was = OverrideAnswer(**dict(row))
+        await edit.record(action, Target.MULTIPLIER_OVERRIDE, answer.id, before=was, after=answer)
+        return answer
 
 
 def require_own(context: RequestContext, body: OverrideIn, *, rulebook: Rulebook) -> None:

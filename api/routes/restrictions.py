@@ -20,9 +20,10 @@ from api.models.restrictions import (
 from api.operations import Operation
 from api.pages import Page, cursor_instant, page_of
 from api.problems import refuse
-from api.rule_access import acting_user, places_seen
+from api.rule_access import acting_user, places_seen, require_author
 from api.rule_refusals import refusal, require_change
-from api.rulebook_edits import RulebookEdit, edit_rulebook
+from api.rulebook_edits import RulebookEdit, Target, change, edit_rulebook
+from core.activity_events import Action
 from core.domain.permissions import Permission
 from core.domain.restriction_documents import author_violations, read_restriction
 from core.domain.rulebook import Restriction, Rulebook
@@ -30,7 +31,7 @@ from core.domain.violations import Violation
 from core.queries import sql
 
 # What storage adds to what was written.
-_NOT_WRITTEN = {"id", "created_at", "updated_at"}
+_NOT_WRITTEN = {"id", "created_at", "created_by", "created_by_role", "updated_at", "updated_by", "updated_by_role"}
 
 
 async def list_restrictions(context: RequestContext, query: RestrictionQuery) -> Page[RestrictionAnswer]:
@@ -73,11 +74,14 @@ async def create_restrictions(context: RequestContext, body: dict[str, Any]) -> 
         rules = judged(context, body, rulebook=await edit.rulebook())
         ids, numbers = [uuid4() for _ in rules], [rule.number for rule in rules]
         await edit.connection.execute(
-            sql("restrictions/create"), edit.banca_id, ids, numbers, is_active(body), *columns(rules[0])
+            sql("restrictions/create"), edit.banca_id, ids, numbers, is_active(body), *columns(rules[0]), *edit.author
         )
         rows = await edit.connection.fetch(sql("restrictions/get"), edit.banca_id, None, None, ids)
         written = {row["id"]: RestrictionAnswer(**members(row)) for row in rows}
-        return WrittenRestrictions(data=[written[each] for each in ids], rulebook_version=await edit.version())
+        answer = WrittenRestrictions(data=[written[each] for each in ids], rulebook_version=await edit.version())
+        changes = [change(rule.id, None, rule, rulebookVersion=answer.rulebook_version) for rule in answer.data]
+        await edit.record_all(Action.RESTRICTION_CREATE, Target.RESTRICTION, changes)
+        return answer
 
 
 async def change_restriction(context: RequestContext, body: dict[str, Any]) -> WrittenRestriction:
@@ -86,15 +90,17 @@ async def change_restriction(context: RequestContext, body: dict[str, Any]) -> W
     async with edit_rulebook(context) as edit:
         rulebook = await edit.rulebook()
         row = await own(context, edit, rulebook)
-        return await rewrite(context, edit, rulebook, row, body)
+        return await rewrite(context, edit, rulebook, row, body, action=Action.RESTRICTION_UPDATE)
 
 
 async def deactivate_restriction(context: RequestContext) -> WrittenRestriction:
     """Switch a rule off; it stays, and can be restored."""
     async with edit_rulebook(context) as edit:
         row = await own(context, edit, await edit.rulebook())
-        await edit.connection.execute(sql("restrictions/deactivate"), edit.banca_id, row["id"])
-        return await answered(context, edit)
+        if not row["is_active"]:
+            return await answered(context, edit)
+        await edit.connection.execute(sql("restrictions/deactivate"), edit.banca_id, row["id"], *edit.author)
+        return await told(context, edit, row, Action.RESTRICTION_DELETE)
 
 
 async def restore_restriction(context: RequestContext) -> WrittenRestriction:
@@ -104,7 +110,7 @@ async def restore_restriction(context: RequestContext) -> WrittenRestriction:
         row = await own(context, edit, rulebook)
         if row["is_active"]:
             return await answered(context, edit)
-        return await rewrite(context, edit, rulebook, row, {"isActive": True})
+        return await rewrite(context, edit, rulebook, row, {"isActive": True}, action=Action.RESTRICTION_RESTORE)
 
 
 def judged(
@@ -145,11 +151,18 @@ async def own(context: RequestContext, edit: RulebookEdit, rulebook: Rulebook) -
     )
     if violations := author_violations(rule, rulebook=rulebook, acting=acting_user(context)):
         raise refusal(violations)
+    require_author(context, row)
     return row
 
 
 async def rewrite(
-    context: RequestContext, edit: RulebookEdit, rulebook: Rulebook, row: asyncpg.Record, changes: dict[str, Any]
+    context: RequestContext,
+    edit: RulebookEdit,
+    rulebook: Rulebook,
+    row: asyncpg.Record,
+    changes: dict[str, Any],
+    *,
+    action: Action,
 ) -> WrittenRestriction:
     """The rule with its changes, judged as if it were new."""
     document = {**RestrictionAnswer(**members(row)).model_dump(mode="json", exclude=_NOT_WRITTEN), **changes}
@@ -158,9 +171,23 @@ async def rewrite(
         raise refusal([Violation("FIELD_INVALID", "a rule that exists has one number", "number")])
     [rule] = rules
     await edit.connection.execute(
-        sql("restrictions/update"), edit.banca_id, row["id"], rule.number, is_active(document), *columns(rule)
+        sql("restrictions/update"),
+        edit.banca_id,
+        row["id"],
+        rule.number,
+        is_active(document),
+        *columns(rule),
+        *edit.author,
     )
-    return await answered(context, edit)
+    return await told(context, edit, row, action)
+
+
+async def told(context: RequestContext, edit: RulebookEdit, row: asyncpg.Record, action: Action) -> WrittenRestriction:
+    """The rule as it is now, after the trail was told. row: as it was."""
+    answer = await answered(context, edit)
+    before = RestrictionAnswer(**members(row))
+    await edit.record(action, Target.RESTRICTION, answer.id, before=before, after=answer)
+    return answer
 
 
 async def answered(context: RequestContext, edit: RulebookEdit) -> WrittenRestriction:

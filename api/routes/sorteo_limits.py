@@ -13,8 +13,9 @@ from api.models.sorteo_limits import NumberLimit, NumberLimitIn, SorteoLimits, S
 from api.models.sorteos import SorteoStatus
 from api.operations import Operation
 from api.problems import refuse
-from api.rulebook_edits import edit_rulebook
+from api.rulebook_edits import Target, edit_rulebook
 from api.validation import validation_failed
+from core.activity_events import Action
 from core.domain.numbers import NumberError, parse_number
 from core.domain.permissions import Permission
 from core.domain.violations import Violation
@@ -46,8 +47,23 @@ async def set_sorteo_limits(context: RequestContext, body: SorteoLimitsIn) -> Wr
         await edit.connection.execute(sql("sorteo_limits/clear"), edit.banca_id, sorteo_id)
         await edit.connection.execute(sql("sorteo_limits/set_numbers"), edit.banca_id, sorteo_id, numbers, amounts)
         await edit.connection.execute(sql("sorteo_limits/set_global"), edit.banca_id, sorteo_id, body.global_limit)
-        after = members(await draw(context, edit.connection))
-        return WrittenSorteoLimits(**after, rulebook_version=await edit.version())
+        before, after = SorteoLimits(**members(row)), SorteoLimits(**members(await draw(context, edit.connection)))
+        answer = WrittenSorteoLimits(**dict(after), rulebook_version=await edit.version())
+        await edit.record(
+            Action.SORTEO_LIMIT_UPDATE,
+            Target.SORTEO,
+            sorteo_id,
+            before=without_limits_of(after, before),
+            after=without_limits_of(before, answer),
+        )
+        return answer
+
+
+def without_limits_of(other: SorteoLimits, limits: SorteoLimits) -> SorteoLimits:
+    """limits, but of the numbers only those that the other does not limit alike."""
+    known = {(limit.number, limit.max_amount) for limit in other.number_limits}
+    own = [limit for limit in limits.number_limits if (limit.number, limit.max_amount) not in known]
+    return limits.model_copy(update={"number_limits": own})
 
 
 def read_numbers(limits: Sequence[NumberLimitIn], *, digits: int) -> list[int]:

@@ -5,16 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from datetime import date, datetime
+from typing import TypeGuard
 from uuid import UUID
 
 from core.domain.calendar import InstantError, parse_date, parse_instant
-from core.domain.money import AMOUNT_CENTS_MAX, AmountError, Cents, parse_hundredths
+from core.domain.money import AMOUNT_CENTS_MAX, AmountError, Cents, JsonNumber, parse_hundredths
 from core.domain.violations import Violation
 
 UNKNOWN_FIELD = "UNKNOWN_FIELD"
 INVALID_FIELD = "INVALID_FIELD"
 # UUID() by itself also takes braces, URNs, underscores and hyphens anywhere.
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+def is_text(value: object) -> TypeGuard[str]:
+    """A number with a fraction comes as the str that it was written as; it is a number all the same."""
+    return isinstance(value, str) and not isinstance(value, JsonNumber)
 
 
 class Document:
@@ -92,7 +98,7 @@ class Document:
         value = self.member(key)
         if value is None:
             return None
-        if isinstance(value, str) and 1 <= len(value) <= length_max:
+        if is_text(value) and 1 <= len(value) <= length_max:
             return value
         self.refuse(key, f"must be a text of 1 to {length_max} characters")
         return None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from core.domain.commission_policy import MULTIPLIER_X_MAX, validate_commission_policy
-from core.domain.document import Document
+from core.domain.document import Document, is_text
 from core.domain.money import AMOUNT_CENTS_MAX, Cents
 from core.domain.rulebook import JugadaType, LoteriaRules
 from core.domain.violations import Violation
@@ -93,7 +93,7 @@ def _reventado(rules: Document) -> tuple[bool, bool]:
     if config is None:
         return True, False
     config.allow_only({"enabled", "requiresMatchingNumber", "colors"})
-    if not all(isinstance(color, str) and 1 <= len(color) <= 20 for color in config.list("colors", length_max=10)):
+    if not all(is_text(color) and 1 <= len(color) <= 20 for color in config.list("colors", length_max=10)):
         config.refuse("colors", "must be a list of names of 1 to 20 characters")
     return config.flag("enabled") is not False, config.flag("requiresMatchingNumber") is True
 

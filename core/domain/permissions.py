@@ -86,7 +86,8 @@ PERMISSIONS: Mapping[Permission, Mapping[Role, Scope]] = MappingProxyType(
         Permission.BANCAS_ADMINISTER: _ADMINISTRATORS,
         Permission.LOTERIAS_ADMINISTER: _ADMINISTRATORS,
         Permission.SORTEOS_ADMINISTER: _ADMINISTRATORS,
-        # Which rules of its place a ventana may write, restriction_documents.py says.
+        # Which rules of its place a ventana may write, restriction_documents.py says; what the banca set of them, and
+        # what the ventana itself earns, stays the banca's.
         Permission.RESTRICTIONS_READ: _BY_PLACE,
         Permission.RESTRICTIONS_ADMINISTER: _ADMINISTRATORS_BY_PLACE,
         Permission.OVERRIDES_READ: _BY_PLACE,

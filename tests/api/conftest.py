@@ -1,4 +1,4 @@
-"""The application with probes beside its own operations."""
+"""The application with probes beside its own operations, and the audit beside it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from collections.abc import AsyncIterator
 import pytest
 
 from api.routes import OPERATIONS
+from core.database import Database, create_pool
 from tests.api.probes import PROBES
 from tests.arena import Arena
+from tests.databases import TestDatabase
 from tests.pos import Pos
 from tests.running_api import RunningApi
+from workers.audit import Auditor
 
 
 @pytest.fixture
@@ -22,3 +25,10 @@ async def probe_api(arena: Arena) -> AsyncIterator[RunningApi]:
 @pytest.fixture
 def pos(probe_api: RunningApi, arena: Arena) -> Pos:
     return Pos(probe_api, arena.seller)
+
+
+@pytest.fixture
+async def auditor(database: TestDatabase) -> AsyncIterator[Auditor]:
+    pool = await create_pool(database.worker_url, size=1, timeout_s=10, application_name="tests")
+    yield Auditor(Database(pool, acquire_timeout_s=10))
+    await pool.close()

@@ -27,7 +27,8 @@ SELECT md5(string_agg(rows, '' ORDER BY rows)) FROM (
     UNION ALL SELECT t::text FROM loterias t UNION ALL SELECT t::text FROM loteria_multipliers t
     UNION ALL SELECT (t.id, t.global_limit_cents)::text FROM sorteos t
     UNION ALL SELECT t::text FROM bancas t UNION ALL SELECT t::text FROM ventanas t
-    UNION ALL SELECT (t.id, t.commission_policy)::text FROM users t) x
+    UNION ALL SELECT (t.id, t.commission_policy)::text FROM users t
+    UNION ALL SELECT (t.id, t.type)::text FROM outbox t WHERE t.type IN ('activity.recorded', 'activities.recorded')) x
 """
 
 
@@ -76,7 +77,7 @@ async def version_of(owner: Owner, banca_id: UUID) -> int:
 
 
 async def stored_rules(owner: Owner) -> str:
-    """A digest of every banca's rules and versions."""
+    """A digest of every banca's rules and versions, and of what the trail was told of them."""
     digest: str = await owner.fetchval(RULES)
     return digest
 

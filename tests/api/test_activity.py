@@ -2,62 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import json
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 from prometheus_client import REGISTRY
 
-from core.activity_events import Action, record_activity
+from core.activity_events import TARGETS_BYTES_MAX, Action, Change, record_activities, record_activity
 from core.database import Database, create_pool
 from core.domain.permissions import Role
+from core.queries import sql
+from tests.api.auditing import ACTIVITY, audited, proven_rows, told
 from tests.arena import PASSWORD, Arena, Person
 from tests.databases import TestDatabase
 from tests.running_api import RunningApi
 from workers.audit import Auditor
 
-ACTIVITY = "/api/v1/activity"
 LOGIN = "/api/v1/auth/login"
-
-
-@pytest.fixture
-async def auditor(database: TestDatabase) -> AsyncIterator[Auditor]:
-    pool = await create_pool(database.worker_url, size=1, timeout_s=10, application_name="tests")
-    yield Auditor(Database(pool, acquire_timeout_s=10))
-    await pool.close()
 
 
 @pytest.fixture
 async def banca_user(arena: Arena) -> Person:
     return await arena.add_user(Role.BANCA)
-
-
-async def audited(arena: Arena, auditor: Auditor) -> None:
-    rows = await arena.owner.fetch(
-        "SELECT id, banca_id, type, payload::text AS payload, created_at FROM outbox ORDER BY id"
-    )
-    await auditor.record(
-        [
-            {
-                "id": row["id"],
-                "bancaId": str(row["banca_id"]),
-                "type": row["type"],
-                "payload": row["payload"],
-                "createdAt": row["created_at"].isoformat(),
-            }
-            for row in rows
-        ]
-    )
-
-
-async def told(api: RunningApi, person: Person, query: str = "") -> list[dict[str, Any]]:
-    answer = await api.get(ACTIVITY + query, token=person.token)
-    assert answer.status == 200, answer.body
-    data: list[dict[str, Any]] = answer.json()["data"]
-    return data
 
 
 async def test_each_change_of_a_terminal_tells_who_what_before_and_after(
@@ -211,3 +180,48 @@ async def test_an_activity_belongs_to_the_transaction_and_to_its_banca(database:
                 "SELECT write_activity($1, 'X', NULL, NULL, NULL, NULL, NULL, 'api', NULL)", arena.banca_id
             )
     await pool.close()
+
+
+async def test_what_is_too_much_for_one_event_is_told_in_several(
+    api: RunningApi, database: TestDatabase, arena: Arena, auditor: Auditor, banca_user: Person
+) -> None:
+    pool = await create_pool(database.api_url, size=1, timeout_s=5, application_name="tests")
+    changes = [Change(uuid4(), {"all": "same"}, {"own": f"{number}" * 30_000}) for number in range(8)]
+    async with Database(pool, acquire_timeout_s=5).tenant(arena.banca_id, readonly=False) as connection:
+        await record_activities(
+            connection, Action.RESTRICTION_UPDATE, changes, actor_id=None, target_type="RESTRICTION", request_id="r"
+        )
+    await pool.close()
+    sizes = await arena.owner.fetch("SELECT length(payload::text) AS bytes FROM outbox")
+    assert len(sizes) == 4
+    assert max(row["bytes"] for row in sizes) < TARGETS_BYTES_MAX
+    await audited(arena, auditor)
+    assert await proven_rows(arena) == 8
+    rows = [(UUID(row["targetId"]), row["details"]) for row in await told(api, banca_user)]
+    assert rows[::-1] == [(one.target_id, {"before": one.before, "after": one.after}) for one in changes]
+
+
+async def test_who_decides_a_dead_letter_is_in_the_trail_of_its_events_banca(
+    api: RunningApi, arena: Arena, auditor: Auditor, banca_user: Person
+) -> None:
+    admin = await arena.add_user(Role.ADMIN, has_banca=False)
+    event_id = await arena.owner.fetchval(
+        "INSERT INTO outbox (id, banca_id, type, payload, created_at)"
+        " VALUES (nextval('outbox_id'), $1, 'sessions.closed', $2, now()) RETURNING id",
+        arena.banca_id, json.dumps({"sessionId": str(uuid4())}),
+    )  # fmt: skip
+    columns = ["banca.tests.audit"], ["letter"], ["audit"], ["m"], [event_id], [b"x"], ["POISONOUS"], ["why"], [3]
+    for decision, state in (("replay", "REPLAYED"), ("drop", "DROPPED")):
+        await arena.owner.execute("DELETE FROM dead_letters")
+        await arena.owner.execute(sql("dead_letters/park"), "tests", *columns)
+        letter_id = await arena.owner.fetchval("SELECT id FROM dead_letters")
+        answer = await api.post(f"/api/v1/admin/dead-letters/{letter_id}/{decision}", token=admin.token)
+        assert answer.status == 204, answer.body
+        await audited(arena, auditor)
+        [row] = await told(api, banca_user, f"?targetId={letter_id}")
+        assert (row["action"], row["actorId"]) == (f"DEAD_LETTER_{decision.upper()}", str(admin.id))
+        assert row["requestId"] == answer.headers["X-Request-Id"]
+        assert row["details"] == {
+            "before": {"state": "PARKED", "reason": "POISONOUS", "eventId": event_id},
+            "after": {"state": state, "by": f"user:{admin.id}"},
+        }

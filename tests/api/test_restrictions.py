@@ -35,6 +35,7 @@ async def test_a_rule_is_answered_as_it_was_written_with_amounts_as_text(banca: 
         "maxAmount": "500.00", "maxTotal": "2000.50", "baseAmount": "100.00", "salesPercentage": "12.50",
         "appliesToVendedor": False, "appliesToDate": "2026-11-21", "appliesToHour": 0, "salesCutoffMinutes": None,
         "loteriaId": None, "multiplierId": None, "message": "¡hoy no!", "isActive": True,
+        "createdBy": str(banca.person.id), "createdByRole": "BANCA", "updatedBy": None, "updatedByRole": None,
     }  # fmt: skip
     assert await banca.get(f"{RESTRICTIONS}/{rule['id']}") == rule
     assert written["rulebookVersion"] == await version_of(arena.owner, arena.banca_id)
@@ -115,8 +116,8 @@ async def test_a_change_keeps_what_it_does_not_name_and_null_takes_away(banca: R
         "PATCH", f"{RESTRICTIONS}/{rule['id']}", {"number": None, "appliesToHour": None, "maxAmount": "4.00"}
     )
     del changed["rulebookVersion"]
-    expected = {**rule, "number": None, "appliesToHour": None, "maxAmount": "4.00", "updatedAt": changed["updatedAt"]}
-    assert changed == expected
+    author = {"updatedAt": changed["updatedAt"], "updatedBy": str(banca.person.id), "updatedByRole": "BANCA"}
+    assert changed == {**rule, "number": None, "appliesToHour": None, "maxAmount": "4.00", **author}
     assert changed["updatedAt"] >= rule["updatedAt"]
 
 
@@ -177,6 +178,8 @@ async def test_a_rule_is_restored_only_if_it_makes_sense(banca: Ruler, arena: Ar
         (b'{"bancaId": "@", "salesCutoffMinutes": 31}', "VALIDATION_FAILED"),
         (b'{"bancaId": "@", "maxTotal": "1.00", "isActive": "yes"}', "VALIDATION_FAILED"),
         (b'{"bancaId": "@", "maxTotal": "1.00", "createdAt": "2026-01-01"}', "VALIDATION_FAILED"),
+        (b'{"bancaId": "@", "maxTotal": "1.00", "message": 1.5}', "VALIDATION_FAILED"),
+        (b'{"bancaId": "@", "maxTotal": "1.00", "createdByRole": "VENTANA"}', "VALIDATION_FAILED"),
     ],
 )
 async def test_a_malformed_rule_is_refused_and_changes_nothing(

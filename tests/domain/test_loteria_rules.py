@@ -76,7 +76,7 @@ def test_rules_that_are_no_object_are_refused(document: object) -> None:
         ("reventadoConfig", [], "reventadoConfig"),
         ("reventadoConfig", {"enabled": "yes"}, "reventadoConfig.enabled"),
         ("reventadoConfig", {"requiresMatchingNumber": 1}, "reventadoConfig.requiresMatchingNumber"),
-        ("reventadoConfig", {"colors": [5]}, "reventadoConfig.colors"),
+        *(("reventadoConfig", {"colors": [bad]}, "reventadoConfig.colors") for bad in (5, JsonNumber("1.5"))),
         ("salesHours", {"monday": {"start": "24:00"}}, "salesHours.monday.start"),
         ("salesHours", {"monday": {"start": "8:00"}}, "salesHours.monday.start"),
         ("salesHours", {"monday": {"start": "20:00", "end": "08:00"}}, "salesHours.monday.end"),
@@ -91,6 +91,7 @@ def test_rules_that_are_no_object_are_refused(document: object) -> None:
         ("closingTimeBeforeDraw", -1, "closingTimeBeforeDraw"),
         ("display", {"featured": 1}, "display.featured"),
         ("display", {"color": ""}, "display.color"),
+        ("display", {"color": JsonNumber("1.5")}, "display.color"),
     ],
 )
 def test_a_bad_member_is_refused_where_it_stands(member: str, value: object, field: str) -> None:

@@ -111,6 +111,7 @@ BAD_NUMBERS: list[Any] = [
         ({"loteriaId": str(L1), "multiplierId": str(INACTIVE)}, [("INVALID_FIELD", "multiplierId")]),
         ({"loteriaId": str(L1), "multiplierId": str(UNKNOWN)}, [("MULTIPLIER_NOT_FOUND", "multiplierId")]),
         (PAIR | {"message": "x" * 256}, [("INVALID_FIELD", "message")]),
+        (PAIR | {"message": JsonNumber("1.5")}, [("INVALID_FIELD", "message")]),
         (PAIR | {"message": "a\x00b"}, [("INVALID_FIELD", "message")]),
         (PAIR | {"message": "\ud800"}, [("INVALID_FIELD", "message")]),
         ({"bancaId": str(UNKNOWN), "maxAmount": 1}, [("RESTRICTION_SCOPE_FORBIDDEN", "bancaId")]),

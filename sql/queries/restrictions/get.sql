@@ -2,7 +2,8 @@
 SELECT r.id, CASE WHEN r.whole_banca THEN r.banca_id END AS banca_id, r.ventana_id, r.user_id, r.number, r.is_auto_date,
        r.max_amount_cents AS max_amount, r.max_total_cents AS max_total, r.base_amount_cents AS base_amount,
        r.sales_basis_points AS sales_percentage, r.applies_to_vendedor, r.applies_to_date, r.applies_to_hour,
-       r.sales_cutoff_minutes, r.loteria_id, r.multiplier_id, r.message, r.is_active, r.created_at, r.updated_at
+       r.sales_cutoff_minutes, r.loteria_id, r.multiplier_id, r.message, r.is_active, r.created_at, r.created_by,
+       r.created_by_role::text, r.updated_at, r.updated_by, r.updated_by_role::text
   FROM restriction_rules r
  WHERE r.banca_id = $1 AND r.id = ANY ($4)
    -- Seen from a place: its own rules, those of its sellers (or of the one who asks), and everybody's.

@@ -3,5 +3,6 @@ UPDATE restriction_rules
    SET number = $3, is_active = $4, whole_banca = $5, ventana_id = $6, user_id = $7, is_auto_date = $8,
        max_amount_cents = $9, max_total_cents = $10, base_amount_cents = $11, sales_basis_points = $12,
        applies_to_vendedor = $13, applies_to_date = $14, applies_to_hour = $15, sales_cutoff_minutes = $16,
-       loteria_id = $17, multiplier_id = $18, message = $19, updated_at = clock_timestamp()
+       loteria_id = $17, multiplier_id = $18, message = $19, updated_at = clock_timestamp(), updated_by = $20,
+       updated_by_role = $21::text::user_role
  WHERE banca_id = $1 AND id = $2
