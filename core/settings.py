@@ -80,7 +80,7 @@ class Settings(BaseSettings):
     # After the commit.
     worker_threads: int = 4
     relay_batch_events: int = 200
-    outbox_resend_after_s: int = 30
+    outbox_resend_after_s: int = 25
 
     # Relay and worker: where Prometheus reads them; 0: nowhere. The API's metrics are on its own port.
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
