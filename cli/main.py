@@ -174,6 +174,20 @@ def bench(  # noqa: PLR0913, PLR0917 - a command's options
     finish(command.run(rows=rows, plan=plan, json=json, svg=chart, data=data))
 
 
+@app.command()
+def faults(
+    rounds: Annotated[int, typer.Option(min=1, help="How many, one after the other.")] = 5,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of the first; default: a new one.")] = None,
+    data: Annotated[Path, typer.Option(help="Where its stacks live meanwhile.", show_default=".banca/faults")] = (
+        DEFAULT_DATA / "faults"
+    ),
+) -> None:
+    """Break a stack of its own while it sells, seeded and replayable; exit code 1 on any finding."""
+    from cli import faults as command
+
+    finish(command.run(rounds=rounds, seed=seed, data=data))
+
+
 def become(module: str, role: Role, data: Path, settings: dict[str, str]) -> NoReturn:
     """Turn this process into one of the stack's, or of the database that DATABASE_URL names."""
     own = dict(os.environ) if os.environ.get("DATABASE_URL") else Stack.load(data).process_environment(role)

@@ -68,8 +68,12 @@ class BooksReport:
         return [finding for finding in self.findings if finding.check == check]
 
 
-async def check_books(owner_url: str) -> BooksReport:
-    """Check every banca on one REPEATABLE READ snapshot. Raises asyncpg's errors and OSError."""
+async def check_books(owner_url: str, *, pipeline_grace: timedelta | None = None) -> BooksReport:
+    """Check every banca on one REPEATABLE READ snapshot. Raises asyncpg's errors and OSError.
+
+    pipeline_grace: how young an event may still be on its way; None: PIPELINE_GRACE.
+    """
+    grace = PIPELINE_GRACE if pipeline_grace is None else pipeline_grace
     connection = await asyncpg.connect(owner_url, timeout=CONNECT_TIMEOUT_S, command_timeout=CHECK_TIMEOUT_S)
     try:
         await prepare_connection(connection)
@@ -78,21 +82,23 @@ async def check_books(owner_url: str) -> BooksReport:
             begins = await connection.fetchval(sql("books/audit_begins"))
             findings: list[Finding] = []
             for check in CHECKS:
-                findings += await _check(connection, check, begins)
+                findings += await _check(connection, check, grace, begins)
             cut = begins if isinstance(begins, datetime) and begins.year > 1 else None
             return BooksReport(at, tuple(findings), cut)
     finally:
         await connection.close()
 
 
-async def _check(connection: asyncpg.Connection[asyncpg.Record], check: str, begins: datetime) -> list[Finding]:
+async def _check(
+    connection: asyncpg.Connection[asyncpg.Record], check: str, grace: timedelta, begins: datetime
+) -> list[Finding]:
     if check == "audit_chain":
         return await _check_chains(connection)
     if check == "limits":
         return [Finding(check, banca_id, text) async for banca_id, text in over_limits(connection)]
     arguments: list[Any] = []
     if check in PIPELINE_CHECKS:
-        arguments = [PIPELINE_GRACE]
+        arguments = [grace]
     if check in TRAIL_CHECKS:
         arguments.append(begins)
     rows = await connection.fetch(sql(f"books/{check}"), *arguments)

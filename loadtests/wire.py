@@ -80,7 +80,10 @@ class PlainWire:
         try:
             connection.request(request.method, request.target, request.body or None, dict(request.headers))
             response = connection.getresponse()
-            return read_answer(response.status, dict(response.getheaders()), response.read(ANSWER_BYTES_MAX))
+            body = response.read(ANSWER_BYTES_MAX)
+            if response.length:
+                raise http.client.IncompleteRead(body, response.length)
+            return read_answer(response.status, dict(response.getheaders()), body)
         except (OSError, http.client.HTTPException) as error:
             raise ConnectionLost(repr(error), was_sent=True) from error
 

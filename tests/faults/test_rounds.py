@@ -1,0 +1,107 @@
+"""Rounds in which everything breaks; and that their checker sees what it is there to see."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import UUID
+
+import aio_pika
+import pytest
+
+from loadtests.faults.breakages import BREAKAGES
+from loadtests.faults.round import Round
+from loadtests.faults.schedule import schedule_of
+from loadtests.faults.stack import FaultStack
+from loadtests.history import Event, Kind, read_entries
+from tests.faults.mutations import MUTATIONS
+from tests.faults.seeds import RABBITMQ_SEED, SEEDS
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc"),
+    pytest.mark.timeout(180),
+]
+
+RABBITMQ_USUAL_URL = "amqp://guest:guest@127.0.0.1:5672/"
+QUIET_OPERATIONS = 60
+
+
+async def stack_on(folder: Path, *, amqp_url: str | None) -> AsyncIterator[FaultStack]:
+    stack = FaultStack(folder, amqp_url=amqp_url)
+    async with stack:
+        yield stack
+    stack.remove()
+
+
+@pytest.fixture(scope="module")
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FaultStack]:
+    async for each in stack_on(tmp_path_factory.mktemp("rounds") / "stack", amqp_url=None):
+        yield each
+
+
+@pytest.fixture
+async def rabbitmq_stack(tmp_path: Path) -> AsyncIterator[FaultStack]:
+    url = os.environ.get("AMQP_URL") or RABBITMQ_USUAL_URL
+    try:
+        await (await aio_pika.connect(url, timeout=3)).close()
+    except OSError as error:
+        if os.environ.get("REQUIRE_RABBITMQ") == "1":
+            pytest.fail(f"RabbitMQ does not answer at {url}: {error}")
+        pytest.skip(f"RabbitMQ does not answer at {url}: {error}")
+    async for each in stack_on(tmp_path / "stack", amqp_url=url):
+        yield each
+
+
+@pytest.fixture(scope="module")
+async def quiet_round(stack: FaultStack) -> AsyncIterator[Round]:
+    """One in which nothing broke, and nothing is found."""
+    async with Round(stack, 0, (), operations=QUIET_OPERATIONS) as a_round:
+        report = await a_round.run()
+        assert report.findings == ()
+        yield a_round
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_whatever_breaks_nothing_is_lost_nothing_is_done_twice_and_the_books_are_right(
+    stack: FaultStack, seed: int
+) -> None:
+    await require_clean_round(stack, seed)
+
+
+async def test_on_rabbitmq_too(rabbitmq_stack: FaultStack) -> None:
+    await require_clean_round(rabbitmq_stack, RABBITMQ_SEED)
+
+
+async def require_clean_round(stack: FaultStack, seed: int) -> None:
+    strikes = schedule_of(seed, tuple(BREAKAGES))
+    async with Round(stack, seed, strikes) as a_round:
+        report = await a_round.run()
+    assert report.findings == (), report
+    assert report.struck == tuple(map(str, strikes)), report
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+async def test_the_checker_sees(stack: FaultStack, quiet_round: Round, name: str) -> None:
+    mutation, telling = MUTATIONS[name]
+    async with stack.connection() as owner:
+        # Neither triggers nor foreign keys stand in the way.
+        await owner.execute("SET session_replication_role = replica")
+        async with mutation(owner, acknowledged_ticket(quiet_round)):
+            found = {finding.check for finding in await quiet_round.check()}
+    assert telling <= found
+    assert await quiet_round.check() == []
+
+
+def acknowledged_ticket(a_round: Round) -> UUID:
+    """One in the middle of a draw, so that there are others on both sides of it; not cancelled."""
+    entries = [
+        entry
+        for entry in read_entries([a_round.history.path])
+        if entry.event is Event.OK and entry.operation.kind is Kind.SALE
+    ]
+    cancelled = {entry.operation.content["saleKey"] for entry in read_entries([a_round.history.path])
+                 if entry.operation.kind is Kind.CANCEL}  # fmt: skip
+    whole = [entry for entry in entries if entry.operation.key not in cancelled]
+    return UUID(whole[len(whole) // 2].ticket["id"])
