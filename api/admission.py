@@ -190,6 +190,9 @@ async def read_body(request: web.Request, bytes_max: int) -> bytes:
                 length += len(chunk)
                 if length > bytes_max:
                     raise _too_large(bytes_max)
+    except ConnectionError as error:
+        # Nobody will read it; it is the client's doing and not ours.
+        raise refuse(400, "BODY_INCOMPLETE", "The connection ended before the body did.") from error
     except TimeoutError:
         raise refuse(408, "BODY_TIMEOUT", "The body took too long to arrive.") from None
     return b"".join(chunks)

@@ -98,7 +98,8 @@ class Cache:
         try:
             async with asyncio.timeout(self.timeout_s):
                 return await command(self.client)
-        except (RedisError, OSError, TimeoutError) as error:
+        # RuntimeError: what uvloop makes of a write to a connection that was just closed.
+        except (RedisError, OSError, TimeoutError, RuntimeError) as error:
             self._rests_until = time.monotonic() + REST_S
             raise CacheUnavailableError(f"{type(error).__name__}: {error}") from error
 

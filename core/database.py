@@ -79,10 +79,20 @@ class Database:
 
     @asynccontextmanager
     async def tenant(self, banca_id: UUID, *, readonly: bool = True) -> AsyncIterator[Connection]:
-        """A transaction that sees one banca's rows. Raises DatabaseUnavailableError."""
-        async with self.connection() as connection, connection.transaction(readonly=readonly):
-            await connection.execute("SELECT set_config('app.banca_id', $1, true)", str(banca_id))
-            yield connection
+        """A transaction that sees one banca's rows.
+
+        Raises DatabaseUnavailableError; OutcomeUnknownError when the answer to a COMMIT was lost.
+        """
+        is_ending = False
+        try:
+            async with self.connection() as connection, connection.transaction(readonly=readonly):
+                await connection.execute("SELECT set_config('app.banca_id', $1, true)", str(banca_id))
+                yield connection
+                is_ending = True
+        except DatabaseUnavailableError as error:
+            if is_ending and not readonly:
+                raise OutcomeUnknownError(str(error)) from error
+            raise
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:

@@ -126,6 +126,8 @@ def _limited(draw: Draw, row: asyncpg.Record) -> Draw:
 
 def _jugadas(row: asyncpg.Record) -> list[PricedJugada]:
     """What limits look at; what the lines earned does not matter here."""
+    if row["lines"] is None:
+        return []  # Another check's finding.
     columns = zip(row["lines"], row["numbers"], row["reventados"], row["amounts"], row["multiplier_ids"], strict=True)
     return [_jugada(*values) for values in columns]
 

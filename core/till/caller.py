@@ -80,8 +80,8 @@ class Caller:
         try:
             await self._pool.release(connection, timeout=self._acquire_timeout_s)
         except LOST as error:
+            # The pool has ended it by now.
             log.warning("CONNECTION_LOST", reason=f"{type(error).__name__}: {error}")
-            connection.terminate()
 
     async def _back_off(self, attempt: int) -> None:
         # Full jitter: whoever collided does not collide again in step.

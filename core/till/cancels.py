@@ -9,7 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
-from core.database import Database, DatabaseUnavailableError
+from core.database import Database, DatabaseUnavailableError, OutcomeUnknownError
 from core.domain.cutoffs import Cutoff, cutoff_in_force
 from core.domain.permissions import Role
 from core.domain.rulebook import Rulebook
@@ -161,7 +161,11 @@ class Canceller:
 
     async def _cancelled(self, request: CancelRequest, row: asyncpg.Record, *, replayed: bool) -> Cancelled:
         place = TicketPlace(row["business_date"], row["sorteo_id"], row["sequence"])
-        tickets = await load_tickets(self._database, request.actor.banca_id, [place])
+        try:
+            tickets = await load_tickets(self._database, request.actor.banca_id, [place])
+        except DatabaseUnavailableError as error:
+            # It is cancelled; to say that nothing was written would be a lie.
+            raise OutcomeUnknownError(f"cancelled, but not read: {error}") from error
         record, _ = tickets[place]
         if row["balance_cents"] is not None:
             self._publish_balance(

@@ -199,6 +199,11 @@ class Counter:
             return {}
         try:
             return await self._reader.records(sales[0].request.actor.banca_id, places)
+        except DatabaseUnavailableError as error:
+            # They are sold; to say that nothing was written would be a lie.
+            for sale in sales:
+                sale.error = OutcomeUnknownError(f"sold before, but not read: {error}")
+            return {}
         except TROUBLE as error:
             for sale in sales:
                 sale.error = error
