@@ -6,7 +6,7 @@ Authenticate → signature over the raw bytes → authorise → validate → ide
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from api.request_id import REQUEST_ID
 from api.sessions import Sessions
 from api.signed_requests import Signatures
 from api.terminals import Signer
-from api.turnstile import Endpoint, Turnstile, through
+from api.turnstile import Turnstiles
 from api.validation import parse_model, parse_query
 from core.domain.permissions import Role, scope_of
 from core.settings import Settings
@@ -49,6 +49,9 @@ _SINGLE_HEADERS = frozenset(
 )
 
 
+Endpoint = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
 class Admission:
     def __init__(
         self,
@@ -62,7 +65,7 @@ class Admission:
         self._sessions = sessions
         self._signatures = signatures
         # What is under way is what the next two batches take; what waits, as much as the till would hold.
-        self._turnstile = Turnstile(
+        self._turnstiles = Turnstiles(
             inside_max=2 * settings.batch_tickets_max,
             waiting_max=settings.till_queue_tickets_max,
             wait_max_s=TURN_WAIT_MAX_S,
@@ -80,11 +83,18 @@ class Admission:
         permission = operation.permission
         bytes_max = self._bytes_max[operation.batch]
 
-        async def admitted(request: web.Request) -> web.StreamResponse:
+        async def endpoint(request: web.Request) -> web.StreamResponse:
             refuse_repeated_headers(request)
             principal = self._authentication.principal(request.headers.get("Authorization"))
             self._limit_rate(operation, principal)
             body = await read_body(request, bytes_max)
+            if not operation.sells:
+                return await admitted(request, principal, body)
+            # Only now: whoever sends slowly takes nobody's place.
+            async with self._turnstiles.place(principal.banca_id):
+                return await admitted(request, principal, body)
+
+        async def admitted(request: web.Request, principal: Principal, body: bytes) -> web.StreamResponse:
             key = request.headers.get("Idempotency-Key")
             signer = await self._signatures().signer(request, principal, body, key) if operation.signed else None
             scope = scope_of(permission, principal.role)
@@ -96,7 +106,7 @@ class Admission:
             context = RequestContext(request, request[REQUEST_ID], principal, scope, banca_id, body, key, signer)
             return answer(operation, await operation.handler(context, *arguments))
 
-        return through(self._turnstile, admitted) if operation.signed and operation.ticket_rate else admitted
+        return endpoint
 
     def _public_endpoint(self, operation: Operation) -> Endpoint:
         bytes_max = self._bytes_max[operation.batch]

@@ -73,6 +73,11 @@ class Operation:
             raise ValueError(f"{self.method} {self.path}: a signed operation needs a user")
 
     @property
+    def sells(self) -> bool:
+        """What a terminal signs ends in the till."""
+        return self.signed and self.ticket_rate
+
+    @property
     def id(self) -> str:
         return getattr(self.handler, "__name__", self.path)
 

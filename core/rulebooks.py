@@ -51,6 +51,9 @@ class RulebookStore:
         self._rulebooks: dict[UUID, Rulebook] = {}
         # By the monotonic clock: until when a rulebook is used without a look.
         self._good_until_s: dict[UUID, float] = {}
+        # The newest version that a notice told of; how often all was in doubt.
+        self._noticed: dict[UUID, int] = {}
+        self._doubts = 0
         self._loads: dict[UUID, asyncio.Task[Rulebook]] = {}
         self._draws: OrderedDict[DrawKey, Draw] = OrderedDict()
         self._draw_reads: dict[DrawKey, asyncio.Task[Draw | None]] = {}
@@ -70,12 +73,14 @@ class RulebookStore:
 
     def notice(self, banca_id: UUID, version: int) -> None:
         """Somebody says that this version stands; a rulebook that is older is read again before it is asked for."""
+        self._noticed[banca_id] = max(version, self._noticed.get(banca_id, 0))
         known = self._rulebooks.get(banca_id)
         if known is not None and known.version < version:
             self._load_once(banca_id)
 
     def doubt(self) -> None:
         """Notices may have been missed: look at the version before a rulebook is used again."""
+        self._doubts += 1
         self._good_until_s.clear()
 
     async def reload(self, banca_id: UUID, *, older_than: int | None) -> Rulebook:
@@ -138,7 +143,7 @@ class RulebookStore:
         return version
 
     async def _load(self, banca_id: UUID) -> Rulebook:
-        asked_s = time.monotonic()
+        asked_s, doubts = time.monotonic(), self._doubts
         async with self._database.tenant(banca_id) as connection:
             document = await connection.fetchval(sql("rulebook/load"), banca_id)
         if document is None:
@@ -147,7 +152,11 @@ class RulebookStore:
         for defect in rulebook.defects:
             log.warning("RULEBOOK_DEFECT", banca_id=str(banca_id), version=rulebook.version, defect=defect)
         self._rulebooks[banca_id] = rulebook
-        self._good_until_s[banca_id] = asked_s + self._age_max_s
+        # What was said while it was read may be newer than what was read: then the next use looks.
+        if rulebook.version >= self._noticed.get(banca_id, 0) and doubts == self._doubts:
+            self._good_until_s[banca_id] = asked_s + self._age_max_s
+        else:
+            self._good_until_s.pop(banca_id, None)
         return rulebook
 
 

@@ -15,7 +15,14 @@ from cli.valkey import EmbeddedValkey
 from core.migrations import migrate
 from core.settings import Settings
 from tests.arena import Arena
-from tests.databases import API_PASSWORD, WORKER_PASSWORD, TestDatabase, database_of, in_server
+from tests.databases import (
+    API_PASSWORD,
+    WORKER_PASSWORD,
+    DatabaseStock,
+    TestDatabase,
+    database_of,
+    in_server,
+)
 from tests.running_api import RunningApi, api_settings
 
 TEMPLATE = f"banca_template_{secrets.token_hex(4)}"
@@ -53,13 +60,19 @@ async def template_database(server_url: str) -> AsyncIterator[str]:
     await in_server(server_url, f"DROP DATABASE {TEMPLATE} WITH (FORCE)")
 
 
+@pytest.fixture(scope="session")
+async def stock(server_url: str, template_database: str) -> AsyncIterator[DatabaseStock]:
+    made = DatabaseStock(server_url, template_database)
+    yield made
+    await made.clear()
+
+
 @pytest.fixture
-async def database(server_url: str, template_database: str) -> AsyncIterator[TestDatabase]:
+async def database(server_url: str, stock: DatabaseStock) -> AsyncIterator[TestDatabase]:
     """A fresh, migrated database, with a URL for each role."""
-    name = f"banca_test_{secrets.token_hex(6)}"
-    await in_server(server_url, f"CREATE DATABASE {name} TEMPLATE {template_database}")
+    name = await stock.take()
     yield TestDatabase(database_of(server_url, name))
-    await in_server(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+    stock.give_back(name)
 
 
 @pytest.fixture

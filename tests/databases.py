@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import secrets
+from collections import deque
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
@@ -9,6 +12,8 @@ import asyncpg
 
 API_PASSWORD = "api-of-the-tests"
 WORKER_PASSWORD = "worker-of-the-tests"
+# Made while the tests before are still running: the server has a core of its own for it.
+STOCK = 3
 
 
 @dataclass(frozen=True)
@@ -41,3 +46,34 @@ async def in_server(server_url: str, statement: str) -> None:
         await connection.execute(statement)
     finally:
         await connection.close()
+
+
+class DatabaseStock:
+    """Fresh copies of the template, made ahead and dropped behind the tests' backs."""
+
+    def __init__(self, server_url: str, template: str) -> None:
+        self._server_url = server_url
+        self._template = template
+        self._making: deque[asyncio.Task[str]] = deque()
+        self._dropping: set[asyncio.Task[None]] = set()
+
+    async def take(self) -> str:
+        """The name of a database that nobody has used."""
+        while len(self._making) <= STOCK:
+            self._making.append(asyncio.create_task(self._make()))
+        return await self._making.popleft()
+
+    def give_back(self, name: str) -> None:
+        drop = asyncio.create_task(in_server(self._server_url, f"DROP DATABASE {name} WITH (FORCE)"))
+        self._dropping.add(drop)
+        drop.add_done_callback(self._dropping.discard)
+
+    async def clear(self) -> None:
+        for name in [await making for making in self._making]:
+            self.give_back(name)
+        await asyncio.gather(*self._dropping)
+
+    async def _make(self) -> str:
+        name = f"banca_test_{secrets.token_hex(6)}"
+        await in_server(self._server_url, f"CREATE DATABASE {name} TEMPLATE {self._template}")
+        return name

@@ -22,7 +22,7 @@ from core.till.outcomes import RECORDED, Outcome, Verdict
 SENTENCES: Mapping[Verdict, tuple[str, str]] = {
     Verdict.SESSION_REVOKED: ("SESSION_REVOKED", "This session has ended; log in again."),
     Verdict.BANCA_INACTIVE: ("BANCA_INACTIVE", "This banca is not selling."),
-    Verdict.USER_INACTIVE: ("USER_INACTIVE", "This user is disabled."),
+    Verdict.USER_INACTIVE: ("USER_INACTIVE", "The user, or the seller in whose name it is, is disabled."),
     Verdict.SELLER_NOT_OWN: ("SELLER_NOT_OWN", "This seller is not one of yours."),
     Verdict.VENTANA_INACTIVE: ("VENTANA_INACTIVE", "This ventana is disabled."),
     Verdict.TERMINAL_DISABLED: ("TERMINAL_DISABLED", "This terminal is disabled."),

@@ -7,9 +7,12 @@ from collections import deque
 from collections.abc import Sequence
 from uuid import UUID
 
-from core.database import Database
+from core.database import Database, DatabaseUnavailableError
+from core.logging import Log
 from core.till.outcomes import TicketPlace
 from core.till.records import TicketRecord, load_tickets
+
+log = Log("till")
 
 # In one statement. A lone caller may ask for more.
 TICKETS_MAX = 256
@@ -42,17 +45,24 @@ class TicketReader:
             while asked := self._asked[banca_id]:
                 await self._read(banca_id, _taken(asked))
         finally:
-            del self._tasks[banca_id], self._asked[banca_id]
+            del self._tasks[banca_id]
+            # Nobody is left waiting, whatever ended this.
+            for _, future in self._asked.pop(banca_id):
+                _give(future, DatabaseUnavailableError("the reading ended"))
 
     async def _read(self, banca_id: UUID, batch: Sequence[Asked]) -> None:
         wanted = [place for places, _ in batch for place in places]
         try:
             stored = await load_tickets(self._database, banca_id, wanted)
             answer = {place: record for place, (record, _) in stored.items()}
-        except Exception as error:
+        except BaseException as error:
             # Each caller gets its own, so that no traceback grows by every one of them.
             for _, future in batch:
-                _give(future, type(error)(*error.args))
+                _give(future, DatabaseUnavailableError(f"{type(error).__name__}: {error}"))
+            if not isinstance(error, DatabaseUnavailableError):
+                log.error("TICKETS_UNREAD", error=error, banca_id=str(banca_id), tickets=len(wanted))
+            if not isinstance(error, Exception):
+                raise
             return
         for _, future in batch:
             _give(future, answer)

@@ -12,6 +12,9 @@ AS $$
                WHEN (SELECT is_active FROM bancas WHERE id = p_banca) IS NOT TRUE THEN 'BANCA_INACTIVE'
                WHEN z.id IS NULL OR z.revoked_at IS NOT NULL OR z.expires_at <= p_at THEN 'SESSION_REVOKED'
                WHEN p_actor IS DISTINCT FROM p_vendedor AND x.is_active IS NOT TRUE THEN 'USER_INACTIVE'
+               -- In nobody's name yet: at least of this banca.
+               WHEN p_vendedor IS NULL
+                AND (x.role = 'ADMIN' OR x.banca_id = p_banca OR y.banca_id = p_banca) IS NOT TRUE THEN 'USER_INACTIVE'
                -- Whose sellers an actor may act for; core/domain/impersonation.py says the same before a price is made.
                WHEN p_actor <> p_vendedor AND CASE x.role
                        WHEN 'ADMIN' THEN true

@@ -7,7 +7,8 @@
 --         tombstone (CANCELLED_UNSOLD) refuses the sale should it still come.
 -- Locks   the draw → the account, as every writer does; by a sale's key the ticket is looked up before, and once
 --         more under the account's lock.
-CREATE OR REPLACE FUNCTION cancel_ticket(
+DROP FUNCTION IF EXISTS cancel_ticket;
+CREATE FUNCTION cancel_ticket(
     p_banca uuid, p_actor uuid, p_vendedor uuid, p_session uuid, p_terminal uuid, p_key_version integer,
     p_key text, p_fingerprint bytea, p_ticket uuid, p_sold_from date, p_sale_key text, p_request text,
     p_version bigint, p_cutoff_s integer, p_valid_from timestamptz, p_valid_until timestamptz,

@@ -50,7 +50,8 @@ REVOKE ALL ON FUNCTION exposure_moves FROM PUBLIC;
 
 -- Start tracking counters of draws: their first sums, from the live jugadas. The caller holds the draws' locks.
 -- Takes   parallel arrays, one entry per kind of counter; those already tracked, and the banca's own, are left alone.
-CREATE OR REPLACE FUNCTION track_exposure(
+DROP FUNCTION IF EXISTS track_exposure;
+CREATE FUNCTION track_exposure(
     p_banca uuid, c_sorteo uuid[], c_scope exposure_scope[], c_scope_id uuid[], c_multiplier_key uuid[]
 ) RETURNS void
 LANGUAGE plpgsql

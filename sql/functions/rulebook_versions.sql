@@ -59,8 +59,25 @@ AS $$
     SELECT pg_notify('rulebook', json_build_object('bancaId', id, 'version', rulebook_version)::text)
       FROM bancas WHERE id = p_banca;
 $$;
-REVOKE ALL ON FUNCTION bump_rulebook FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION bump_rulebook TO banca_api;
+-- Only triggers call it, so that nobody makes a version of another tenant's rules.
+REVOKE ALL ON FUNCTION bump_rulebook FROM PUBLIC, banca_api;
+
+CREATE OR REPLACE FUNCTION bump_rulebook_of_rows() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+BEGIN
+    PERFORM bump_rulebook(b.banca_id)
+       FROM (SELECT DISTINCT banca_id FROM changed WHERE banca_id IS NOT NULL ORDER BY banca_id) b;
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE FUNCTION bump_rulebook_of_banca() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+BEGIN
+    PERFORM bump_rulebook(NEW.id);
+    RETURN NULL;
+END $$;
 
 -- The limits of a draw as they are now, for the version that this transaction makes.
 CREATE OR REPLACE FUNCTION record_sorteo_limits(p_banca uuid, p_sorteo uuid) RETURNS void
@@ -109,3 +126,8 @@ CREATE OR REPLACE TRIGGER sorteo_number_limits_update_bump AFTER UPDATE ON sorte
     REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION bump_rulebook_of_number_limits();
 CREATE OR REPLACE TRIGGER sorteo_number_limits_delete_bump AFTER DELETE ON sorteo_number_limits
     REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION bump_rulebook_of_number_limits();
+
+-- A version that stands since before its limits were written down: they are those of now.
+UPDATE rulebook_versions v SET limits = v.limits || rule_documents(b.id)
+  FROM (SELECT id, rulebook_version FROM bancas FOR UPDATE) b
+ WHERE v.banca_id = b.id AND v.version = b.rulebook_version AND NOT v.limits ? 'restrictions';

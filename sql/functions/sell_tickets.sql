@@ -1,3 +1,7 @@
+-- With other parameters a function is another one; both at once would be called by neither name.
+DROP FUNCTION IF EXISTS sell_tickets;
+DROP FUNCTION IF EXISTS sale_claims;
+
 -- What the unjudged tickets of a batch claim: of limited counters (one row per fact) and of accounts (one per ticket
 -- with a credit limit), each with what stood there when the batch began.
 --

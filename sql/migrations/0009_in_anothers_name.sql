@@ -39,9 +39,3 @@ ALTER TABLE exposure_tracking DROP CONSTRAINT exposure_tracking_pkey,
 -- The id beside the time would make this index look as good as the key to find a draw by its id.
 DROP INDEX sorteos_by_time;
 CREATE INDEX sorteos_by_time ON sorteos (banca_id, scheduled_at DESC);
-
--- Other parameters from here on; their files under sql/functions make them anew.
-DROP FUNCTION IF EXISTS sell_tickets;
-DROP FUNCTION IF EXISTS sale_claims;
-DROP FUNCTION IF EXISTS cancel_ticket;
-DROP FUNCTION IF EXISTS track_exposure;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from itertools import islice
 
 import pytest
@@ -18,14 +19,14 @@ REFUSED = 10
 
 
 async def waiter(turnstile: Turnstile) -> asyncio.Task[None]:
-    task = asyncio.create_task(turnstile.wait_to_enter())
+    task = asyncio.create_task(turnstile.enter())
     await asyncio.sleep(0)
     return task
 
 
 async def test_who_waits_enters_in_order_of_arrival() -> None:
     turnstile = Turnstile(inside_max=1, waiting_max=5, wait_max_s=60)
-    await turnstile.wait_to_enter()
+    await turnstile.enter()
     assert not turnstile.is_free
     line = [await waiter(turnstile) for _ in range(3)]
     for place in range(3):
@@ -38,17 +39,17 @@ async def test_who_waits_enters_in_order_of_arrival() -> None:
 
 async def test_beyond_the_line_one_is_told_at_once() -> None:
     turnstile = Turnstile(inside_max=1, waiting_max=1, wait_max_s=60)
-    await turnstile.wait_to_enter()
+    await turnstile.enter()
     waiting = await waiter(turnstile)
     with pytest.raises(TurnstileFullError):
-        await turnstile.wait_to_enter()
+        await turnstile.enter()
     turnstile.leave()
     await waiting
 
 
 async def test_who_goes_away_before_or_at_its_turn_keeps_nobody_out() -> None:
     turnstile = Turnstile(inside_max=1, waiting_max=5, wait_max_s=60)
-    await turnstile.wait_to_enter()
+    await turnstile.enter()
     gone, called, last = [await waiter(turnstile) for _ in range(3)]
     gone.cancel()
     # The turn is called's, and it is cancelled before it can take it.
@@ -61,13 +62,52 @@ async def test_who_goes_away_before_or_at_its_turn_keeps_nobody_out() -> None:
     assert turnstile.is_free
 
 
-async def test_who_waited_too_long_is_told_when_the_next_place_is_free() -> None:
+async def test_who_waited_too_long_is_told_though_nobody_leaves() -> None:
     turnstile = Turnstile(inside_max=1, waiting_max=5, wait_max_s=0)
-    await turnstile.wait_to_enter()
+    await turnstile.enter()
     late = [await waiter(turnstile) for _ in range(3)]
-    turnstile.leave()
     assert [type(error) for error in await asyncio.gather(*late, return_exceptions=True)] == [TurnstileFullError] * 3
-    assert turnstile.is_free
+    turnstile.leave()
+    assert turnstile.is_empty
+
+
+async def test_a_banca_whose_draw_is_locked_keeps_no_other_out(arena: Arena) -> None:
+    other = await Arena.create(arena.owner, arena.settings)
+    settings = arena.settings.model_copy(update={"batch_tickets_max": 1})
+    async with RunningApi(settings) as api:
+        async with arena.owner.transaction():
+            await arena.owner.execute("SELECT 1 FROM sorteos WHERE banca_id = $1 FOR NO KEY UPDATE", arena.banca_id)
+            stuck = [
+                asyncio.create_task(Pos(api, arena.seller).post(SALE, ticket(arena), key=new_key())) for _ in range(3)
+            ]
+            # The third waits for a place, and is told.
+            told = await next(asyncio.as_completed(stuck))
+            assert (told.status, told.json()["code"]) == (503, "TILL_FULL")
+            sold = await Pos(api, other.seller).post(SALE, ticket(other), key=new_key())
+            assert sold.status == 201
+        assert sorted([(await sale).status for sale in stuck]) == [201, 201, 503]
+
+
+async def test_whoever_sends_slowly_takes_nobodys_place(arena: Arena) -> None:
+    settings = arena.settings.model_copy(update={"batch_tickets_max": 1})
+    async with RunningApi(settings) as api:
+        pos = Pos(api, arena.seller)
+        finish = asyncio.Event()
+
+        async def slow() -> AsyncIterator[bytes]:
+            yield b"{"
+            await finish.wait()
+            yield b"}"
+
+        headers = pos.signed_headers("POST", SALE, b"{}", key=new_key())
+        senders = [
+            asyncio.create_task(api.send("POST", SALE, body=slow(), headers=headers))  # type: ignore[arg-type] # aiohttp takes it
+            for _ in range(4)
+        ]
+        sold = await pos.post(SALE, ticket(arena), key=new_key())
+        assert sold.status == 201
+        finish.set()
+        assert {(await sender).status for sender in senders} == {400}
 
 
 async def test_a_full_line_is_answered_with_when_to_come_again(arena: Arena) -> None:

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.domain.permissions import Role
+from core.settings import Settings
+from core.till.refusals import Refused
 from core.till.sales import SaleRequest
 from tests.arena import Arena
+from tests.pos import new_key
 from tests.till.shop import Shop
 from tests.till.state import findings
 from tests.till.test_rules import restrict
@@ -52,3 +55,16 @@ async def test_a_banca_user_is_bound_like_the_seller(owner: Owner, arena: Arena,
     batch = [await by(arena, Role.BANCA) for _ in range(3)]
     assert [outcome.verdict for outcome in await shop.record(batch)] == ["SOLD", "SOLD", "SOLD_OUT"]
     assert await findings(owner, arena.banca_id) == []
+
+
+@pytest.mark.parametrize("role", [Role.BANCA, Role.VENTANA])
+async def test_who_is_of_another_banca_now_leaves_no_tombstone(
+    owner: Owner, arena: Arena, shop: Shop, settings: Settings, role: Role
+):
+    elsewhere = await Arena.create(owner, settings)
+    person = await elsewhere.add_user(role)
+    actor = actor_for(person, arena.banca_id, arena.seller.terminal)
+    refused = await shop.cancel(arena.seller, sale_key=new_key(), actor=actor)
+    assert isinstance(refused, Refused)
+    assert refused.code == "USER_INACTIVE"
+    assert await owner.fetchval("SELECT count(*) FROM idempotency") == 0

@@ -303,3 +303,14 @@ async def test_without_a_default_a_bet_must_name_its_multiplier(owner: Owner, ar
     await owner.execute("UPDATE loteria_multipliers SET is_active = false")
     answer = await shop.sell(sale(arena.seller, ticket(arena.sorteo_id)))
     assert getattr(answer, "code", answer) == "MISSING_MULTIPLIER_ID"
+
+
+async def test_a_notice_that_comes_while_the_rules_are_read_is_not_forgotten(owner: Owner, arena: Arena, shop: Shop):
+    store = shop.rulebooks
+    old = await store.rulebook(arena.banca_id)
+    reading = asyncio.create_task(store.reload(arena.banca_id, older_than=old.version))
+    await asyncio.sleep(0)
+    store.notice(arena.banca_id, old.version + 1)
+    assert (await reading).version == old.version
+    await owner.execute("UPDATE bancas SET global_max_per_number_cents = 7 WHERE id = $1", arena.banca_id)
+    assert (await store.rulebook(arena.banca_id)).global_max_per_number_cents == 7
