@@ -79,7 +79,8 @@ async def require_clean_round(stack: FaultStack, seed: int) -> None:
     async with Round(stack, seed, strikes) as a_round:
         report = await a_round.run()
     assert report.findings == (), report
-    assert report.struck == tuple(map(str, strikes)), report
+    # One that waits for its moment may be told after the next.
+    assert sorted(report.struck) == sorted(map(str, strikes)), report
 
 
 @pytest.mark.parametrize("name", MUTATIONS)
