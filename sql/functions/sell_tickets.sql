@@ -1,61 +1,5 @@
 -- With other parameters a function is another one; both at once would be called by neither name.
 DROP FUNCTION IF EXISTS sell_tickets;
-DROP FUNCTION IF EXISTS sale_claims;
-
--- What the unjudged tickets of a batch claim: of limited counters (one row per fact) and of accounts (one per ticket
--- with a credit limit), each with what stood there when the batch began.
---
--- slot     names the counter, sales_slot the counter of its scope's sales (null: the limit does not depend on them).
--- ceiling  is the static cap; floor and basis_points make the dynamic one: max(floor, sales × basis points).
--- fact_at  is the fact's place: violations are answered in the rules' order.
--- used     counts only where the limit accumulates; a limit per ticket compares the amount alone.
--- A fact that does not bind has neither ceiling nor floor: its ticket passes, and counts for those after it.
-CREATE OR REPLACE FUNCTION sale_claims(
-    p_banca uuid, t_sorteo uuid[], t_vendedor uuid[], t_total bigint[], t_seller_credit bigint[],
-    t_verdict sale_verdict[],
-    l_scope_id uuid[], l_multiplier_key uuid[], l_number smallint[], l_cap bigint[], l_base bigint[],
-    l_basis_points integer[], l_accumulates boolean[], l_sorteo uuid[],
-    f_ticket integer[], f_limit integer[], f_amount bigint[], f_unbound integer[]
-) RETURNS TABLE (
-    ticket integer, limit_at integer, kind text, amount bigint, ceiling bigint, floor bigint, basis_points integer,
-    used bigint, sales bigint, accumulates boolean, fact_at bigint
-)
-LANGUAGE sql STABLE
-AS $$
-    SELECT f.ticket, f.limit_at, 'LIMIT', f.amount, CASE WHEN f.n <> ALL (f_unbound) THEN l.cap END,
-           CASE WHEN f.n <> ALL (f_unbound) THEN l.base END, CASE WHEN f.n <> ALL (f_unbound) THEN l.basis_points END,
-           CASE WHEN l.accumulates THEN coalesce(l.used, 0) ELSE 0 END, coalesce(l.sales, 0), l.accumulates,
-           f.n
-      FROM (SELECT l.*, e.amount_cents AS used, w.amount_cents AS sales
-              FROM unnest(l_scope_id, l_multiplier_key, l_number, l_cap, l_base, l_basis_points,
-                          l_accumulates, l_sorteo) WITH ORDINALITY
-                   AS l (scope_id, multiplier_key, number, cap, base, basis_points, accumulates, sorteo, n)
-              LEFT JOIN LATERAL (
-                  SELECT amount_cents FROM exposure
-                   WHERE banca_id = p_banca AND sorteo_id = l.sorteo AND scope_id = l.scope_id
-                     AND multiplier_key = l.multiplier_key AND number = l.number
-                  OFFSET 0) e ON true
-              LEFT JOIN LATERAL (
-                  SELECT amount_cents FROM exposure
-                   WHERE l.basis_points IS NOT NULL
-                     AND banca_id = p_banca AND sorteo_id = l.sorteo AND scope_id = l.scope_id
-                     AND multiplier_key = '00000000-0000-0000-0000-000000000000'
-                     AND number = -1
-                  OFFSET 0) w ON true) l
-      JOIN unnest(f_ticket, f_limit, f_amount) WITH ORDINALITY AS f (ticket, limit_at, amount, n)
-        ON f.limit_at = l.n
-     WHERE t_verdict[f.ticket] IS NULL
-    UNION ALL
-    SELECT t.n::integer, NULL, 'FUNDS', t.total - t.credit, a.available, NULL, NULL, 0, 0, true, NULL
-      FROM unnest(t_vendedor, t_total, t_seller_credit) WITH ORDINALITY AS t (vendedor, total, credit, n)
-     CROSS JOIN LATERAL (
-          SELECT balance_cents + credit_limit_cents AS available FROM accounts
-           WHERE banca_id = p_banca AND id = t.vendedor AND credit_limit_cents IS NOT NULL
-          OFFSET 0) a
-     WHERE t_verdict[t.n] IS NULL
-$$;
-ALTER FUNCTION sale_claims OWNER TO banca_definer;
-REVOKE ALL ON FUNCTION sale_claims FROM PUBLIC;
 
 -- Judge and record a batch of tickets of one banca: one call, one transaction, one round trip.
 --
@@ -72,7 +16,7 @@ REVOKE ALL ON FUNCTION sale_claims FROM PUBLIC;
 -- Plans   are kept by connections that may first have run on empty tables. So every look-up is a LATERAL that OFFSET 0
 --         keeps apart: by its whole key, ticket by ticket, whatever the statistics said when it was planned.
 -- A refusal is a row, never an exception, and never touches its neighbours.
-CREATE OR REPLACE FUNCTION sell_tickets(
+CREATE FUNCTION sell_tickets(
     p_banca uuid,
     t_id uuid[], t_sorteo uuid[], t_vendedor uuid[], t_ventana uuid[], t_actor uuid[], t_actor_role text[],
     t_session uuid[], t_terminal uuid[], t_key_version integer[], t_key text[], t_fingerprint bytea[],
@@ -122,14 +66,6 @@ DECLARE
     v_sellers uuid[];
     v_nets bigint[];
     v_sold integer;
-    -- Of each limit what its rule says; read only when the batch is tight.
-    l_sorteo uuid[];
-    l_scope text[];
-    l_multiplier_key uuid[];
-    l_cap bigint[];
-    l_base bigint[];
-    l_basis_points integer[];
-    l_accumulates boolean[];
     -- What was locked, as it stands now: the draws, and the accounts.
     d_id uuid[];
     d_status sorteo_status[];
@@ -143,16 +79,6 @@ DECLARE
     a_version bigint[];
     a_credit bigint[];
     v_is_tight boolean;
-    -- Limits (> 0, by their place) and accounts (< 0, by their first ticket's place) that the batch over-claims.
-    v_contested integer[];
-    -- While the exact path judges: what was taken of each, and what its scope sold since; by slot + v_tickets + 1.
-    v_taken bigint[] := '{}';
-    v_sales_since bigint[] := '{}';
-    v_slot integer;
-    v_cap bigint;
-    v_available bigint;
-    v_claim record;
-    v_short jsonb;
 BEGIN
     IF v_tickets = 0 THEN
         RETURN;
@@ -257,102 +183,12 @@ BEGIN
          GROUP BY a.id, a.balance, a.credit HAVING sum(t.total - t.credit) > a.balance + a.credit);
 
     IF v_is_tight THEN
-        SELECT array_agg(r_sorteo[l.rule] ORDER BY l.n), array_agg(r_scope[l.rule] ORDER BY l.n),
-               array_agg(r_multiplier_key[l.rule] ORDER BY l.n), array_agg(r_cap[l.rule] ORDER BY l.n),
-               array_agg(r_base[l.rule] ORDER BY l.n), array_agg(r_basis_points[l.rule] ORDER BY l.n),
-               array_agg(r_accumulates[l.rule] ORDER BY l.n)
-          INTO l_sorteo, l_scope, l_multiplier_key, l_cap, l_base, l_basis_points, l_accumulates
-          FROM unnest(l_rule) WITH ORDINALITY AS l (rule, n);
-        SELECT array_agg(c.slot) INTO v_contested
-          FROM (SELECT coalesce(c.limit_at, -array_position(t_vendedor, t_vendedor[c.ticket])) AS slot
-                  FROM sale_claims(p_banca, t_sorteo, t_vendedor, t_total, t_seller_credit, v_verdict,
-                                   l_scope_id, l_multiplier_key, l_number, l_cap, l_base, l_basis_points,
-                                   l_accumulates, l_sorteo, f_ticket, f_limit, f_amount, f_unbound) c
-                 GROUP BY 1, CASE WHEN NOT c.accumulates THEN c.ticket END
-                HAVING sum(c.amount) + min(c.used)
-                       > least(min(c.ceiling), greatest(min(c.floor), min(c.sales) * min(c.basis_points) / 10000))) c;
-    END IF;
-
-    IF v_contested IS NOT NULL THEN
-        -- Set aside first those that cannot pass whatever the others do; of the rest, only tickets that share an
-        -- over-claimed resource are judged one by one, each seeing what the ones before it took. A dynamic cap grows
-        -- with its scope's sales, so every ticket that adds to them comes along.
-        FOR v_claim IN
-            WITH claim AS (
-                SELECT c.*, coalesce(c.limit_at, -array_position(t_vendedor, t_vendedor[c.ticket])) AS slot,
-                       -- A limit without a static cap is never hopeless: its cap may grow before this ticket's turn.
-                       coalesce(bool_or(c.amount + c.used > c.ceiling) OVER (PARTITION BY c.ticket), false) AS hopeless
-                  FROM sale_claims(p_banca, t_sorteo, t_vendedor, t_total, t_seller_credit, v_verdict,
-                                   l_scope_id, l_multiplier_key, l_number, l_cap, l_base, l_basis_points,
-                                   l_accumulates, l_sorteo, f_ticket, f_limit, f_amount, f_unbound) c
-            ), sale AS (
-                SELECT t.n::integer AS ticket, l.n::integer AS slot, t.total AS amount
-                  FROM unnest(l_sorteo, l_scope, l_scope_id, l_basis_points) WITH ORDINALITY
-                       AS l (sorteo, scope, scope_id, basis_points, n)
-                  JOIN unnest(t_sorteo, t_vendedor, t_ventana, t_total, v_verdict) WITH ORDINALITY
-                       AS t (sorteo, vendedor, ventana, total, verdict, n)
-                    ON t.sorteo = l.sorteo AND t.verdict IS NULL
-                       AND l.scope_id = CASE l.scope WHEN 'BANCA' THEN p_banca WHEN 'VENTANA' THEN t.ventana
-                                                     ELSE t.vendedor END
-                 WHERE l.basis_points IS NOT NULL AND l.n = ANY (v_contested)
-            ), step AS (
-                SELECT c.ticket, c.hopeless, c.kind, c.slot, c.amount, c.ceiling, c.floor, c.basis_points, c.used,
-                       c.sales, c.accumulates, c.fact_at
-                  FROM claim c
-                 -- The hopeless are told all that they lacked when the batch began.
-                 WHERE CASE WHEN c.hopeless
-                            THEN c.amount + c.used
-                                 > least(c.ceiling, greatest(c.floor, c.sales * c.basis_points / 10000))
-                            ELSE c.slot = ANY (v_contested) END
-                UNION ALL
-                SELECT s.ticket, false, 'SALES', s.slot, s.amount, NULL, NULL, NULL, 0, 0, true, NULL
-                  FROM sale s WHERE NOT EXISTS (SELECT FROM claim c WHERE c.ticket = s.ticket AND c.hopeless)
-            )
-            SELECT w.ticket, w.hopeless, array_agg(w.kind) AS kinds, array_agg(w.slot) AS slots,
-                   array_agg(w.amount) AS amounts, array_agg(w.ceiling) AS ceilings, array_agg(w.floor) AS floors,
-                   array_agg(w.basis_points) AS basis_points, array_agg(w.used) AS useds, array_agg(w.sales) AS sales,
-                   array_agg(w.accumulates) AS accumulates
-              -- In the order of the facts, limits before funds: the first violation names the refusal, as the verdict does.
-              FROM (SELECT * FROM step ORDER BY ticket, kind DESC, fact_at) w
-             GROUP BY w.ticket, w.hopeless ORDER BY w.ticket
-        LOOP
-            v_short := NULL;
-            FOR i IN 1 .. cardinality(v_claim.slots) LOOP
-                CONTINUE WHEN v_claim.kinds[i] = 'SALES';
-                v_slot := v_claim.slots[i] + v_tickets + 1;
-                v_cap := least(v_claim.ceilings[i], greatest(
-                    v_claim.floors[i],
-                    (v_claim.sales[i] + CASE WHEN v_claim.hopeless THEN 0 ELSE coalesce(v_sales_since[v_slot], 0) END)
-                    * v_claim.basis_points[i] / 10000));
-                v_available := v_cap - v_claim.useds[i] - CASE WHEN v_claim.accumulates[i] AND NOT v_claim.hopeless
-                                                               THEN coalesce(v_taken[v_slot], 0) ELSE 0 END;
-                IF v_claim.amounts[i] > v_available THEN
-                    v_short := coalesce(v_short, '[]') || jsonb_strip_nulls(jsonb_build_object(
-                        'code', CASE v_claim.kinds[i] WHEN 'FUNDS' THEN 'INSUFFICIENT_FUNDS'
-                                                      ELSE r_code[l_rule[v_claim.slots[i]]] END,
-                        'scope', l_scope[v_claim.slots[i]], 'label', r_label[l_rule[v_claim.slots[i]]]::jsonb,
-                        'accumulates', l_accumulates[v_claim.slots[i]],
-                        'number', lpad(nullif(l_number[v_claim.slots[i]], -1)::text, v_digits[v_claim.ticket], '0'),
-                        'amountCents', v_claim.amounts[i],
-                        'capCents', CASE WHEN v_claim.kinds[i] = 'LIMIT' THEN v_cap END,
-                        'availableCents', greatest(v_available, 0)));
-                END IF;
-            END LOOP;
-            IF v_short IS NULL THEN
-                FOR i IN 1 .. cardinality(v_claim.slots) LOOP
-                    v_slot := v_claim.slots[i] + v_tickets + 1;
-                    IF v_claim.kinds[i] = 'SALES' THEN
-                        v_sales_since[v_slot] := coalesce(v_sales_since[v_slot], 0) + v_claim.amounts[i];
-                    ELSIF v_claim.accumulates[i] THEN
-                        v_taken[v_slot] := coalesce(v_taken[v_slot], 0) + v_claim.amounts[i];
-                    END IF;
-                END LOOP;
-            ELSE
-                v_verdict[v_claim.ticket] :=
-                    CASE WHEN v_short -> 0 ->> 'code' = 'INSUFFICIENT_FUNDS' THEN 'NO_FUNDS' ELSE 'SOLD_OUT' END;
-                v_violations[v_claim.ticket] := v_short;
-            END IF;
-        END LOOP;
+        SELECT j.verdicts, j.violations INTO v_verdict, v_violations
+          FROM judge_tight_sales(
+                   p_banca, t_sorteo, t_vendedor, t_ventana, t_total, t_seller_credit, v_digits, v_verdict,
+                   v_violations, a_id, a_balance, a_credit, r_sorteo, r_scope, r_multiplier_key, r_cap, r_base,
+                   r_basis_points, r_accumulates, r_code, r_label, l_rule, l_scope_id, l_number,
+                   f_ticket, f_limit, f_amount, f_unbound) j;
     END IF;
 
     -- Everything that is still unjudged is sold. Sequences run without a gap, draw by draw, in order of arrival.
