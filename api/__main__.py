@@ -10,6 +10,7 @@ import uvloop
 
 from api.app import SettingsError, create_app
 from api.server import start
+from core import garbage
 from core.logging import Log, configure_logging
 from core.settings import Settings, load_settings
 
@@ -32,6 +33,7 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     runner = await start(create_app(settings), host=settings.host, port=settings.port, reuse_port=settings.reuse_port)
+    garbage.tame()
     log.info("SERVER_LISTEN", host=settings.host, port=settings.port)
     try:
         await stop.wait()
