@@ -135,7 +135,7 @@ async def hold_till(app: web.Application) -> AsyncIterator[None]:
     app[COUNTER] = Counter(database=database, rulebooks=rulebooks, till=till)
     app[CANCELLER] = Canceller(caller, database=database, rulebooks=rulebooks, publish_balance=cache.publish)
     yield
-    await close_within(TILL_CLOSE_S, till.close(), end(listening))
+    await close_within(TILL_CLOSE_S, till.close(), end_rulebooks(listening, rulebooks))
 
 
 async def hold_database(app: web.Application) -> AsyncIterator[None]:
@@ -186,9 +186,11 @@ async def gauge_pool(pool: Pool) -> None:
         await asyncio.sleep(POOL_GAUGE_S)
 
 
-async def end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait([task])
+async def end_rulebooks(listening: asyncio.Task[None], rulebooks: RulebookStore) -> None:
+    """The listener first: a notice begins a read."""
+    listening.cancel()
+    await asyncio.wait([listening])
+    await rulebooks.close()
 
 
 async def close_within(timeout_s: float, *closings: Coroutine[Any, Any, None]) -> None:

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from api.fresh import Fresh
 from core.cache import Cache, CacheUnavailableError
 from core.database import Database, DatabaseUnavailableError
+from core.fresh import Fresh
 from core.metrics import DEAD_LETTERS, HEALTH_PART_UP, OUTBOX_LAG_SECONDS, OUTBOX_UNPUBLISHED
 from core.queries import sql
 

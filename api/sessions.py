@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from api.authentication import Principal
-from api.fresh import Fresh
 from api.problems import refuse
 from core.database import Database
 from core.domain.permissions import Role
+from core.fresh import Fresh
 from core.queries import sql
 
 FACTS_AGE_MAX_S = 1.0

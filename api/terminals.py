@@ -8,8 +8,8 @@ from uuid import UUID
 
 import asyncpg
 
-from api.fresh import Fresh
 from core.database import Database
+from core.fresh import Fresh
 from core.logging import Log
 from core.queries import sql
 from core.security.terminal_secrets import MasterKeyMissingError, MasterKeys

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from api.fresh import Fresh
+from core.fresh import Fresh
 
 
 class Source:
@@ -84,3 +84,53 @@ async def test_closing_ends_reads_that_are_under_way() -> None:
     await values.close()
     with pytest.raises(asyncio.CancelledError):
         await waiting
+
+
+async def test_a_read_that_somebody_begins_is_joined_and_needs_nobody_to_wait() -> None:
+    source = Source()
+    source.may_answer.clear()
+    values = Fresh(source.read, entries_max=10)
+    begun = values.begin("a")
+    assert values.begin("a") is begun
+    assert values.is_reading("a")
+    waiting = asyncio.create_task(values.get("a", max_age_s=60))
+    source.may_answer.set()
+    await begun
+    assert await waiting == "a1"
+    assert not values.is_reading("a")
+    assert (values.kept("a"), source.reads) == ("a1", 1)
+    assert values.begin("a") is not begun, "however young the value is"
+
+
+async def test_what_is_kept_is_told_however_old_it_is() -> None:
+    values = Fresh(Source().read, entries_max=10)
+    assert values.kept("a") is None
+    await values.get("a", max_age_s=60)
+    assert values.peek("a", max_age_s=-1) is None
+    assert values.kept("a") == "a1"
+
+
+async def test_when_all_is_cleared_no_read_under_way_is_kept() -> None:
+    source = Source()
+    values = Fresh(source.read, entries_max=10)
+    assert await values.get("a", max_age_s=60) == "a1"
+    source.may_answer.clear()
+    early = asyncio.create_task(values.get("b", max_age_s=60))
+    await asyncio.sleep(0)
+    values.clear()
+    assert values.kept("a") is None
+    source.may_answer.set()
+    assert await early == "b2"
+    assert values.kept("b") is None
+    assert [await values.get(key, max_age_s=60) for key in "ab"] == ["a3", "b4"]
+
+
+async def test_what_is_amended_is_no_younger_for_it() -> None:
+    values = Fresh(Source().read, entries_max=10)
+    values.amend("a", "amended")
+    assert values.kept("a") is None, "there was nothing"
+    await values.get("a", max_age_s=60)
+    age_s = values.age_s("a")
+    values.amend("a", "amended")
+    assert await values.get("a", max_age_s=60) == "amended"
+    assert values.age_s("a") >= age_s
