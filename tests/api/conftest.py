@@ -9,6 +9,7 @@ import pytest
 from api.routes import OPERATIONS
 from core.database import Database, create_pool
 from tests.api.probes import PROBES
+from tests.api.ruling import Ruler, ruler
 from tests.arena import Arena
 from tests.databases import TestDatabase
 from tests.pos import Pos
@@ -25,6 +26,12 @@ async def probe_api(arena: Arena) -> AsyncIterator[RunningApi]:
 @pytest.fixture
 def pos(probe_api: RunningApi, arena: Arena) -> Pos:
     return Pos(probe_api, arena.seller)
+
+
+@pytest.fixture
+async def banca(api: RunningApi, arena: Arena) -> Ruler:
+    """Somebody who administers the arena's banca."""
+    return await ruler(api, arena)
 
 
 @pytest.fixture

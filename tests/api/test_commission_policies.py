@@ -17,11 +17,6 @@ from tests.running_api import RunningApi
 DOCUMENT = "commissionPolicyJson"
 
 
-@pytest.fixture
-async def banca(api: RunningApi, arena: Arena) -> Ruler:
-    return await ruler(api, arena)
-
-
 def places(arena: Arena) -> dict[str, str]:
     ids = {"bancas": arena.banca_id, "ventanas": arena.ventana_id, "users": arena.seller.id}
     return {origin: f"/api/v1/{origin}/{row_id}/commission-policy" for origin, row_id in ids.items()}

@@ -6,17 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-import pytest
-
 from core.domain.calendar import costa_rica_date
-from tests.api.ruling import API, Ruler, offered, places, ruler, stored_rules, version_of
+from tests.api.ruling import API, Ruler, offered, places, stored_rules, version_of
 from tests.arena import Arena
 from tests.running_api import RunningApi
-
-
-@pytest.fixture
-async def banca(api: RunningApi, arena: Arena) -> Ruler:
-    return await ruler(api, arena)
 
 
 async def test_a_lottery_is_changed_member_by_member(api: RunningApi, banca: Ruler, arena: Arena) -> None:

@@ -6,19 +6,12 @@ import asyncio
 from typing import Any
 from uuid import UUID, uuid4
 
-import pytest
-
 from core.domain.permissions import Role
 from tests.api.ruling import OVERRIDES, Ruler, ruler, stored_rules, version_of
 from tests.api.selling import Contract, sell, ticket
 from tests.arena import Arena
 from tests.pos import Pos
 from tests.running_api import RunningApi
-
-
-@pytest.fixture
-async def banca(api: RunningApi, arena: Arena) -> Ruler:
-    return await ruler(api, arena)
 
 
 def override(arena: Arena, scope: str = "USER", scope_id: UUID | None = None, **others: Any) -> dict[str, Any]:

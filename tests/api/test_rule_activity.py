@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-import pytest
 
 from core.domain.permissions import Role
 from tests.api.auditing import audited, proven_rows, told
-from tests.api.ruling import API, OVERRIDES, RESTRICTIONS, Ruler, limits, places, ruler, somebody_waits, stored_rules
+from tests.api.ruling import API, OVERRIDES, RESTRICTIONS, Ruler, limits, places, somebody_waits, stored_rules
 from tests.arena import Arena
 from tests.running_api import Answer, RunningApi
 from tests.workers.pipeline import eventually
@@ -24,11 +23,6 @@ SELECT type, length(payload::text) AS bytes FROM outbox
  WHERE type IN ('activity.recorded', 'activities.recorded') ORDER BY id
 """
 POLICY = {"version": 1, "defaultPercent": "5.00", "rules": []}
-
-
-@pytest.fixture
-async def banca(api: RunningApi, arena: Arena) -> Ruler:
-    return await ruler(api, arena)
 
 
 @dataclass(frozen=True)

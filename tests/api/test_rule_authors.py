@@ -15,11 +15,6 @@ OF_THE_BANCA = (403, "RULE_OF_THE_BANCA")
 
 
 @pytest.fixture
-async def banca(api: RunningApi, arena: Arena) -> Ruler:
-    return await ruler(api, arena)
-
-
-@pytest.fixture
 async def ventana(api: RunningApi, arena: Arena) -> Ruler:
     return await ruler(api, arena, Role.VENTANA)
 

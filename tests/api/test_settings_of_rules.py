@@ -15,11 +15,6 @@ from tests.pos import Pos
 from tests.running_api import RunningApi
 
 
-@pytest.fixture
-async def banca(api: RunningApi, arena: Arena) -> Ruler:
-    return await ruler(api, arena)
-
-
 async def test_the_bancas_settings_hold_for_the_next_sale(api: RunningApi, banca: Ruler, arena: Arena) -> None:
     path, version = places(arena)["settings"], await version_of(arena.owner, arena.banca_id)
     first = await banca.get(path)

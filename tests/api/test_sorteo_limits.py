@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
-from tests.api.ruling import API, Ruler, limits, offered, places, ruler, stored_rules, version_of
+from tests.api.ruling import API, Ruler, limits, offered, places, stored_rules, version_of
 from tests.arena import Arena
 from tests.running_api import RunningApi
-
-
-@pytest.fixture
-async def banca(api: RunningApi, arena: Arena) -> Ruler:
-    return await ruler(api, arena)
 
 
 async def test_a_draws_limits_replace_each_other_as_a_whole(api: RunningApi, banca: Ruler, arena: Arena) -> None:
