@@ -67,7 +67,7 @@ def violations_of(error: ValidationError, *, prefix: str = "") -> list[Violation
 def validation_failed(violations: list[Violation]) -> ProblemError:
     fields = ", ".join(dict.fromkeys(v.field for v in violations[:5] if v.field))
     detail = f"The request is not valid: {fields}." if fields else "The request is not valid."
-    return refuse(400, "VALIDATION_FAILED", detail, violations=violations)
+    return refuse(400, "VALIDATION_FAILED", detail, violations=violations[:VIOLATIONS_MAX])
 
 
 def _violation(finding: Mapping[str, Any], prefix: str) -> Violation:

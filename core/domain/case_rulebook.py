@@ -39,6 +39,7 @@ def rulebook_document(case: Document) -> dict[str, object]:
     banca = case.object("banca") or Document({}, path="banca", violations=case.violations)
     banca.allow_only(_BANCA)
     banca.require("id")
+    banca.uuid("id")
     users = [*_rows(case, "users", _USER, required=("id", "role"))]
     return {
         "bancaId": banca.member("id"),

@@ -162,6 +162,14 @@ class TestExplain:
         assert (answer.status, answer.code) == (400, code)
         require_no_insides(answer)
 
+    @pytest.mark.parametrize("banca_id", [7, True, [], {"id": "B1"}])
+    async def test_an_id_that_is_no_text_is_refused(self, api: RunningApi, arena: Arena, banca_id: Any) -> None:
+        case: dict[str, Any] = json.loads(next(path for path in EXAMPLES if path.stem == "res-3").read_text())
+        case["banca"]["id"] = banca_id
+        answer = await explain_raw(api, await arena.add_user(Role.ADMIN), json.dumps(case).encode())
+        assert (answer.status, answer.code) == (400, "EXPLAIN_CASE_INVALID"), answer.body
+        assert "banca.id" in answer.json()["detail"]
+
     async def test_a_case_that_asks_for_too_much_is_refused(self, api: RunningApi, arena: Arena) -> None:
         admin = await arena.add_user(Role.ADMIN)
         case: dict[str, Any] = json.loads(next(path for path in EXAMPLES if path.stem == "res-3").read_text())
