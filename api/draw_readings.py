@@ -12,8 +12,9 @@ import asyncpg
 from api.context import RequestContext
 from api.keys import DATABASE, RULEBOOKS
 from api.problems import ProblemError, refuse
+from api.rule_access import acting_user
 from api.ticket_answers import STATUSES
-from core.domain.impersonation import ActingUser, effective_seller
+from core.domain.impersonation import effective_seller
 from core.domain.limit_board import CountedScope
 from core.domain.limit_judge import CounterKey
 from core.domain.rulebook import Loteria, Rulebook, Seller
@@ -143,10 +144,7 @@ def reading_of(row: asyncpg.Record, terms: Terms) -> DrawReading:
 
 def seller_for(context: RequestContext, vendedor_id: UUID | None) -> SellerOf:
     """In whose name the user asks: the same as those in whose name it may sell."""
-    principal = context.principal
-    acting = ActingUser(
-        principal.user_id, principal.role, principal.ventana_id, banca_ids=frozenset((context.banca_id,))
-    )
+    acting = acting_user(context)
 
     def seller_of(rulebook: Rulebook) -> Seller:
         found = effective_seller(acting, vendedor_id=vendedor_id, rulebook=rulebook)

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from api.context import RequestContext
 from api.keys import DATABASE
+from api.models.rulebook import Written
 from api.rule_refusals import conflict
 from core.activity_documents import changed_members
 from core.activity_events import Action, Change, record_activities
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from core.database import Connection
 
 
-# What a row of the trail says itself: its target, its time, its actor.
-_TOLD_BY_THE_ROW = {"id", "created_at", "created_by", "created_by_role", "updated_at", "updated_by", "updated_by_role"}
+# What storage adds to what was written: which, when, and by whom. A row of the trail says it itself.
+ADDED_BY_STORAGE = {"id", "created_at", "created_by", "created_by_role", "updated_at", "updated_by", "updated_by_role"}
 
 
 class Target(StrEnum):
@@ -42,12 +43,16 @@ class Target(StrEnum):
     USER = "USER"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RulebookEdit:
-    """Locks: the draw or the user, where others write them too → the banca → its rules."""
+    """Locks: the draw or the user, where others write them too → the banca → its rules.
+
+    found_version: of the rulebook that was locked.
+    """
 
     connection: Connection
     context: RequestContext
+    found_version: int | None = None
 
     @property
     def banca_id(self) -> UUID:
@@ -61,7 +66,7 @@ class RulebookEdit:
 
     async def lock(self) -> None:
         """Until this edit ends nobody else changes the banca's rules; sales go on."""
-        await self.connection.execute(sql("rulebook/lock"), self.banca_id)
+        self.found_version = await self.connection.fetchval(sql("rulebook/lock"), self.banca_id)
 
     async def rulebook(self) -> Rulebook:
         """The rules as they stand, locked."""
@@ -75,10 +80,15 @@ class RulebookEdit:
         return version
 
     async def record(
-        self, action: Action, target: Target, target_id: UUID, *, before: BaseModel | None, after: BaseModel
+        self, action: Action, target: Target, target_id: UUID, *, before: BaseModel | None, after: Written
     ) -> None:
-        """Into the audit trail, with the rule or not at all. before: None: there was none."""
-        await self.record_all(action, target, [change(target_id, before, after)])
+        """Into the audit trail, with the rule or not at all; what made no version changed nothing, and is not told.
+
+        before: None: there was none.
+        """
+        assert self.found_version is not None, "who writes has locked"
+        if after.rulebook_version != self.found_version:
+            await self.record_all(action, target, [change(target_id, before, after)])
 
     async def record_all(self, action: Action, target: Target, changes: Sequence[Change]) -> None:
         """One operation on several targets, at least one: a row of the trail for each."""
@@ -94,10 +104,10 @@ class RulebookEdit:
 
 def change(target_id: UUID, before: BaseModel | None, after: BaseModel, **others: Any) -> Change:
     """What is new whole, without its nulls; of what was there only the members that changed. others: of after."""
-    new = {**after.model_dump(mode="json", exclude=_TOLD_BY_THE_ROW, exclude_none=before is None), **others}
+    new = {**after.model_dump(mode="json", exclude=ADDED_BY_STORAGE, exclude_none=before is None), **others}
     if before is None:
         return Change(target_id, None, new)
-    return Change(target_id, *changed_members(before.model_dump(mode="json", exclude=_TOLD_BY_THE_ROW), new))
+    return Change(target_id, *changed_members(before.model_dump(mode="json", exclude=ADDED_BY_STORAGE), new))
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import Field, StrictInt
 
 from api.models.decimals import LimitIn, MultiplierXIn
+from api.models.rulebook import Written
 from api.models.wire import Amount, AnswerModel, Hundredths, RequestModel
 from core.domain.restriction_rows import CUTOFF_MINUTES_MAX
 
@@ -25,10 +26,8 @@ class BancaSettings(AnswerModel):
     sales_cutoff_minutes: int
 
 
-class WrittenBancaSettings(BancaSettings):
+class WrittenBancaSettings(Written, BancaSettings):
     """rulebookVersion: from this version on they hold."""
-
-    rulebook_version: int
 
 
 class LoteriaSettingIn(RequestModel):
@@ -44,7 +43,5 @@ class LoteriaSettingAnswer(AnswerModel):
     max_total_per_sorteo: Amount | None
 
 
-class WrittenLoteriaSetting(LoteriaSettingAnswer):
+class WrittenLoteriaSetting(Written, LoteriaSettingAnswer):
     """rulebookVersion: from this version on it holds."""
-
-    rulebook_version: int

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
+from api.models.rulebook import Written
 from api.models.wire import AnswerModel, RequestModel
 
 EXAMPLE = {
@@ -27,7 +28,5 @@ class CommissionPolicyAnswer(AnswerModel):
     commission_policy_json: dict[str, Any] | None = Field(examples=[EXAMPLE])
 
 
-class WrittenCommissionPolicy(CommissionPolicyAnswer):
+class WrittenCommissionPolicy(Written, CommissionPolicyAnswer):
     """rulebookVersion: from this version on it holds."""
-
-    rulebook_version: int

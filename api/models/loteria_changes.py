@@ -8,6 +8,7 @@ from pydantic import Field, StrictBool
 
 from api.models.decimals import DayIn, MultiplierXIn
 from api.models.loterias import LoteriaAnswer
+from api.models.rulebook import Written
 from api.models.wire import AnswerModel, Hundredths, RequestModel, TrimmedText
 from core.domain.rulebook import JugadaType
 
@@ -23,10 +24,8 @@ class LoteriaChange(RequestModel):
     rules_json: dict[str, Any] = Field(default_factory=dict)
 
 
-class WrittenLoteria(LoteriaAnswer):
+class WrittenLoteria(Written, LoteriaAnswer):
     """rulebookVersion: from this version on it holds."""
-
-    rulebook_version: int
 
 
 class NewMultiplier(RequestModel):
@@ -55,7 +54,5 @@ class WholeMultiplier(AnswerModel):
     applies_to_date: date | None
 
 
-class WrittenMultiplier(WholeMultiplier):
+class WrittenMultiplier(Written, WholeMultiplier):
     """rulebookVersion: from this version on it holds."""
-
-    rulebook_version: int

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from api.models.decimals import MultiplierXIn
+from api.models.rulebook import Written
 from api.models.wire import AnswerModel, Hundredths, Instant, RequestModel
 from api.pages import PageQuery
 from core.domain.permissions import Role
@@ -53,7 +54,5 @@ class OverrideAnswer(AnswerModel):
     updated_by_role: Role | None
 
 
-class WrittenOverride(OverrideAnswer):
+class WrittenOverride(Written, OverrideAnswer):
     """rulebookVersion: from this version on it holds."""
-
-    rulebook_version: int

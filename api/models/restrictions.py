@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import Field, StrictBool, StrictInt
 
 from api.models.decimals import DayIn, LimitIn
+from api.models.rulebook import Written
 from api.models.wire import Amount, AnswerModel, Hundredths, Instant, RequestModel, Text
 from api.pages import PageQuery
 from core.domain.permissions import Role
@@ -84,10 +85,8 @@ class RestrictionAnswer(AnswerModel):
     updated_by_role: Role | None
 
 
-class WrittenRestriction(RestrictionAnswer):
+class WrittenRestriction(Written, RestrictionAnswer):
     """rulebookVersion: from this version on it holds."""
-
-    rulebook_version: int
 
 
 class WrittenRestrictions(AnswerModel):

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from api.models.decimals import LimitIn
+from api.models.rulebook import Written
 from api.models.tickets import NumberIn
 from api.models.wire import Amount, AnswerModel, RequestModel
 
@@ -36,7 +37,5 @@ class SorteoLimits(AnswerModel):
     number_limits: list[NumberLimit]
 
 
-class WrittenSorteoLimits(SorteoLimits):
+class WrittenSorteoLimits(Written, SorteoLimits):
     """rulebookVersion: from this version on they hold."""
-
-    rulebook_version: int

@@ -15,11 +15,14 @@ from api.routes.limits import OPERATIONS as LIMITS
 from api.routes.loteria_changes import OPERATIONS as LOTERIA_CHANGES
 from api.routes.loterias import OPERATIONS as LOTERIAS
 from api.routes.multiplier_overrides import OPERATIONS as MULTIPLIER_OVERRIDES
+from api.routes.restriction_changes import OPERATIONS as RESTRICTION_CHANGES
 from api.routes.restrictions import OPERATIONS as RESTRICTIONS
 from api.routes.sessions import OPERATIONS as SESSIONS
 from api.routes.sorteo_limits import OPERATIONS as SORTEO_LIMITS
 from api.routes.sorteos import OPERATIONS as SORTEOS
 from api.routes.terminals import OPERATIONS as TERMINALS
+from api.routes.ticket_cancels import OPERATIONS as TICKET_CANCELS
+from api.routes.ticket_sales import OPERATIONS as TICKET_SALES
 from api.routes.tickets import OPERATIONS as TICKETS
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -28,10 +31,13 @@ OPERATIONS: tuple[Operation, ...] = (
     *TERMINALS,
     *LOTERIAS,
     *SORTEOS,
+    *TICKET_SALES,
+    *TICKET_CANCELS,
     *TICKETS,
     *LIMITS,
     *ACCOUNTS,
     *RESTRICTIONS,
+    *RESTRICTION_CHANGES,
     *MULTIPLIER_OVERRIDES,
     *COMMISSION_POLICIES,
     *BANCA_SETTINGS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -18,6 +19,7 @@ from api.models.banca_settings import (
 )
 from api.operations import Operation
 from api.problems import refuse
+from api.routes.loterias import no_loteria
 from api.rule_access import require_own_banca
 from api.rule_refusals import require_change
 from api.rulebook_edits import Target, edit_rulebook
@@ -91,45 +93,27 @@ async def loteria_row(context: RequestContext, connection: Any) -> asyncpg.Recor
         sql("settings/loteria"), context.banca_id, context.path_id("loteriaId")
     )
     if row is None:
-        raise refuse(404, "LOTERIA_NOT_FOUND", "There is no such loteria.")
+        raise no_loteria()
     return row
 
 
-OF_BANCA = "/api/v1/bancas/{bancaId}/settings"
-OF_LOTERIA = "/api/v1/loterias/{loteriaId}/banca-settings"
+BANCA = partial(
+    Operation, path="/api/v1/bancas/{bancaId}/settings", permission=Permission.BANCAS_ADMINISTER, tags=("bancas",)
+)
+LOTERIA = partial(
+    Operation,
+    path="/api/v1/loterias/{loteriaId}/banca-settings",
+    permission=Permission.LOTERIAS_ADMINISTER,
+    tags=("loterias",),
+)
 OPERATIONS = (
-    Operation(
-        method="GET",
-        path=OF_BANCA,
-        handler=get_banca_settings,
-        permission=Permission.BANCAS_ADMINISTER,
-        tags=("bancas",),
-        responses={200: BancaSettings},
-    ),
-    Operation(
+    BANCA(method="GET", handler=get_banca_settings, responses={200: BancaSettings}),
+    BANCA(
         method="PATCH",
-        path=OF_BANCA,
         handler=change_banca_settings,
-        permission=Permission.BANCAS_ADMINISTER,
-        tags=("bancas",),
         body=BancaSettingsChange,
         responses={200: WrittenBancaSettings},
     ),
-    Operation(
-        method="GET",
-        path=OF_LOTERIA,
-        handler=get_loteria_setting,
-        permission=Permission.LOTERIAS_ADMINISTER,
-        tags=("loterias",),
-        responses={200: LoteriaSettingAnswer},
-    ),
-    Operation(
-        method="PUT",
-        path=OF_LOTERIA,
-        handler=set_loteria_setting,
-        permission=Permission.LOTERIAS_ADMINISTER,
-        tags=("loterias",),
-        body=LoteriaSettingIn,
-        responses={200: WrittenLoteriaSetting},
-    ),
+    LOTERIA(method="GET", handler=get_loteria_setting, responses={200: LoteriaSettingAnswer}),
+    LOTERIA(method="PUT", handler=set_loteria_setting, body=LoteriaSettingIn, responses={200: WrittenLoteriaSetting}),
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 
@@ -22,30 +23,31 @@ from core.domain.rulebook import Rulebook
 from core.queries import sql
 
 DOCUMENT = "commissionPolicyJson"
+SET: Mapping[Target, str] = {
+    Target.BANCA: "commissions/set_banca",
+    Target.VENTANA: "commissions/set_ventana",
+    Target.USER: "commissions/set_user",
+}
 
 
 async def get_banca_policy(context: RequestContext) -> CommissionPolicyAnswer:
     """The banca's commission policy: the last of the chain."""
     require_own_banca(context)
-    async with context.app[DATABASE].tenant(context.banca_id) as connection:
-        return CommissionPolicyAnswer(commission_policy_json=await of_banca(context, connection))
+    return await policy_of(banca, context)
 
 
 async def set_banca_policy(context: RequestContext, body: CommissionPolicyIn) -> WrittenCommissionPolicy:
     """Replace the banca's commission policy."""
     require_own_banca(context)
     async with edit_rulebook(context) as edit:
-        policy = read(body, await edit.rulebook())
-        before = await of_banca(context, edit.connection)
-        await edit.connection.execute(sql("commissions/set_banca"), edit.banca_id, policy)
-        return await told(edit, Target.BANCA, edit.banca_id, before=before, after=policy)
+        rulebook = await edit.rulebook()
+        row = await banca(context, edit.connection)
+        return await replace(edit, Target.BANCA, row, read(body, rulebook))
 
 
 async def get_ventana_policy(context: RequestContext) -> CommissionPolicyAnswer:
     """A ventana's commission policy."""
-    async with context.app[DATABASE].tenant(context.banca_id) as connection:
-        row = await ventana(context, connection)
-    return CommissionPolicyAnswer(commission_policy_json=policy_of_text(row["policy"]))
+    return await policy_of(ventana, context)
 
 
 async def set_ventana_policy(context: RequestContext, body: CommissionPolicyIn) -> WrittenCommissionPolicy:
@@ -53,17 +55,12 @@ async def set_ventana_policy(context: RequestContext, body: CommissionPolicyIn) 
     async with edit_rulebook(context) as edit:
         rulebook = await edit.rulebook()
         row = await ventana(context, edit.connection)
-        policy = read(body, rulebook)
-        await edit.connection.execute(sql("commissions/set_ventana"), edit.banca_id, row["ventana_id"], policy)
-        before = policy_of_text(row["policy"])
-        return await told(edit, Target.VENTANA, row["ventana_id"], before=before, after=policy)
+        return await replace(edit, Target.VENTANA, row, read(body, rulebook))
 
 
 async def get_user_policy(context: RequestContext) -> CommissionPolicyAnswer:
     """The commission policy of a seller or of a ventana's listero; a seller reads its own."""
-    async with context.app[DATABASE].tenant(context.banca_id) as connection:
-        row = await user(context, connection)
-    return CommissionPolicyAnswer(commission_policy_json=policy_of_text(row["policy"]))
+    return await policy_of(user, context)
 
 
 async def set_user_policy(context: RequestContext, body: CommissionPolicyIn) -> WrittenCommissionPolicy:
@@ -77,9 +74,26 @@ async def set_user_policy(context: RequestContext, body: CommissionPolicyIn) -> 
         row = await user(context, edit.connection)
         if context.scope is Scope.VENTANA and row["role"] != Role.VENDEDOR:
             raise rule_of_the_banca("What a ventana earns, the banca decides.")
-        policy = read(body, rulebook)
-        await edit.connection.execute(sql("commissions/set_user"), edit.banca_id, row["id"], policy)
-        return await told(edit, Target.USER, row["id"], before=policy_of_text(row["policy"]), after=policy)
+        return await replace(edit, Target.USER, row, read(body, rulebook))
+
+
+async def policy_of(
+    earner: Callable[[RequestContext, Any], Awaitable[asyncpg.Record]], context: RequestContext
+) -> CommissionPolicyAnswer:
+    async with context.app[DATABASE].tenant(context.banca_id) as connection:
+        row = await earner(context, connection)
+    return CommissionPolicyAnswer(commission_policy_json=policy_of_text(row["policy"]))
+
+
+async def replace(
+    edit: RulebookEdit, target: Target, row: asyncpg.Record, policy: dict[str, Any] | None
+) -> WrittenCommissionPolicy:
+    """The policy as it is now, after the trail was told. row: whose it is, as it was."""
+    await edit.connection.execute(sql(SET[target]), edit.banca_id, row["id"], policy)
+    before = CommissionPolicyAnswer(commission_policy_json=policy_of_text(row["policy"]))
+    answer = WrittenCommissionPolicy(commission_policy_json=policy, rulebook_version=await edit.version())
+    await edit.record(Action.COMMISSION_POLICY_UPDATE, target, row["id"], before=before, after=answer)
+    return answer
 
 
 def read(body: CommissionPolicyIn, rulebook: Rulebook) -> dict[str, Any] | None:
@@ -92,18 +106,12 @@ def read(body: CommissionPolicyIn, rulebook: Rulebook) -> dict[str, Any] | None:
     return policy
 
 
-async def told(
-    edit: RulebookEdit, target: Target, target_id: UUID, *, before: dict[str, Any] | None, after: dict[str, Any] | None
-) -> WrittenCommissionPolicy:
-    """The answer, after the trail was told whose policy changed."""
-    was = CommissionPolicyAnswer(commission_policy_json=before)
-    answer = WrittenCommissionPolicy(commission_policy_json=after, rulebook_version=await edit.version())
-    await edit.record(Action.COMMISSION_POLICY_UPDATE, target, target_id, before=was, after=answer)
-    return answer
-
-
-async def of_banca(context: RequestContext, connection: Any) -> dict[str, Any] | None:
-    return policy_of_text(await connection.fetchval(sql("commissions/banca"), context.banca_id))
+async def banca(context: RequestContext, connection: Any) -> asyncpg.Record:
+    """Raises ProblemError BANCA_NOT_FOUND."""
+    row: asyncpg.Record | None = await connection.fetchrow(sql("commissions/banca"), context.banca_id)
+    if row is None:
+        raise refuse(404, "BANCA_NOT_FOUND", "There is no such banca.")
+    return row
 
 
 async def ventana(context: RequestContext, connection: Any) -> asyncpg.Record:
@@ -128,60 +136,19 @@ async def user(context: RequestContext, connection: Any) -> asyncpg.Record:
     return row
 
 
-TAGS = ("commissions",)
 OF_BANCA = "/api/v1/bancas/{bancaId}/commission-policy"
 OF_VENTANA = "/api/v1/ventanas/{ventanaId}/commission-policy"
 OF_USER = "/api/v1/users/{userId}/commission-policy"
+TAGS = ("commissions",)
+READING = partial(Operation, method="GET", tags=TAGS, responses={200: CommissionPolicyAnswer})
+REPLACING = partial(
+    Operation, method="PUT", tags=TAGS, body=CommissionPolicyIn, responses={200: WrittenCommissionPolicy}
+)
 OPERATIONS = (
-    Operation(
-        method="GET",
-        path=OF_BANCA,
-        handler=get_banca_policy,
-        permission=Permission.BANCAS_ADMINISTER,
-        tags=TAGS,
-        responses={200: CommissionPolicyAnswer},
-    ),
-    Operation(
-        method="PUT",
-        path=OF_BANCA,
-        handler=set_banca_policy,
-        permission=Permission.BANCAS_ADMINISTER,
-        tags=TAGS,
-        body=CommissionPolicyIn,
-        responses={200: WrittenCommissionPolicy},
-    ),
-    Operation(
-        method="GET",
-        path=OF_VENTANA,
-        handler=get_ventana_policy,
-        permission=Permission.COMMISSIONS_ADMINISTER,
-        tags=TAGS,
-        responses={200: CommissionPolicyAnswer},
-    ),
-    Operation(
-        method="PUT",
-        path=OF_VENTANA,
-        handler=set_ventana_policy,
-        permission=Permission.BANCAS_ADMINISTER,
-        tags=TAGS,
-        body=CommissionPolicyIn,
-        responses={200: WrittenCommissionPolicy},
-    ),
-    Operation(
-        method="GET",
-        path=OF_USER,
-        handler=get_user_policy,
-        permission=Permission.COMMISSIONS_READ,
-        tags=TAGS,
-        responses={200: CommissionPolicyAnswer},
-    ),
-    Operation(
-        method="PUT",
-        path=OF_USER,
-        handler=set_user_policy,
-        permission=Permission.COMMISSIONS_ADMINISTER,
-        tags=TAGS,
-        body=CommissionPolicyIn,
-        responses={200: WrittenCommissionPolicy},
-    ),
+    READING(path=OF_BANCA, handler=get_banca_policy, permission=Permission.BANCAS_ADMINISTER),
+    REPLACING(path=OF_BANCA, handler=set_banca_policy, permission=Permission.BANCAS_ADMINISTER),
+    READING(path=OF_VENTANA, handler=get_ventana_policy, permission=Permission.COMMISSIONS_ADMINISTER),
+    REPLACING(path=OF_VENTANA, handler=set_ventana_policy, permission=Permission.BANCAS_ADMINISTER),
+    READING(path=OF_USER, handler=get_user_policy, permission=Permission.COMMISSIONS_READ),
+    REPLACING(path=OF_USER, handler=set_user_policy, permission=Permission.COMMISSIONS_ADMINISTER),
 )

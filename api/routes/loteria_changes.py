@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -15,10 +16,9 @@ from api.models.loteria_changes import (
     WrittenLoteria,
     WrittenMultiplier,
 )
-from api.models.loterias import LoteriaAnswer
 from api.operations import Operation
-from api.problems import ProblemError, refuse
-from api.routes.loterias import loteria_answer
+from api.problems import refuse
+from api.routes.loterias import ONE, TAGS, loteria, no_loteria
 from api.rule_documents import read_rules
 from api.rule_refusals import refusal, require_change
 from api.rulebook_edits import RulebookEdit, Target, edit_rulebook
@@ -30,7 +30,6 @@ from core.queries import sql
 async def change_loteria(context: RequestContext, body: LoteriaChange) -> WrittenLoteria:
     """Change a lottery; its rules are replaced as a whole. Draws keep the digits that they were made with."""
     require_change(body)
-    loteria_id = context.path_id("loteriaId")
     changes = body.model_dump(exclude_unset=True)
     if "rules_json" in changes:
         changes["rules_json"], violations = read_rules(body.rules_json)
@@ -38,13 +37,13 @@ async def change_loteria(context: RequestContext, body: LoteriaChange) -> Writte
             raise refusal(violations, prefix="rulesJson")
     async with edit_rulebook(context) as edit:
         await edit.lock()
-        before = await loteria(edit, loteria_id)
+        before = await loteria(context, edit.connection)
         name, is_active = (changes.get(key, getattr(before, key)) for key in ("name", "is_active"))
         rules = changes.get("rules_json")
-        await edit.connection.execute(sql("loterias/update"), edit.banca_id, loteria_id, name, is_active, rules)
-        after = await loteria(edit, loteria_id)
+        await edit.connection.execute(sql("loterias/update"), edit.banca_id, before.id, name, is_active, rules)
+        after = await loteria(context, edit.connection)
         answer = WrittenLoteria(**dict(after), rulebook_version=await edit.version())
-        await edit.record(Action.LOTERIA_UPDATE, Target.LOTERIA, loteria_id, before=before, after=answer)
+        await edit.record(Action.LOTERIA_UPDATE, Target.LOTERIA, answer.id, before=before, after=answer)
         return answer
 
 
@@ -83,13 +82,6 @@ async def change_multiplier(context: RequestContext, body: MultiplierChange) -> 
         return await told(edit, Action.MULTIPLIER_UPDATE, before.id, before=before)
 
 
-async def loteria(edit: RulebookEdit, loteria_id: UUID) -> LoteriaAnswer:
-    row = await edit.connection.fetchrow(sql("loterias/get"), edit.banca_id, loteria_id)
-    if row is None:
-        raise no_loteria()
-    return loteria_answer(row)
-
-
 async def multiplier(edit: RulebookEdit, multiplier_id: UUID) -> WholeMultiplier:
     row: asyncpg.Record | None = await edit.connection.fetchrow(sql("multipliers/get"), edit.banca_id, multiplier_id)
     if row is None:
@@ -107,40 +99,21 @@ async def told(
     return answer
 
 
-def no_loteria() -> ProblemError:
-    return refuse(404, "LOTERIA_NOT_FOUND", "There is no such loteria.")
-
-
-TAGS = ("loterias",)
+WRITING = partial(Operation, permission=Permission.LOTERIAS_ADMINISTER, tags=TAGS, problems=(409,))
 OPERATIONS = (
-    Operation(
-        method="PATCH",
-        path="/api/v1/loterias/{loteriaId}",
-        handler=change_loteria,
-        permission=Permission.LOTERIAS_ADMINISTER,
-        tags=TAGS,
-        body=LoteriaChange,
-        responses={200: WrittenLoteria},
-        problems=(409,),
-    ),
-    Operation(
+    WRITING(method="PATCH", path=ONE, handler=change_loteria, body=LoteriaChange, responses={200: WrittenLoteria}),
+    WRITING(
         method="POST",
-        path="/api/v1/loterias/{loteriaId}/multipliers",
+        path=f"{ONE}/multipliers",
         handler=create_multiplier,
-        permission=Permission.LOTERIAS_ADMINISTER,
-        tags=TAGS,
         body=NewMultiplier,
         responses={201: WrittenMultiplier},
-        problems=(409,),
     ),
-    Operation(
+    WRITING(
         method="PATCH",
         path="/api/v1/multipliers/{multiplierId}",
         handler=change_multiplier,
-        permission=Permission.LOTERIAS_ADMINISTER,
-        tags=TAGS,
         body=MultiplierChange,
         responses={200: WrittenMultiplier},
-        problems=(409,),
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -11,7 +12,7 @@ from api.keys import DATABASE
 from api.models.loterias import LoteriaAnswer, LoteriaQuery, MultiplierAnswer
 from api.operations import Operation
 from api.pages import Page, cursor_text, page_of
-from api.problems import refuse
+from api.problems import ProblemError, refuse
 from core.domain.permissions import Permission
 from core.queries import sql
 
@@ -34,10 +35,19 @@ async def list_loterias(context: RequestContext, query: LoteriaQuery) -> Page[Lo
 async def get_loteria(context: RequestContext) -> LoteriaAnswer:
     """One lottery."""
     async with context.app[DATABASE].tenant(context.banca_id) as connection:
-        row = await connection.fetchrow(sql("loterias/get"), context.banca_id, context.path_id("loteriaId"))
+        return await loteria(context, connection)
+
+
+async def loteria(context: RequestContext, connection: Any) -> LoteriaAnswer:
+    """The lottery of the path. Raises ProblemError LOTERIA_NOT_FOUND."""
+    row = await connection.fetchrow(sql("loterias/get"), context.banca_id, context.path_id("loteriaId"))
     if row is None:
-        raise refuse(404, "LOTERIA_NOT_FOUND", "There is no such loteria.")
+        raise no_loteria()
     return loteria_answer(row)
+
+
+def no_loteria() -> ProblemError:
+    return refuse(404, "LOTERIA_NOT_FOUND", "There is no such loteria.")
 
 
 def loteria_answer(row: asyncpg.Record) -> LoteriaAnswer:
@@ -51,6 +61,7 @@ def loteria_answer(row: asyncpg.Record) -> LoteriaAnswer:
 
 
 TAGS = ("loterias",)
+ONE = "/api/v1/loterias/{loteriaId}"
 OPERATIONS = (
     Operation(
         method="GET",
@@ -63,7 +74,7 @@ OPERATIONS = (
     ),
     Operation(
         method="GET",
-        path="/api/v1/loterias/{loteriaId}",
+        path=ONE,
         handler=get_loteria,
         permission=Permission.LOTERIAS_READ,
         tags=TAGS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,6 +21,7 @@ from api.models.multiplier_overrides import (
 from api.operations import Operation
 from api.pages import Page, cursor_instant, page_of
 from api.problems import refuse
+from api.routes.loterias import no_loteria
 from api.rule_access import acting_user, places_seen, require_author
 from api.rulebook_edits import RulebookEdit, Target, edit_rulebook
 from core.activity_events import Action
@@ -98,14 +100,11 @@ async def rewrite(
         row = await seen(context, edit.connection, context.path_id("overrideId"))
         # What a ventana sees of overrides is for itself or its sellers.
         require_author(context, row)
-        before = (row["base_multiplier_x"], row["is_active"])
-        after = (x_hundredths or before[0], before[1] if is_active is None else is_active)
-        if after == before:
-            return await answered(context, edit, row["id"])
-        await edit.connection.execute(sql("overrides/update"), edit.banca_id, row["id"], *after, *edit.author)
-        answer = await answered(context, edit, row["id"])
-        was = OverrideAnswer(**dict(row))
-        await edit.record(action, Target.MULTIPLIER_OVERRIDE, answer.id, before=was, after=answer)
+        await edit.connection.execute(
+            sql("overrides/update"), edit.banca_id, row["id"], x_hundredths, is_active, *edit.author
+        )
+        answer, before = await answered(context, edit, row["id"]), OverrideAnswer(**dict(row))
+        await edit.record(action, Target.MULTIPLIER_OVERRIDE, answer.id, before=before, after=answer)
         return answer
 
 
@@ -119,7 +118,7 @@ def require_own(context: RequestContext, body: OverrideIn, *, rulebook: Rulebook
     elif body.scope_id not in rulebook.ventanas or places_seen(context).ventana_id not in (None, body.scope_id):
         raise refuse(404, "VENTANA_NOT_FOUND", "There is no such ventana.")
     if body.loteria_id not in rulebook.loterias:
-        raise refuse(404, "LOTERIA_NOT_FOUND", "There is no such loteria.")
+        raise no_loteria()
 
 
 async def seen(context: RequestContext, connection: Any, override_id: UUID) -> asyncpg.Record:
@@ -137,59 +136,27 @@ async def answered(context: RequestContext, edit: RulebookEdit, override_id: UUI
     return WrittenOverride(**dict(row), rulebook_version=await edit.version())
 
 
-TAGS = ("multiplier-overrides",)
-ONE = "/api/v1/multiplier-overrides/{overrideId}"
+ALL = "/api/v1/multiplier-overrides"
+ONE = f"{ALL}/{{overrideId}}"
+READING = partial(Operation, method="GET", permission=Permission.OVERRIDES_READ, tags=("multiplier-overrides",))
+WRITING = partial(Operation, permission=Permission.OVERRIDES_ADMINISTER, tags=("multiplier-overrides",))
 OPERATIONS = (
-    Operation(
-        method="GET",
-        path="/api/v1/multiplier-overrides",
-        handler=list_overrides,
-        permission=Permission.OVERRIDES_READ,
-        tags=TAGS,
-        query=OverrideQuery,
-        responses={200: Page[OverrideAnswer]},
-    ),
-    Operation(
-        method="GET",
-        path=ONE,
-        handler=get_override,
-        permission=Permission.OVERRIDES_READ,
-        tags=TAGS,
-        responses={200: OverrideAnswer},
-    ),
-    Operation(
+    READING(path=ALL, handler=list_overrides, query=OverrideQuery, responses={200: Page[OverrideAnswer]}),
+    READING(path=ONE, handler=get_override, responses={200: OverrideAnswer}),
+    WRITING(
         method="POST",
-        path="/api/v1/multiplier-overrides",
+        path=ALL,
         handler=create_override,
-        permission=Permission.OVERRIDES_ADMINISTER,
-        tags=TAGS,
         body=OverrideIn,
         responses={201: WrittenOverride},
         problems=(409,),
     ),
-    Operation(
-        method="PUT",
-        path=ONE,
-        handler=change_override,
-        permission=Permission.OVERRIDES_ADMINISTER,
-        tags=TAGS,
-        body=OverrideChange,
-        responses={200: WrittenOverride},
-    ),
-    Operation(
-        method="DELETE",
-        path=ONE,
-        handler=deactivate_override,
-        permission=Permission.OVERRIDES_ADMINISTER,
-        tags=TAGS,
-        responses={200: WrittenOverride},
-    ),
-    Operation(
+    WRITING(method="PUT", path=ONE, handler=change_override, body=OverrideChange, responses={200: WrittenOverride}),
+    WRITING(method="DELETE", path=ONE, handler=deactivate_override, responses={200: WrittenOverride}),
+    WRITING(
         method="POST",
         path=f"{ONE}/restore",
         handler=restore_override,
-        permission=Permission.OVERRIDES_ADMINISTER,
-        tags=TAGS,
         responses={200: WrittenOverride},
         problems=(409,),
     ),

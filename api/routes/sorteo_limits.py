@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import asyncpg
 
@@ -21,6 +22,7 @@ from core.domain.permissions import Permission
 from core.domain.violations import Violation
 from core.queries import sql
 
+Limits = TypeVar("Limits", bound=SorteoLimits)
 OVER = frozenset({SorteoStatus.CLOSED, SorteoStatus.EVALUATED})
 
 
@@ -44,7 +46,7 @@ async def set_sorteo_limits(context: RequestContext, body: SorteoLimitsIn) -> Wr
         numbers = read_numbers(body.number_limits, digits=row["digits"])
         amounts = [limit.max_amount for limit in body.number_limits]
         await edit.lock()
-        await edit.connection.execute(sql("sorteo_limits/clear"), edit.banca_id, sorteo_id)
+        await edit.connection.execute(sql("sorteo_limits/clear"), edit.banca_id, sorteo_id, numbers, amounts)
         await edit.connection.execute(sql("sorteo_limits/set_numbers"), edit.banca_id, sorteo_id, numbers, amounts)
         await edit.connection.execute(sql("sorteo_limits/set_global"), edit.banca_id, sorteo_id, body.global_limit)
         before, after = SorteoLimits(**members(row)), SorteoLimits(**members(await draw(context, edit.connection)))
@@ -59,7 +61,7 @@ async def set_sorteo_limits(context: RequestContext, body: SorteoLimitsIn) -> Wr
         return answer
 
 
-def without_limits_of(other: SorteoLimits, limits: SorteoLimits) -> SorteoLimits:
+def without_limits_of(other: SorteoLimits, limits: Limits) -> Limits:
     """limits, but of the numbers only those that the other does not limit alike."""
     known = {(limit.number, limit.max_amount) for limit in other.number_limits}
     own = [limit for limit in limits.number_limits if (limit.number, limit.max_amount) not in known]
@@ -103,23 +105,17 @@ def members(row: asyncpg.Record) -> dict[str, Any]:
     return {"sorteo_id": row["sorteo_id"], "global_limit": row["global_limit"], "number_limits": limits}
 
 
-TAGS = ("sorteos",)
-PATH = "/api/v1/sorteos/{sorteoId}/limits"
+LIMITS = partial(
+    Operation,
+    path="/api/v1/sorteos/{sorteoId}/limits",
+    permission=Permission.SORTEOS_ADMINISTER,
+    tags=("sorteos",),
+)
 OPERATIONS = (
-    Operation(
-        method="GET",
-        path=PATH,
-        handler=get_sorteo_limits,
-        permission=Permission.SORTEOS_ADMINISTER,
-        tags=TAGS,
-        responses={200: SorteoLimits},
-    ),
-    Operation(
+    LIMITS(method="GET", handler=get_sorteo_limits, responses={200: SorteoLimits}),
+    LIMITS(
         method="PUT",
-        path=PATH,
         handler=set_sorteo_limits,
-        permission=Permission.SORTEOS_ADMINISTER,
-        tags=TAGS,
         body=SorteoLimitsIn,
         responses={200: WrittenSorteoLimits},
         problems=(409,),

@@ -52,7 +52,7 @@ async def patch(context: RequestContext, body: Probe) -> Seen:
 async def fail(context: PublicContext) -> None:
     errors: dict[str, Exception] = {
         "bug": RuntimeError("a secret of ours"),
-        "database": DatabaseUnavailableError("host db1"),
+        "database": DatabaseUnavailableError("host mars"),
         "unknown": OutcomeUnknownError("lost"),
         "busy": PasswordsBusyError(),
         "refusal": refuse(409, "SORTEO_CLOSED", "Closed."),
