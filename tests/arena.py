@@ -181,6 +181,11 @@ class Arena:
         )
         return Person(user_id, role, username, banca_id, ventana_id, session_id, token)
 
+    async def give_policy(self, table: str, row_id: UUID, percent: str) -> None:
+        """A commission that is the same for everything. table: bancas, ventanas or users."""
+        policy = json.dumps({"version": 1, "defaultPercent": percent, "rules": []})
+        await self.owner.execute(f"UPDATE {table} SET commission_policy = $2 WHERE id = $1", row_id, policy)
+
     async def add_session(self, user_id: UUID, banca_id: UUID | None) -> UUID:
         session_id = uuid4()
         await self.owner.execute(

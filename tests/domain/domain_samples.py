@@ -73,6 +73,9 @@ def rulebook(
     )
 
 
+PLAIN = rulebook()
+
+
 def policy(default: str, *rules: dict[str, Any], **members: Any) -> dict[str, Any]:
     return {"version": 1, "defaultPercent": default, "rules": list(rules), **members}
 

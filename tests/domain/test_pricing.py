@@ -1,35 +1,29 @@
-from collections import Counter
-from dataclasses import replace
+"""What a priced ticket carries, and why one is refused: its lottery and draw, its numbers, its bets."""
+
 from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from core.domain import price_list
 from core.domain.money import Cents
 from core.domain.pricing import Refusal, price
-from core.domain.rulebook import JugadaType, Rulebook
-from core.domain.ticket import ALL_JUGADAS, JugadaRequest, LimitFact, PricedTicket
+from core.domain.rulebook import JugadaType
+from core.domain.ticket import ALL_JUGADAS, LimitFact, PricedTicket
 from tests.domain.domain_samples import (
     AT,
     BANCA,
-    INACTIVE,
     L1,
     L2,
-    MULTIPLIERS,
     OF_L2,
-    OF_REVENTADO,
+    PLAIN,
     SELLER,
     UNKNOWN,
     VENTANA,
-    X80,
     X85,
     X90,
     draw,
     judged,
-    multiplier,
     numero,
     policy,
     priced,
@@ -38,8 +32,6 @@ from tests.domain.domain_samples import (
     rulebook,
     ticket,
 )
-
-PLAIN = rulebook()
 
 
 def test_a_priced_ticket_carries_all_that_the_till_needs() -> None:
@@ -180,125 +172,6 @@ def test_a_type_that_the_lottery_does_not_list_is_refused() -> None:
     assert isinstance(judged(rulebook(rules={"allowedBetTypes": []}), numero("07"), reventado("07")), PricedTicket)
 
 
-# REVENTADO.
-
-
-def test_reventado_can_be_switched_off() -> None:
-    for config in ({}, {"enabled": None}, {"enabled": True}, {"colors": ["ROJA"]}):
-        assert isinstance(
-            judged(rulebook(rules={"reventadoConfig": config}), numero("07"), reventado("07")), PricedTicket
-        )
-    assert refused(rulebook(rules={"reventadoConfig": {"enabled": False}}), numero("07"), reventado("07")) == [
-        ("REVENTADO_DISABLED", "jugadas[1].type")
-    ]
-
-
-def test_a_lottery_may_insist_on_the_reventado_number() -> None:
-    book = rulebook(rules={"reventadoConfig": {"enabled": True, "requiresMatchingNumber": True}})
-    assert isinstance(judged(book, numero("07"), reventado("07", link="07")), PricedTicket)
-    assert refused(book, numero("07"), reventado("07")) == [("REVENTADO_MATCH_REQUIRED", "jugadas[1].reventadoNumber")]
-
-
-@pytest.mark.parametrize(
-    ("jugadas", "violations"),
-    [
-        ([numero("07", "500"), reventado("07", "500")], []),
-        ([reventado("07", "500"), numero("07", "500")], []),  # the order of lines does not matter
-        ([numero("07", "200"), numero("07", "300"), reventado("07", "500", link="07")], []),
-        ([numero("07", "500"), reventado("07", "200"), reventado("07", "300")], []),
-        ([reventado("07")], [("REVENTADO_MATCH_REQUIRED", "jugadas[0].number")]),
-        ([numero("08"), reventado("07")], [("REVENTADO_MATCH_REQUIRED", "jugadas[1].number")]),
-        ([numero("07"), reventado("07", link="08")], [("INVALID_REVENTADO_LINK", "jugadas[1].reventadoNumber")]),
-        ([numero("07", "500"), reventado("07", "500.01")], [("REVENTADO_EXCEEDS_NUMERO", "jugadas[1].amount")]),
-        # Jointly: neither line exceeds by itself, and one of them is enough to say so.
-        (
-            [numero("07", "500"), reventado("07", "300"), reventado("07", "300"), reventado("07", "300")],
-            [("REVENTADO_EXCEEDS_NUMERO", "jugadas[2].amount")],
-        ),
-        (
-            [numero("07", "1"), numero("08", "1"), reventado("08", "2"), reventado("07", "2")],
-            [("REVENTADO_EXCEEDS_NUMERO", "jugadas[2].amount"), ("REVENTADO_EXCEEDS_NUMERO", "jugadas[3].amount")],
-        ),
-    ],
-)
-def test_a_reventado_leans_on_its_numero(jugadas: list[JugadaRequest], violations: Any) -> None:
-    result = judged(PLAIN, *jugadas)
-    found = result.violations if isinstance(result, Refusal) else ()
-    assert [(v.code, v.field) for v in found] == violations
-
-
-def test_a_numero_has_no_reventado_number() -> None:
-    line = replace(numero("07"), reventado_number_text="07")
-    assert refused(PLAIN, line) == [("INVALID_REVENTADO_LINK", "jugadas[0].reventadoNumber")]
-
-
-# Multipliers.
-
-
-def test_mul_6_the_chosen_multiplier_is_frozen() -> None:
-    line = priced(PLAIN, numero("07", multiplier_id=X85)).jugadas[0]
-    assert (line.multiplier_id, line.multiplier_x_hundredths) == (X85, 8_500)
-
-
-def test_mul_8_reventado_has_no_multiplier_at_the_sale() -> None:
-    line = priced(PLAIN, numero("07"), reventado("07")).jugadas[1]
-    assert (line.multiplier_id, line.multiplier_x_hundredths) == (None, 0)
-
-
-@pytest.mark.parametrize(
-    ("chosen", "code"),
-    [
-        (UNKNOWN, "INVALID_MULTIPLIER"),
-        (OF_REVENTADO, "INVALID_MULTIPLIER_KIND"),
-        (OF_L2, "INVALID_MULTIPLIER_LOTERIA"),  # MUL-9
-        (INACTIVE, "INACTIVE_MULTIPLIER"),
-    ],
-)
-def test_a_multiplier_that_may_not_be_chosen_has_its_code(chosen: UUID, code: str) -> None:
-    assert refused(PLAIN, numero("07", multiplier_id=chosen)) == [(code, "jugadas[0].multiplierId")]
-
-
-def test_a_multiplier_without_value_is_refused_and_never_the_base() -> None:
-    book = rulebook(multipliers=(multiplier(X80, 0, name="Base"),))
-    assert refused(book, numero("07", multiplier_id=X80)) == [("INVALID_MULTIPLIER_VALUE", "jugadas[0].multiplierId")]
-    assert refused(book, numero("07")) == [("MISSING_MULTIPLIER_ID", "jugadas[0].multiplierId")]
-
-
-def test_a_reventado_may_not_choose_a_multiplier() -> None:
-    for chosen in (X90, OF_REVENTADO):
-        assert refused(PLAIN, numero("07"), reventado("07", multiplier_id=chosen)) == [
-            ("INVALID_MULTIPLIER_KIND", "jugadas[1].multiplierId")
-        ]
-
-
-@pytest.mark.parametrize(
-    ("multipliers", "rules", "frozen"),
-    [
-        (MULTIPLIERS, {}, (X90, 9_000)),
-        # MUL-4: "Base" inactive, then the oldest of kind NUMERO.
-        (
-            (multiplier(X90, 90, name="Base", isActive=False), multiplier(X85, 25), multiplier(X80, 20)),
-            {"baseMultiplierX": 70},
-            (X80, 2_000),
-        ),
-        (
-            (multiplier(X90, 90, name="Base", kind="REVENTADO"), multiplier(X85, 85)),
-            {},
-            (X85, 8_500),
-        ),
-        ((multiplier(OF_L2, 90, name="Base", loteria=L2),), {"baseMultiplierX": "72.50"}, (None, 7_250)),
-        ((), {"baseMultiplierX": 70}, (None, 7_000)),
-    ],
-)
-def test_without_a_choice_the_chain_decides(multipliers: Any, rules: Any, frozen: tuple[UUID | None, int]) -> None:
-    line = priced(rulebook(multipliers=multipliers, rules=rules), numero("07")).jugadas[0]
-    assert (line.multiplier_id, line.multiplier_x_hundredths) == frozen
-
-
-def test_without_a_choice_and_without_a_base_one_must_be_chosen() -> None:
-    assert refused(rulebook(multipliers=()), numero("07")) == [("MISSING_MULTIPLIER_ID", "jugadas[0].multiplierId")]
-
-
 # All at once.
 
 
@@ -333,65 +206,6 @@ def test_all_violations_are_told_at_once_sorted_by_jugada() -> None:
         ("REVENTADO_MATCH_REQUIRED", "jugadas[1].number"),
         ("NUMBER_OUT_OF_RANGE", "jugadas[2].number"),
     ]
-
-
-GOOD = st.builds(
-    numero,
-    st.sampled_from(["00", "07", "15", "99"]),
-    st.integers(1, 100_000).map(str),
-    multiplier_id=st.sampled_from([None, X80, X85, X90]),
-)
-PERCENTS = st.integers(0, 10_000).map(lambda bp: f"{bp // 100}.{bp % 100:02d}")
-POLICIES = st.none() | st.builds(policy, PERCENTS)
-BOOKS = st.builds(
-    rulebook,
-    user=POLICIES,
-    ventana=POLICIES,
-    listero=POLICIES,
-    banca=POLICIES,
-    globalMaxPerNumberCents=st.none() | st.integers(0, 10**9),
-)
-
-
-@given(BOOKS, st.lists(GOOD, min_size=1, max_size=8), st.booleans())
-def test_sums_are_those_of_the_lines_and_nobody_earns_more_than_is_bet(
-    book: Rulebook, jugadas: list[JugadaRequest], doubled: bool
-) -> None:
-    extra = [reventado(jugadas[0].number_text, "1")] if doubled else []
-    sold = priced(book, *jugadas, *extra)
-    lines = sold.jugadas
-    assert [line.line for line in lines] == list(range(1, len(lines) + 1))
-    assert sold.total_cents == sum(j.amount_cents for j in lines) > 0
-    assert sold.commission_cents == sum(j.commission_cents for j in lines)
-    assert sold.listero_commission_cents == sum(j.listero_commission_cents for j in lines)
-    assert 0 <= sold.seller_credit_cents <= sold.commission_cents <= sold.total_cents
-    assert 0 <= sold.listero_commission_cents <= sold.total_cents
-    assert sold.seller_credit_cents in (0, sold.commission_cents)
-    on_number = Counter[int]()
-    for jugada in lines:
-        on_number[jugada.number] += jugada.amount_cents
-    if book.global_max_per_number_cents is None:
-        assert sold.limits == ()
-    else:
-        assert [(fact.number, fact.amount_cents) for fact in sold.limits] == sorted(on_number.items())
-
-
-BAD = {
-    "NUMBER_WIDTH_INVALID": numero("7"),
-    "NUMBER_INVALID": numero("ab"),
-    "INVALID_MULTIPLIER": numero("07", multiplier_id=UNKNOWN),
-    "INACTIVE_MULTIPLIER": numero("07", multiplier_id=INACTIVE),
-    "REVENTADO_MATCH_REQUIRED": reventado("88"),
-    "BET_MAX_VIOLATION": numero("07", "200000"),
-}
-
-
-@given(st.lists(GOOD.map(lambda jugada: (None, jugada)) | st.sampled_from(sorted(BAD.items())), min_size=1, max_size=8))
-def test_no_violation_hides_another(lines: Any) -> None:
-    wrong = [(code, index) for index, (code, _) in enumerate(lines) if code]
-    result = judged(rulebook(rules={"maxBetAmount": 100_000}), *(jugada for _, jugada in lines))
-    found = result.violations if isinstance(result, Refusal) else ()
-    assert [(v.code, int((v.field or "")[8])) for v in found] == wrong
 
 
 def test_sellers_without_a_policy_share_a_price_list_and_a_rulebook_keeps_a_bounded_number(

@@ -24,13 +24,9 @@ from tests.domain.domain_samples import (
     restriction,
     rulebook,
 )
+from tests.domain.restriction_samples import PAIR, B, U, V
 
 BOOK = rulebook()
-B: dict[str, Any]
-V: dict[str, Any]
-U: dict[str, Any]
-B, V, U = {"bancaId": str(BANCA)}, {"ventanaId": str(VENTANA)}, {"userId": str(SELLER)}
-PAIR: dict[str, Any] = {"loteriaId": str(L1), "multiplierId": str(X85)}
 
 
 def found(document: object, *, book: Rulebook = BOOK, acting: ActingUser | None = None) -> list[tuple[str, str | None]]:

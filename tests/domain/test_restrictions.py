@@ -1,26 +1,19 @@
-"""§2.11: every rule holds, and the strictest wins; compared with the rules read one by one."""
+"""§2.11: what each rule gives the till to judge, and what is refused without it."""
 
 import json
-from collections.abc import Sequence
-from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from core.domain.balances import balance_facts, banca_facts
-from core.domain.limit_judge import CounterKey, judge_limits, moved_counters, strictest_by_number, violations_of_limits
+from core.domain.limit_judge import CounterKey, judge_limits, strictest_by_number, violations_of_limits
 from core.domain.permissions import Role
 from core.domain.pricing import Refusal, price
-from core.domain.rulebook import Rulebook
 from core.domain.ticket import ALL_JUGADAS, REVENTADO_KEY, WHOLE_SALES, JugadaRequest, LimitFact, PricedTicket
 from tests.domain.domain_samples import (
     AT,
     BANCA,
     L1,
-    OF_REVENTADO,
     SELLER,
     VENTANA,
     X80,
@@ -28,21 +21,13 @@ from tests.domain.domain_samples import (
     X90,
     draw,
     numero,
-    policy,
     priced,
     restriction,
     reventado,
     rulebook,
     ticket,
 )
-
-B: dict[str, Any]
-V: dict[str, Any]
-U: dict[str, Any]
-B, V, U = {"bancaId": str(BANCA)}, {"ventanaId": str(VENTANA)}, {"userId": str(SELLER)}
-PAIR: dict[str, Any] = {"loteriaId": str(L1), "multiplierId": str(X85)}
-PAIR_REVENTADO = {"loteriaId": str(L1), "multiplierId": str(OF_REVENTADO)}
-OTHER = str(UUID(int=99))
+from tests.domain.restriction_samples import OTHER, PAIR, PAIR_REVENTADO, B, U, V
 
 
 def only_fact(rule: dict[str, Any], *jugadas: JugadaRequest) -> LimitFact:
@@ -248,216 +233,3 @@ def test_balances_show_every_number_that_is_limited_whoever_asks() -> None:
     assert len(left) == 100
     assert [(left[n].fact.rule_id, left[n].available_cents) for n in (7, 8, 9)] == [("u", 300), ("v", 0), ("v", 500)]
     assert banca_facts(book, draw=draw(), loteria=book.loterias[L1], at=AT) == []
-
-
-# The rules read one by one, without any index.
-
-AMOUNTS = st.none() | st.sampled_from([100, 250, 500, 900])
-SCOPES = st.sampled_from([{}, B, V, U, {"ventanaId": OTHER}, {"userId": OTHER}])
-PAIRS = st.sampled_from([{}, {}, PAIR, PAIR_REVENTADO])
-
-
-@st.composite
-def _rule(draw_value: st.DrawFn) -> dict[str, Any]:
-    return restriction(
-        str(draw_value(st.uuids())),
-        **draw_value(SCOPES),
-        **draw_value(PAIRS),
-        number=draw_value(st.sampled_from([None, None, 7, 15])),
-        isAutoDate=draw_value(st.sampled_from([False, False, True])),
-        maxAmountCents=draw_value(AMOUNTS),
-        maxTotalCents=draw_value(AMOUNTS),
-        baseAmountCents=draw_value(AMOUNTS),
-        salesBasisPoints=draw_value(st.sampled_from([None, 1_000, 5_000])),
-        appliesToVendedor=draw_value(st.booleans()),
-        appliesToDate=draw_value(st.sampled_from([None, None, "2026-01-15", "2026-01-16"])),
-        appliesToHour=draw_value(st.sampled_from([None, None, 12, 13])),
-    )
-
-
-RULES = st.lists(_rule(), max_size=6)
-LINES = st.lists(
-    st.tuples(
-        st.sampled_from(["07", "15", "16"]),
-        st.sampled_from([50, 100, 250, 400]),
-        st.sampled_from([X85, X90]),
-        st.sampled_from([0, 0, 50]),
-    ),
-    min_size=1,
-    max_size=4,
-)
-COUNTERS = st.dictionaries(
-    st.sampled_from(
-        [
-            (scope, scope_id, key, number)
-            for scope, scope_id in (("BANCA", BANCA), ("VENTANA", VENTANA), ("VENDEDOR", SELLER))
-            for key, number in ((ALL_JUGADAS, 7), (ALL_JUGADAS, 15), (ALL_JUGADAS, WHOLE_SALES), (X85, 7), (REVENTADO_KEY, 7))
-        ]
-    ),
-    st.sampled_from([100, 300, 2_000]),
-)  # fmt: skip
-
-
-def jugadas_of(lines: Sequence[tuple[str, int, UUID, int]]) -> list[JugadaRequest]:
-    made: list[JugadaRequest] = []
-    for number, cents, multiplier_id, extra in lines:
-        made.append(numero(number, f"{cents // 100}.{cents % 100:02d}", multiplier_id=multiplier_id))
-        if extra:
-            made.append(reventado(number, f"0.{extra}"))
-    return made
-
-
-def is_broken(rule: dict[str, Any], lines: Any, counters: Any, at: datetime) -> bool:
-    """§2.11.2–2.11.5 in so many words."""
-    local = at - timedelta(hours=6)
-    if rule.get("appliesToDate") not in (None, local.date().isoformat()) or rule["appliesToHour"] not in (
-        None,
-        local.hour,
-    ):
-        return False
-    if rule.get("userId") == OTHER or rule.get("ventanaId") == OTHER:
-        return False
-    multiplier = rule.get("multiplierId")
-    number = local.day if rule["isAutoDate"] else rule["number"]
-    each_seller = rule["appliesToVendedor"] or "userId" in rule
-    scope = ("VENDEDOR", SELLER) if each_seller else ("VENTANA", VENTANA) if "ventanaId" in rule else ("BANCA", BANCA)
-    has_scope = each_seller or "ventanaId" in rule or "bancaId" in rule
-    base, basis_points = rule["baseAmountCents"] or 0, rule["salesBasisPoints"]
-    sales_scope = scope if has_scope else ("VENTANA", VENTANA)
-    sales = counters.get((*sales_scope, ALL_JUGADAS, WHOLE_SALES), 0)
-    dynamic = max(base, sales * basis_points // 10_000) if basis_points else (base or None)
-    counts = ALL_JUGADAS if multiplier is None else X85 if multiplier == str(X85) else REVENTADO_KEY
-    for of_number in {int(line[0]) for line in lines} if number is None else {number}:
-        amount = 0
-        for text, cents, chosen, extra in lines:
-            if int(text) == of_number:
-                amount += cents if counts in (ALL_JUGADAS, chosen) else 0
-                amount += extra if counts in (ALL_JUGADAS, REVENTADO_KEY) else 0
-        if not amount:
-            continue
-        limits = [limit for limit in (rule["maxAmountCents"], dynamic) if limit is not None]
-        if rule["maxAmountCents"] is not None and amount > min(limits):
-            return True
-        totals = [limit for limit in (rule["maxTotalCents"], dynamic) if limit is not None]
-        if has_scope and totals and counters.get((*scope, counts, of_number), 0) + amount > min(totals):
-            return True
-    return False
-
-
-def outcome(book: Rulebook, lines: Any, counters: Any, at: datetime) -> set[str]:
-    """The rules that are told to be broken."""
-    request = ticket(*jugadas_of(lines))
-    result = price(request, rulebook=book, draw=draw(), seller=book.sellers[SELLER], at=at)
-    if isinstance(result, Refusal):
-        return {str((v.data or {})["ruleId"]) for v in result.violations}
-    verdicts = judge_limits(result.limits, counters)
-    assert all(v.fact.amount_cents > 0 for v in verdicts)
-    names = [(v.fact.rule_id, v.fact.number) for v in verdicts]
-    assert len(set(names)) == len(names), "one fact for each rule and number"
-    return {str(v.fact.rule_id) for v in verdicts if not v.fits}
-
-
-def has_amounts(rule: dict[str, Any]) -> bool:
-    return any(
-        rule[key] is not None for key in ("maxAmountCents", "maxTotalCents", "baseAmountCents", "salesBasisPoints")
-    )
-
-
-def is_well_formed(rule: dict[str, Any]) -> bool:
-    return not (rule["isAutoDate"] and "multiplierId" in rule)
-
-
-@given(RULES.map(lambda rules: [rule for rule in rules if has_amounts(rule)]), LINES, COUNTERS)
-@settings(max_examples=200)
-def test_the_strictest_of_all_rules_wins(rules: Any, lines: Any, counters: Any) -> None:
-    broken = {rule["id"] for rule in rules if is_well_formed(rule) and is_broken(rule, lines, counters, AT)}
-    found = outcome(rulebook(restrictions=rules), lines, counters, AT)
-    # What one ticket may not have is told before anything is counted.
-    assert bool(found) == bool(broken)
-    assert found <= broken
-
-
-HOURS = st.dictionaries(st.integers(0, 6), st.sampled_from([(480, 1170), (0, 600), (720, 1439)]))
-POLICIES = st.sampled_from(
-    [None, policy("5", effectiveFrom="2026-01-15T12:30"), policy("7", effectiveTo="2026-01-16T09:00"), policy("9")]
-)
-DAY_NAMES = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
-CUTOFFS = st.lists(
-    st.builds(
-        lambda scope, minutes, hour, day, key: restriction(
-            str(key), **scope, salesCutoffMinutes=minutes, appliesToHour=hour, appliesToDate=day
-        ),
-        st.sampled_from([B, V, U]),
-        st.integers(0, 30),
-        st.sampled_from([None, 12, 14]),
-        st.sampled_from([None, "2026-01-15", "2026-01-16"]),
-        st.uuids(),
-    ),
-    max_size=3,
-)
-
-
-@st.composite
-def _book_parts(draw_value: st.DrawFn) -> dict[str, Any]:
-    hours = draw_value(HOURS)
-    times = {
-        DAY_NAMES[day]: {"start": f"{a // 60:02d}:{a % 60:02d}", "end": f"{b // 60:02d}:{b % 60:02d}"}
-        for day, (a, b) in hours.items()
-    }
-    return {
-        "rules": {"salesHours": times},
-        "user": draw_value(POLICIES),
-        "listero": draw_value(POLICIES),
-        "restrictions": draw_value(RULES) + draw_value(CUTOFFS),
-    }
-
-
-@given(_book_parts(), LINES, st.timedeltas(timedelta(hours=-30), timedelta(hours=60)))
-@settings(max_examples=200)
-def test_a_price_is_the_same_at_every_instant_of_its_interval(parts: Any, lines: Any, later: timedelta) -> None:
-    request = ticket(*jugadas_of(lines))
-
-    def at(instant: datetime) -> PricedTicket | Refusal:
-        book = rulebook(**parts)  # anew, so that nothing is remembered
-        return price(request, rulebook=book, draw=draw(), seller=book.sellers[SELLER], at=instant)
-
-    now = at(AT)
-    assert (now.valid_from is None or now.valid_from <= AT) and (now.valid_until is None or now.valid_until > AT)
-    inside = AT + later
-    if now.valid_from is not None:
-        inside = max(inside, now.valid_from)
-    if now.valid_until is not None:
-        inside = min(inside, now.valid_until - timedelta(microseconds=1))
-    assert at(inside) == now
-
-
-@given(_book_parts(), LINES, st.randoms(use_true_random=False))
-@settings(max_examples=200)
-def test_the_order_of_the_rules_does_not_matter(parts: Any, lines: Any, random: Any) -> None:
-    shuffled = list(parts["restrictions"])
-    random.shuffle(shuffled)
-    request = ticket(*jugadas_of(lines))
-    results = []
-    for rules in (parts["restrictions"], shuffled):
-        book = rulebook(**{**parts, "restrictions": rules})
-        results.append(price(request, rulebook=book, draw=draw(), seller=book.sellers[SELLER], at=AT))
-    assert results[0] == results[1]
-
-
-@given(RULES, st.lists(LINES, max_size=8))
-@settings(max_examples=200)
-def test_what_is_sold_one_after_another_never_exceeds_a_static_limit(rules: Any, tickets: Any) -> None:
-    book = rulebook(restrictions=rules)
-    counters: dict[CounterKey, int] = {}
-    for lines in tickets:
-        request = ticket(*jugadas_of(lines))
-        result = price(request, rulebook=book, draw=draw(), seller=book.sellers[SELLER], at=AT)
-        if isinstance(result, Refusal) or not all(v.fits for v in judge_limits(result.limits, counters)):
-            continue
-        moved = moved_counters(result.jugadas, banca_id=BANCA, ventana_id=VENTANA, vendedor_id=SELLER)
-        assert moved["BANCA", BANCA, ALL_JUGADAS, WHOLE_SALES] == result.total_cents
-        for counter, cents in moved.items():
-            counters[counter] = counters.get(counter, 0) + cents
-        for fact in result.limits:
-            if fact.accumulates:
-                assert counters[fact[:4]] <= (10**9 if fact.cap_cents is None else fact.cap_cents)

@@ -10,6 +10,7 @@ import pytest
 from core.settings import Settings
 from tests.databases import TestDatabase
 from tests.running_api import api_settings
+from tests.till.crowd import two_shops
 from tests.till.shop import Shop, open_shop
 
 
@@ -29,6 +30,12 @@ async def shop(database: TestDatabase) -> AsyncIterator[Shop]:
 async def other_shop(database: TestDatabase) -> AsyncIterator[Shop]:
     """Another process on the same database."""
     async with open_shop(database.api_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def shops(database: TestDatabase) -> AsyncIterator[list[Shop]]:
+    async with two_shops(database.api_url, batch_tickets_max=16) as opened:
         yield opened
 
 

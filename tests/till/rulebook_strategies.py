@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.till.rules_model import BASE, HIGH, REVENTADO, Asked, Line, Rule
+from tests.till.rules_terms import BASE, HIGH, REVENTADO, Asked, Line, Rule
 
 
 @dataclass(frozen=True)

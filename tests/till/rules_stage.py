@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,22 +17,11 @@ from core.domain.ticket import CLIENTE_DEFAULT, JugadaRequest, PricedTicket, Tic
 from core.till.cancels import Cancelled
 from core.till.order import Actor, SaleOrder
 from core.till.outcomes import Outcome
-from tests.till import rules_model as model
-from tests.till.rulebook_strategies import (
-    Batch,
-    Cancel,
-    Change,
-    Drop,
-    GlobalLimit,
-    GlobalMax,
-    NumberLimit,
-    Put,
-    Scenario,
-    Step,
-    Total,
-    Wait,
-)
-from tests.till.rules_model import Asked, Bank, Lack, Rule, Rules
+from tests.till.rulebook_strategies import Batch, Cancel, Scenario, Step, Wait
+from tests.till.rules_limits import is_stale
+from tests.till.rules_model import Bank, rank
+from tests.till.rules_office import RulesOffice
+from tests.till.rules_terms import BASE, DRAWN, REVENTADO, START, Asked, Lack, Line, Rules, is_past_cutoff
 from tests.till.rules_town import Town
 from tests.till.shop import Shop, order_of
 from tests.till.state import findings
@@ -48,10 +37,9 @@ class Stage:
 
     def __init__(self, town: Town, shop: Shop, bank: Bank, sorteo_ids: list[UUID]) -> None:
         self.town, self.shop, self.bank, self.sorteo_ids = town, shop, bank, sorteo_ids
-        self.at = model.START
-        self.rule_ids: dict[int, UUID] = {}
+        self.office = RulesOffice(town, bank.rules, sorteo_ids)
+        self.at = START
         self.ticket_ids: list[UUID] = []
-        self.rules_made = 0
 
     @classmethod
     async def set_up(cls, town: Town, shop: Shop, scenario: Scenario) -> Stage:
@@ -60,7 +48,7 @@ class Stage:
         await arena.owner.executemany(
             "INSERT INTO sorteos (banca_id, id, loteria_id, name, digits, status, scheduled_at)"
             " VALUES ($1, $2, $3, 'draw', 2, 'OPEN', $4)",
-            [(arena.banca_id, *of) for of in zip(sorteo_ids, town.lotteries, model.DRAWN, strict=True)],
+            [(arena.banca_id, *of) for of in zip(sorteo_ids, town.lotteries, DRAWN, strict=True)],
         )
         sellers = [seller.id for seller in arena.sellers]
         await arena.owner.executemany(
@@ -69,7 +57,7 @@ class Stage:
         stage = cls(town, shop, Bank(scenario.credit), sorteo_ids)
         async with arena.owner.transaction():
             for change in scenario.changes:
-                await stage._change(change)
+                await stage.office.make(change)
         await stage._read_rules()
         stage.old_rulebook, stage.old_rules = stage.rulebook, deepcopy(stage.bank.rules)
         return stage
@@ -84,7 +72,7 @@ class Stage:
                 await self._cancel(place)
             case _:
                 self.old_rulebook, self.old_rules = self.rulebook, deepcopy(self.bank.rules)
-                await self._change(step)
+                await self.office.make(step)
                 await self._read_rules()
 
     async def check(self) -> None:
@@ -136,10 +124,10 @@ class Stage:
         if rules.version != self.bank.rules.version:
             assert outcome.verdict == "STALE"
             return True
-        if model.is_past_cutoff(asked, self.at):
+        if is_past_cutoff(asked, self.at):
             assert outcome.verdict == "CUTOFF"
             return False
-        if model.is_stale(asked, rules, priced_at, self.at):
+        if is_stale(asked, rules, priced_at, self.at):
             assert outcome.verdict == "STALE"
             return True
         expected = self.bank.sell(asked, self.at, start)
@@ -155,7 +143,7 @@ class Stage:
     def _compare(self, found: list[Lack], expected: list[Lack], rules: Rules, at: datetime) -> None:
         assert sorted(found, key=str) == sorted(expected, key=str)
         if all(lack.code != "LOTTERY_MULTIPLIER_RESTRICTED" for lack in found):
-            ranks = [model.rank(lack, rules, at) for lack in found]
+            ranks = [rank(lack, rules, at) for lack in found]
             assert ranks == sorted(ranks), found
 
     async def _price(self, asked: Asked, rulebook: Rulebook, at: datetime) -> SaleOrder | Refusal:
@@ -174,12 +162,12 @@ class Stage:
     def _actor(self, asked: Asked) -> Actor:
         return self.town.actors[asked.seller, asked.actor]
 
-    def _jugada(self, draw: int, line: model.Line) -> JugadaRequest:
+    def _jugada(self, draw: int, line: Line) -> JugadaRequest:
         number, amount = f"{line.number:02d}", Cents(line.amount)
-        if line.multiplier == model.REVENTADO:
+        if line.multiplier == REVENTADO:
             return JugadaRequest(JugadaType.REVENTADO, number, number, amount, None)
         # Naming the base and naming none is the same; both are asked for.
-        is_named = line.multiplier != model.BASE or amount % 2
+        is_named = line.multiplier != BASE or amount % 2
         multiplier = self.town.multipliers[draw][line.multiplier] if is_named else None
         return JugadaRequest(JugadaType.NUMERO, number, None, amount, multiplier)
 
@@ -195,7 +183,7 @@ class Stage:
         return [self._refusal(asked, violation.to_json()) for violation in refusal.violations]
 
     def _refusal(self, asked: Asked, violation: dict[str, Any]) -> Lack:
-        rule = self._rule_name(violation["ruleId"])
+        rule = self.office.name_of(violation["ruleId"])
         if violation["code"] == "LOTTERY_MULTIPLIER_RESTRICTED":
             line = asked.lines[int(violation["field"].split("[")[1].split("]")[0])]
             return Lack(violation["code"], line.number, rule, 0, 0, 0)
@@ -208,105 +196,14 @@ class Stage:
     def _fact(self, facts: Any) -> Lack:
         number = parse_number(facts["number"], digits=2) if "number" in facts else None
         rule_id = facts.get("label", {}).get("ruleId")
-        rule = None if rule_id is None else self._rule_name(rule_id)
+        rule = None if rule_id is None else self.office.name_of(rule_id)
         figures = (facts["amountCents"], facts.get("capCents", 0), facts["availableCents"])
         return Lack(facts["code"], number, rule, *figures)
-
-    def _rule_name(self, rule_id: str) -> int:
-        return next(name for name, known in self.rule_ids.items() if str(known) == rule_id)
 
     async def _read_rules(self) -> None:
         self.rulebook = await self.shop.rulebooks.reload(self.town.arena.banca_id, older_than=None)
         assert self.rulebook.defects == ()
         self.bank.rules.version = self.rulebook.version
-
-    async def _change(self, change: Change) -> None:
-        owner, rules = self.town.arena.owner, self.bank.rules
-        banca_id = self.town.arena.banca_id
-        match change:
-            case Put(rule):
-                await self._put(rule)
-            case Drop(place):
-                if rules.restrictions:
-                    name = [*rules.restrictions][place % len(rules.restrictions)]
-                    del rules.restrictions[name]
-                    await owner.execute(
-                        "UPDATE restriction_rules SET is_active = false WHERE id = $1", self.rule_ids[name]
-                    )
-            case GlobalMax(cents):
-                rules.global_max = cents
-                await owner.execute("UPDATE bancas SET global_max_per_number_cents = $2 WHERE id = $1", banca_id, cents)
-            case GlobalLimit(draw, cents):
-                _set(rules.global_limits, draw, cents)
-                await owner.execute(
-                    "UPDATE sorteos SET global_limit_cents = $2 WHERE id = $1", self.sorteo_ids[draw], cents
-                )
-            case NumberLimit(draw, number, cents):
-                _set(rules.number_limits, (draw, number), cents)
-                sorteo_id = self.sorteo_ids[draw]
-                await owner.execute(
-                    "DELETE FROM sorteo_number_limits WHERE sorteo_id = $1 AND number = $2", sorteo_id, number
-                )
-                if cents is not None:
-                    await owner.execute(
-                        "INSERT INTO sorteo_number_limits VALUES ($1, $2, $3, $4)", banca_id, sorteo_id, number, cents
-                    )
-            case Total(draw, cents):
-                _set(rules.totals, draw, cents)
-                await owner.execute(
-                    "INSERT INTO banca_loteria_settings (banca_id, loteria_id, max_total_per_sorteo_cents)"
-                    " VALUES ($1, $2, $3) ON CONFLICT (banca_id, loteria_id)"
-                    " DO UPDATE SET max_total_per_sorteo_cents = excluded.max_total_per_sorteo_cents",
-                    banca_id, self.town.lotteries[draw], cents,
-                )  # fmt: skip
-
-    async def _put(self, rule: Rule) -> None:
-        """In the place of one that is the same but for its amounts."""
-        rules, owner = self.bank.rules.restrictions, self.town.arena.owner
-        same = next((name for name, known in rules.items() if known.identity == rule.identity), None)
-        if same is not None:
-            rules[same] = rule
-            await owner.execute(
-                "UPDATE restriction_rules SET max_amount_cents = $2, max_total_cents = $3, base_amount_cents = $4,"
-                " sales_basis_points = $5 WHERE id = $1",
-                self.rule_ids[same], rule.max_amount, rule.max_total, rule.base, rule.percentage,
-            )  # fmt: skip
-            return
-        self.rules_made += 1
-        rules[self.rules_made] = rule
-        rule_id = self.rule_ids[self.rules_made] = uuid4()
-        columns = self._columns(rule)
-        places = ", ".join(f"${place}" for place in range(3, len(columns) + 3))
-        await owner.execute(
-            f"INSERT INTO restriction_rules (banca_id, id, {', '.join(columns)}) VALUES ($1, $2, {places})",
-            self.town.arena.banca_id, rule_id, *columns.values(),
-        )  # fmt: skip
-
-    def _columns(self, rule: Rule) -> dict[str, Any]:
-        town = self.town
-        day = None if rule.day is None else (model.START + timedelta(days=rule.day)).date()
-        return {
-            "whole_banca": rule.scope == "BANCA",
-            "ventana_id": town.ventanas[rule.who] if rule.scope == "VENTANA" else None,
-            "user_id": town.arena.sellers[rule.who].id if rule.scope == "USER" else None,
-            "number": rule.number,
-            "is_auto_date": rule.auto_date,
-            "max_amount_cents": rule.max_amount,
-            "max_total_cents": rule.max_total,
-            "base_amount_cents": rule.base,
-            "sales_basis_points": rule.percentage,
-            "applies_to_vendedor": rule.per_seller,
-            "applies_to_date": day,
-            "applies_to_hour": rule.hour,
-            "loteria_id": None if rule.pair is None else town.lotteries[rule.pair[0]],
-            "multiplier_id": None if rule.pair is None else town.multipliers[rule.pair[0]][rule.pair[1]],
-        }
-
-
-def _set(limits: dict[Any, int], key: Any, cents: int | None) -> None:
-    limits.pop(key, None)
-    if cents is not None:
-        limits[key] = cents
 
 
 def _cents(text: str) -> int:

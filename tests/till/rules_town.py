@@ -10,7 +10,7 @@ from core.domain.permissions import Role
 from core.settings import Settings
 from core.till.order import Actor
 from tests.arena import Arena
-from tests.till import rules_model as model
+from tests.till.rules_terms import BASIS_POINTS, VENTANAS
 from tests.till.tickets import actor_for, actor_of
 
 if TYPE_CHECKING:
@@ -39,10 +39,11 @@ class Town:
             arena = await Arena.create(owner, settings, sellers=0, sorteos=0)
             await owner.execute("UPDATE bancas SET sales_cutoff_minutes = 5 WHERE id = $1", arena.banca_id)
             ventanas = [arena.ventana_id, await arena.add_ventana()]
-            for ventana, basis_points in zip(model.VENTANAS, model.BASIS_POINTS, strict=True):
+            for ventana, basis_points in zip(VENTANAS, BASIS_POINTS, strict=True):
                 seller = await arena.add_seller(ventana_id=ventanas[ventana])
                 arena.sellers.append(seller)
-                await _give_policy(owner, seller.id, basis_points)
+                if basis_points is not None:
+                    await arena.give_policy("users", seller.id, f"{basis_points / 100:.2f}")
             other = replace(arena, loteria_id=uuid4())
             await owner.execute(
                 "INSERT INTO loterias (banca_id, id, name, rules) SELECT banca_id, $1, 'Nica', rules FROM loterias",
@@ -78,14 +79,8 @@ async def _actors(arena: Arena, ventanas: list[UUID]) -> dict[tuple[int, str], A
     of_ventana = [await arena.add_user(Role.VENTANA, ventana_id=ventana_id) for ventana_id in ventanas]
     found: dict[tuple[int, str], Actor] = {}
     for place, seller in enumerate(arena.sellers):
-        people = {"ADMIN": admin, "BANCA": of_banca, "VENTANA": of_ventana[model.VENTANAS[place]]}
+        people = {"ADMIN": admin, "BANCA": of_banca, "VENTANA": of_ventana[VENTANAS[place]]}
         found[place, "SELF"] = actor_of(seller)
         for name, person in people.items():
             found[place, name] = actor_for(person, arena.banca_id, seller.terminal)
     return found
-
-
-async def _give_policy(owner: Owner, seller_id: UUID, basis_points: int | None) -> None:
-    if basis_points is not None:
-        policy = f'{{"version": 1, "defaultPercent": "{basis_points / 100:.2f}", "rules": []}}'
-        await owner.execute("UPDATE users SET commission_policy = $2 WHERE id = $1", seller_id, policy)

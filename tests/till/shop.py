@@ -27,9 +27,9 @@ from core.till.recorder import Recorder
 from core.till.records import TicketRecord
 from core.till.sales import Counter, SaleAnswer, SaleRequest, Sold
 from core.till.till import Till
-from tests.arena import Seller
+from tests.arena import Arena, Seller
 from tests.pos import new_key
-from tests.till.tickets import actor_of
+from tests.till.tickets import actor_of, sale, ticket
 
 if TYPE_CHECKING:
     from core.database import Pool
@@ -90,6 +90,11 @@ def order_of(request: SaleRequest, priced: PricedTicket) -> SaleOrder:
     )
 
 
+async def orders_of(arena: Arena, shop: Shop, count: int) -> list[SaleOrder]:
+    """One ticket each, of the arena's first two sellers in turn."""
+    return [await shop.order(sale(arena.sellers[n % 2], ticket(arena.sorteo_id))) for n in range(count)]
+
+
 def cancel_request(
     seller: Seller, *, ticket_id: UUID | None = None, sale_key: str | None = None, key: str | None = None
 ) -> CancelRequest:
@@ -102,6 +107,10 @@ def cancel_request(
 def sold(answer: SaleAnswer | BaseException) -> TicketRecord:
     assert isinstance(answer, Sold), answer
     return answer.record
+
+
+def replayed(answer: SaleAnswer | BaseException) -> bool:
+    return isinstance(answer, Sold) and answer.replayed
 
 
 def answer_bytes(record: TicketRecord) -> bytes:

@@ -6,8 +6,6 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import asyncpg
-
 from core.books import CHECKS, PIPELINE_CHECKS
 from core.limit_history import over_limits
 from core.queries import sql
@@ -19,11 +17,6 @@ if TYPE_CHECKING:
 # What the till promises by itself; the others need the relay and the audit.
 TILL_CHECKS = [check for check in CHECKS if check not in {*PIPELINE_CHECKS, "audit_chain"}]
 IN_SQL = [check for check in TILL_CHECKS if check != "limits"]
-# Waiting for a lock of ours, sent by a shop.
-WAITING = """
-SELECT array_agg(a.pid ORDER BY a.query_start) FROM pg_stat_activity a
- WHERE a.datname = current_database() AND a.application_name = 'shop' AND a.wait_event_type = 'Lock'
-"""
 
 
 async def findings(owner: Owner, banca_id: UUID) -> list[tuple[str, str]]:
@@ -69,23 +62,8 @@ async def tickets_count(owner: Owner) -> int:
     return count
 
 
-async def waiting(owner: Owner, *, calls: int = 1) -> list[int]:
-    """The pids of so many calls of shops once they wait for a lock, the longest waiting first."""
-
-    async def check() -> list[int] | None:
-        pids: list[int] = await owner.fetchval(WAITING) or []
-        return pids if len(pids) >= calls else None
-
-    return await eventually(check) or []
-
-
 async def poll(check: Callable[[], Awaitable[Any]]) -> Any:
     return await eventually(check)
-
-
-async def lock_draw(connection: asyncpg.Connection[asyncpg.Record], sorteo_id: UUID) -> None:
-    """In the connection's transaction, as every writer of the draw does."""
-    await connection.execute("SELECT 1 FROM sorteos WHERE id = $1 FOR NO KEY UPDATE", sorteo_id)
 
 
 async def forget_banca(owner: Owner, banca_id: UUID) -> None:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
-import hypothesis
-import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.pricing import price
@@ -21,6 +17,7 @@ from core.till.cancels import CancelAnswer, Cancelled, CancelledUnsold
 from core.till.outcomes import Outcome
 from core.till.refusals import Refused
 from tests.arena import Arena
+from tests.till.examples import examples
 from tests.till.model import Account, Asked, Bank, Content, Draw, Judged
 from tests.till.shop import Shop, order_of
 from tests.till.state import exposure, findings, forget_banca
@@ -28,9 +25,6 @@ from tests.till.tickets import Bet, sale, ticket
 
 if TYPE_CHECKING:
     from tests.arena import Owner
-
-IS_THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
-EXAMPLES = 10_000 if IS_THOROUGH else 60
 
 
 @dataclass(frozen=True)
@@ -130,9 +124,9 @@ class Stage:
                 seller = await arena.add_seller(credit_limit_cents=account.limit)
                 arena.sellers.append(seller)
                 if account.basis_points is not None:
-                    await _give_policy(owner, "users", seller.id, f"{account.basis_points / 100:.2f}")
+                    await arena.give_policy("users", seller.id, f"{account.basis_points / 100:.2f}")
             if scenario.ventana_percent is not None:
-                await _give_policy(owner, "ventanas", arena.ventana_id, scenario.ventana_percent)
+                await arena.give_policy("ventanas", arena.ventana_id, scenario.ventana_percent)
             for place, draw in enumerate(scenario.draws):
                 minutes = 0.5 if draw.is_past_cutoff else 24 * 60 + place
                 sorteo_id = await arena.add_sorteo(minutes=minutes, status=draw.status)
@@ -200,11 +194,6 @@ class Stage:
         assert await findings(owner, banca_id) == []
 
 
-async def _give_policy(owner: Owner, table: str, row_id: UUID, percent: str) -> None:
-    policy = f'{{"version": 1, "defaultPercent": "{percent}", "rules": []}}'
-    await owner.execute(f"UPDATE {table} SET commission_policy = $2 WHERE id = $1", row_id, policy)
-
-
 def _judged(outcome: Outcome) -> Judged:
     shorts = tuple((facts["code"], facts.get("number"), facts.get("availableCents", 0)) for facts in outcome.violations)
     sequence = None if outcome.place is None else outcome.place.sequence
@@ -223,13 +212,7 @@ def _name_of(answer: CancelAnswer) -> str:
             return "TICKET_NOT_FOUND"
 
 
-@pytest.mark.timeout(0 if IS_THOROUGH else 120)
-@hypothesis.settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    # One database for all examples, a banca for each.
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@examples(60)
 @given(scenario=scenarios())
 async def test_random_batches_are_judged_like_tickets_one_after_another(
     owner: Owner, settings: Settings, shop: Shop, scenario: Scenario

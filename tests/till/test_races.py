@@ -3,51 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from typing import TYPE_CHECKING
 
 import asyncpg
-import pytest
 
-from core.domain.permissions import Role
 from core.settings import Settings
-from core.till.cancels import CancelAnswer, Cancelled, CancelledUnsold
-from core.till.outcomes import Verdict
 from core.till.refusals import Refused
 from core.till.sales import SaleAnswer, SaleRequest, Sold
 from tests.arena import Arena
-from tests.databases import TestDatabase
-from tests.pos import new_key
-from tests.till.shop import Shop, answer_bytes, counts_of, open_shop, sold
-from tests.till.state import exposure, findings, tickets_count, waiting
-from tests.till.tickets import actor_for, sale, ticket
+from tests.till.crowd import crowd, sell_through_both
+from tests.till.shop import Shop, counts_of, sold
+from tests.till.state import exposure, findings, tickets_count
+from tests.till.tickets import sale, ticket
 
 if TYPE_CHECKING:
     from tests.arena import Owner
-
-SMALL_BATCH = 16
-
-
-async def crowd(owner: Owner, settings: Settings, *, sellers: int, number_cap_cents: int | None = None) -> Arena:
-    async with owner.transaction():
-        return await Arena.create(owner, settings, sellers=sellers, number_cap_cents=number_cap_cents)
-
-
-async def sell_through_both(shops: list[Shop], requests: list[SaleRequest]) -> list[SaleAnswer]:
-    """All at the same time, in turn through one shop and the other."""
-    selling = [shops[place % len(shops)].sell(request) for place, request in enumerate(requests)]
-    return list(await asyncio.gather(*selling))
-
-
-@pytest.fixture
-async def shops(database: TestDatabase):
-    """Small batches, so that many of each compete."""
-    async with (
-        open_shop(database.api_url, batch_tickets_max=SMALL_BATCH) as first,
-        open_shop(database.api_url, batch_tickets_max=SMALL_BATCH) as second,
-    ):
-        yield [first, second]
 
 
 async def test_two_hundred_sellers_on_one_number_sell_exactly_what_its_cap_holds(
@@ -135,173 +105,6 @@ async def test_no_ticket_is_sold_once_the_draw_was_closed_under_sixty_four_selle
     assert sold_count == seen["tickets"] == await tickets_count(owner)
     assert await owner.fetchval("SELECT max(event_id) FROM tickets") == seen["event"]
     assert await owner.fetchval("SELECT max(created_at) <= $1 FROM tickets", seen["at"])
-    assert await findings(owner, arena.banca_id) == []
-
-
-async def test_five_hundred_submissions_of_one_key_are_one_ticket_and_one_answer(
-    owner: Owner, arena: Arena, shops: list[Shop]
-):
-    request = sale(arena.seller, ticket(arena.sorteo_id, ("07", 300), ("R07", 100), ("12", 50)))
-    answers = await sell_through_both(shops, [request] * 500)
-    assert len({answer_bytes(sold(answer)) for answer in answers}) == 1
-    assert sum(not answer.replayed for answer in answers) == 1
-    assert await tickets_count(owner) == 1
-    assert await owner.fetchval("SELECT balance_cents FROM accounts WHERE id = $1", arena.seller.id) == -450
-    assert await findings(owner, arena.banca_id) == []
-
-
-async def test_five_hundred_submissions_of_a_refused_key_are_one_answer(
-    owner: Owner, settings: Settings, shops: list[Shop]
-):
-    arena = await crowd(owner, settings, sellers=1, number_cap_cents=99)
-    request = sale(arena.seller, ticket(arena.sorteo_id, ("07", 100)))
-    answers = await sell_through_both(shops, [request] * 500)
-    refused = [answer for answer in answers if isinstance(answer, Refused)]
-    assert len(refused) == 500
-    assert {(answer.code, answer.detail, str(answer.violations)) for answer in refused} == {
-        (refused[0].code, refused[0].detail, str(refused[0].violations))
-    }
-    assert sum(not answer.replayed for answer in refused) == 1
-    assert await owner.fetchval("SELECT count(*) FROM idempotency") == 1
-
-
-async def test_one_key_twice_in_one_batch_is_sold_once_when_the_content_is_the_same(
-    owner: Owner, arena: Arena, shop: Shop
-):
-    request = sale(arena.seller, ticket(arena.sorteo_id))
-    first, second = await shop.counter.sell_all([request, request])
-    assert answer_bytes(sold(first)) == answer_bytes(sold(second))
-    assert [isinstance(answer, Sold) and answer.replayed for answer in (first, second)] == [False, True]
-    assert await tickets_count(owner) == 1
-
-
-async def test_one_key_twice_in_one_batch_is_a_mismatch_when_the_content_differs(
-    owner: Owner, arena: Arena, shop: Shop
-):
-    key = new_key()
-    first = sale(arena.seller, ticket(arena.sorteo_id, ("07", 100)), key=key)
-    second = sale(arena.seller, ticket(arena.sorteo_id, ("08", 100)), key=key)
-    answers = await shop.counter.sell_all([first, second, first, second])
-    assert [isinstance(answer, Sold) for answer in answers] == [True, False, True, False]
-    assert [answer.code for answer in answers if isinstance(answer, Refused)] == ["IDEMPOTENCY_PAYLOAD_MISMATCH"] * 2
-    assert await exposure(owner, arena.sorteo_id) == {7: 100}
-
-
-async def test_the_same_key_of_two_sellers_is_two_tickets(owner: Owner, arena: Arena, shop: Shop):
-    key = new_key()
-    requests = [sale(seller, ticket(arena.sorteo_id), key=key) for seller in arena.sellers]
-    first, second = [sold(answer) for answer in await shop.counter.sell_all(requests)]
-    assert first.id != second.id
-    assert await tickets_count(owner) == 2
-
-
-async def test_a_key_that_two_processes_insert_at_once_is_judged_again(
-    owner: Owner, arena: Arena, shop: Shop, other_shop: Shop, intruder: asyncpg.Connection[asyncpg.Record]
-):
-    # One user sells in two sellers' names in two draws: no lock is shared, only the key is.
-    actor = actor_for(await arena.add_user(Role.VENTANA), arena.banca_id, arena.seller.terminal)
-    draws = [arena.sorteo_id, await arena.add_sorteo(minutes=2_000)]
-    key = new_key()
-    requests = [
-        sale(seller, ticket(draw, vendedor_id=seller.id), key=key, actor=actor)
-        for draw, seller in zip(draws, arena.sellers, strict=True)
-    ]
-    transaction = intruder.transaction()
-    await transaction.start()
-    # Whoever wants to publish waits here, with its locks and before its key is written.
-    await intruder.execute("LOCK TABLE outbox IN SHARE MODE")
-    both = [shop.record(requests[:1]), other_shop.record(requests[1:])]
-    selling = [asyncio.create_task(one) for one in both]
-    await waiting(owner, calls=2)
-    await transaction.rollback()
-    verdicts = [(await one)[0].verdict for one in selling]
-    assert sorted(verdicts) == [Verdict.MISMATCH, Verdict.SOLD]
-    assert await tickets_count(owner) == 1
-    assert await findings(owner, arena.banca_id) == []
-
-
-async def status_of(owner: Owner, ticket_id: UUID) -> str:
-    status: str = await owner.fetchval("SELECT status FROM tickets WHERE id = $1", ticket_id)
-    return status
-
-
-async def assert_not_both(owner: Owner, sale_answer: SaleAnswer, cancel_answer: CancelAnswer) -> None:
-    """Either the ticket is cancelled, or its sale is refused."""
-    if isinstance(sale_answer, Sold):
-        assert isinstance(cancel_answer, Cancelled), cancel_answer
-        assert cancel_answer.record.id == sale_answer.record.id
-        assert await status_of(owner, sale_answer.record.id) == "CANCELLED"
-    else:
-        assert sale_answer.code == "CANCELLED_BEFORE_SALE"
-        assert isinstance(cancel_answer, CancelledUnsold), cancel_answer
-
-
-async def test_a_sale_and_the_cancel_of_its_key_never_both_stand(owner: Owner, arena: Arena, shops: list[Shop]):
-    async def race(place: int) -> tuple[SaleAnswer, CancelAnswer]:
-        key = new_key()
-        request = sale(arena.sellers[place % 2], ticket(arena.sorteo_id), key=key)
-        cancelling = shops[1].cancel(arena.sellers[place % 2], sale_key=key)
-        if place % 3 == 0:
-            cancel_answer, sale_answer = await asyncio.gather(cancelling, shops[0].sell(request))
-        else:
-            sale_answer, cancel_answer = await asyncio.gather(shops[0].sell(request), cancelling)
-        return sale_answer, cancel_answer
-
-    for sale_answer, cancel_answer in await asyncio.gather(*(race(place) for place in range(60))):
-        await assert_not_both(owner, sale_answer, cancel_answer)
-    assert await exposure(owner, arena.sorteo_id) == {}
-    assert await findings(owner, arena.banca_id) == []
-
-
-@pytest.mark.parametrize("is_sale_first", [True, False], ids=["sale first", "cancel first"])
-async def test_a_sale_and_the_cancel_of_its_key_that_wait_for_one_account_go_in_turn(
-    owner: Owner,
-    arena: Arena,
-    shops: list[Shop],
-    intruder: asyncpg.Connection[asyncpg.Record],
-    is_sale_first: bool,
-):
-    key = new_key()
-    transaction = intruder.transaction()
-    await transaction.start()
-    await intruder.execute("SELECT 1 FROM accounts WHERE id = $1 FOR NO KEY UPDATE", arena.seller.id)
-    starts: list[Callable[[], asyncio.Future[Any]]] = [
-        lambda: asyncio.ensure_future(shops[0].sell(sale(arena.seller, ticket(arena.sorteo_id), key=key))),
-        lambda: asyncio.ensure_future(shops[1].cancel(arena.seller, sale_key=key)),
-    ]
-    order = (0, 1) if is_sale_first else (1, 0)
-    tasks: dict[int, asyncio.Future[Any]] = {}
-    for calls, which in enumerate(order, 1):
-        tasks[which] = starts[which]()
-        await waiting(owner, calls=calls)
-    await transaction.rollback()
-    sale_answer, cancel_answer = await tasks[0], await tasks[1]
-    assert isinstance(sale_answer, Sold) is is_sale_first
-    await assert_not_both(owner, sale_answer, cancel_answer)
-    assert await findings(owner, arena.banca_id) == []
-
-
-async def test_a_ticket_that_eight_cancel_at_once_is_cancelled_once(owner: Owner, arena: Arena, shops: list[Shop]):
-    request = sale(arena.seller, ticket(arena.sorteo_id, ("07", 300)))
-    record = sold(await shops[0].sell(request))
-    by_id = [shops[place % 2].cancel(arena.seller, ticket_id=record.id) for place in range(4)]
-    by_key = [shops[place % 2].cancel(arena.seller, sale_key=request.key) for place in range(4)]
-    answers = await asyncio.gather(*by_id, *by_key)
-    assert sum(isinstance(answer, Cancelled) for answer in answers) == 1
-    refused = [answer.code for answer in answers if isinstance(answer, Refused)]
-    assert refused == ["TICKET_ALREADY_CANCELLED"] * 7
-    assert await owner.fetchval("SELECT balance_cents FROM accounts WHERE id = $1", arena.seller.id) == 0
-    assert await owner.fetchval("SELECT count(*) FROM outbox WHERE type = 'tickets.cancelled'") == 1
-    assert await findings(owner, arena.banca_id) == []
-
-
-async def test_one_cancel_sent_eight_times_is_one_answer(owner: Owner, arena: Arena, shops: list[Shop]):
-    record, key = sold(await shops[0].sell(sale(arena.seller, ticket(arena.sorteo_id)))), new_key()
-    sending = [shops[place % 2].cancel(arena.seller, ticket_id=record.id, key=key) for place in range(8)]
-    answers = [answer for answer in await asyncio.gather(*sending) if isinstance(answer, Cancelled)]
-    assert len(answers) == 8
-    assert {answer.at for answer in answers} == {answers[0].at}
-    assert sum(not answer.replayed for answer in answers) == 1
     assert await findings(owner, arena.banca_id) == []
 
 

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from core.till.cancels import Cancelled
+from core.till.outcomes import Verdict
 from core.till.refusals import Refused
 from core.till.sales import SaleAnswer, Sold
 from tests.arena import Arena
@@ -86,6 +87,19 @@ async def test_a_ticket_is_told_every_limit_it_lacked_those_too_that_grow(owner:
     assert isinstance(refused, Refused)
     told = [(found["ruleScope"], found["limit"]) for found in (violation.to_json() for violation in refused.violations)]
     assert told == [("USER", "0.50"), ("BANCA", "5.00")]
+
+
+async def test_a_ticket_short_of_both_names_the_number_first_as_its_verdict_does(
+    owner: Owner, arena: Arena, shop: Shop
+):
+    await owner.execute("UPDATE bancas SET global_max_per_number_cents = 0")
+    await owner.execute("UPDATE accounts SET credit_limit_cents = 0 WHERE kind = 'SELLER'")
+    [outcome] = await shop.record([sale(arena.seller, ticket(arena.sorteo_id, ("08", 1), ("07", 1)))])
+    assert outcome.verdict is Verdict.SOLD_OUT
+    found = [(facts["code"], facts.get("number")) for facts in outcome.violations]
+    assert found == [
+        ("NUMBER_MAXTOTAL_EXCEEDED", "07"), ("NUMBER_MAXTOTAL_EXCEEDED", "08"), ("INSUFFICIENT_FUNDS", None),
+    ]  # fmt: skip
 
 
 async def test_inside_a_batch_a_dynamic_limit_sees_the_sales_before_it(owner: Owner, arena: Arena, shop: Shop):

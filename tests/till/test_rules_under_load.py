@@ -19,8 +19,9 @@ from core.till.refusals import Refused
 from core.till.sales import PriceKeepsChangingError, SaleAnswer, Sold
 from tests.arena import Arena
 from tests.databases import TestDatabase
+from tests.till.crowd import two_shops
 from tests.till.rule_changes import Admin, changes_of
-from tests.till.shop import Shop, open_shop
+from tests.till.shop import Shop
 from tests.till.state import findings
 from tests.till.test_rules import restrict
 from tests.till.tickets import Bet, sale, ticket
@@ -42,12 +43,8 @@ CODES = TOTAL_CODES | {"NUMBER_MAXAMOUNT_EXCEEDED", "LOTTERY_MULTIPLIER_RESTRICT
 
 @pytest.fixture
 async def shops(database: TestDatabase) -> AsyncIterator[list[Shop]]:
-    """Small batches, so that many of each compete."""
-    async with (
-        open_shop(database.api_url, batch_tickets_max=4) as first,
-        open_shop(database.api_url, batch_tickets_max=4) as second,
-    ):
-        yield [first, second]
+    async with two_shops(database.api_url, batch_tickets_max=4) as opened:
+        yield opened
 
 
 @pytest.fixture
