@@ -8,7 +8,8 @@ from pathlib import Path
 
 import orjson
 
-from loadtests.generator import Flow, run_load
+from loadtests.flow import Flow
+from loadtests.generator import run_load
 from loadtests.load_report import LoadReport
 from loadtests.signed_requests import Workload
 

@@ -18,7 +18,8 @@ from loadtests.bench.queries import ask
 from loadtests.bench.shops import Stock, make_demo
 from loadtests.bench.stack import BenchStack
 from loadtests.bench.yardstick import Yardstick
-from loadtests.generator import Flow, run_load
+from loadtests.flow import Flow
+from loadtests.generator import run_load
 from loadtests.load_report import NOTHING_EXPECTED, LoadReport
 from loadtests.signed_requests import SignedRequest, Workload
 

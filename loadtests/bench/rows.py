@@ -10,7 +10,7 @@ from cli.stack import Role
 from loadtests.bench.bench import Bench
 from loadtests.bench.samples import Sample
 from loadtests.bench.shops import Stock
-from loadtests.generator import Flow
+from loadtests.flow import Flow
 from loadtests.load_report import LoadReport
 from loadtests.signed_requests import Workload
 

@@ -12,7 +12,7 @@ from loadtests.bench.bench import Bench
 from loadtests.bench.rows import stock_of
 from loadtests.bench.samples import Sample
 from loadtests.bench.shops import Stock, make_demo
-from loadtests.generator import Flow
+from loadtests.flow import Flow
 from loadtests.signed_requests import Workload
 
 STEADY_RATE_PER_S = 100.0

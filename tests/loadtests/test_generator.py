@@ -10,7 +10,8 @@ from itertools import repeat
 
 import pytest
 
-from loadtests.generator import Flow, run_load
+from loadtests.flow import Flow
+from loadtests.generator import run_load
 from loadtests.load_report import LoadReport
 from loadtests.signed_requests import SignedRequest
 
