@@ -80,7 +80,7 @@ class Seller(FastHttpUser):
         index = next(USERS) * self.plan.processes + getattr(runner, "worker_index", 0)
         seller = self.plan.sellers[index % len(self.plan.sellers)]
         logs_in = index < LOGIN_BELOW and index % LOGIN_EVERY == 0
-        self.chance = random.Random(f"{self.plan.seed} {index}")  # noqa: S311 - a workload, not a secret
+        self.chance = random.Random(f"{self.plan.seed} {index}")
         self.pos = Pos(Credentials.of(seller, logs_in=logs_in), FastWire(self.client), history(), chance=self.chance)
         self.arrivals = Arrivals(
             self.rate, self.rate_max, self.plan.begins_at_s, self.plan.ends_at_s, chance=self.chance

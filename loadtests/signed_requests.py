@@ -79,17 +79,17 @@ class Workload:
 
     def _ticket(self, number: int) -> dict[str, Any]:
         draws: Sequence[str] = self.demo["sorteoIds"]
-        lines = random.randint(1, self.jugadas_max)  # noqa: S311 - a workload, not a secret
-        jugadas = [self._jugada(random.randrange(self.numbers)) for _ in range(lines)]  # noqa: S311 - the same
-        if self.sold_out and random.random() < self.sold_out_share:  # noqa: S311 - the same
-            jugadas[0] = self._jugada(random.choice(self.sold_out))  # noqa: S311 - the same
+        lines = random.randint(1, self.jugadas_max)
+        jugadas = [self._jugada(random.randrange(self.numbers)) for _ in range(lines)]
+        if self.sold_out and random.random() < self.sold_out_share:
+            jugadas[0] = self._jugada(random.choice(self.sold_out))
         return {"sorteoId": draws[number % len(draws)], "jugadas": jugadas}
 
     def _jugada(self, number: int) -> dict[str, Any]:
         return {
             "type": "NUMERO",
             "number": f"{number:02d}",
-            "amount": f"{random.randint(1, 50) * 100}.00",  # noqa: S311 - a workload, not a secret
+            "amount": f"{random.randint(1, 50) * 100}.00",
             "multiplierId": self.demo["multiplierId"],
         }
 

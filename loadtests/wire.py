@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -66,26 +67,28 @@ class PlainWire:
         self._host, self._port, self._timeout_s = parts.hostname or "", parts.port, timeout_s
 
     def send(self, request: Request) -> Answer:
-        connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)
-        try:
-            return self._exchange(connection, request)
-        finally:
-            connection.close()
+        with closing(http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)) as connection:
+            try:
+                connection.connect()
+            except OSError as error:
+                raise ConnectionLost(repr(error), was_sent=False) from error
+            try:
+                response, body = self.exchange(connection, request)
+            except (OSError, http.client.HTTPException) as error:
+                raise ConnectionLost(repr(error), was_sent=True) from error
+        return read_answer(response.status, dict(response.getheaders()), body)
 
-    def _exchange(self, connection: http.client.HTTPConnection, request: Request) -> Answer:
-        try:
-            connection.connect()
-        except OSError as error:
-            raise ConnectionLost(repr(error), was_sent=False) from error
-        try:
-            connection.request(request.method, request.target, request.body or None, dict(request.headers))
-            response = connection.getresponse()
-            body = response.read(ANSWER_BYTES_MAX)
-            if response.length:
-                raise http.client.IncompleteRead(body, response.length)
-            return read_answer(response.status, dict(response.getheaders()), body)
-        except (OSError, http.client.HTTPException) as error:
-            raise ConnectionLost(repr(error), was_sent=True) from error
+    def exchange(
+        self, connection: http.client.HTTPConnection, request: Request
+    ) -> tuple[http.client.HTTPResponse, bytes]:
+        """The answer and its whole body. Raises OSError and http.client.HTTPException when none came."""
+        connection.request(request.method, request.target, request.body or None, dict(request.headers))
+        response = connection.getresponse()
+        body = response.read(ANSWER_BYTES_MAX)
+        if response.length:
+            # Told how much to read, it takes an answer that broke off for a whole one.
+            raise http.client.IncompleteRead(body, response.length)
+        return response, body
 
 
 def read_answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer:

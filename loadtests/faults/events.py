@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -18,9 +17,9 @@ GARBAGE_BYTES = 40
 
 
 @asynccontextmanager
-async def events_repeated(scene: Scene, chance: random.Random) -> AsyncIterator[None]:
+async def events_repeated(scene: Scene) -> AsyncIterator[None]:
     """Some before the relay has published them, most long after."""
-    events = await newest_events(scene)
+    events, chance = await newest_events(scene), scene.chance
     chance.shuffle(events)
     again = [*events, *chance.sample(events, len(events) // 3)]
     messages = list(packed(again, queue_name=scene.stack.queues.audit, actor_name=AUDIT))
@@ -39,8 +38,8 @@ async def newest_events(scene: Scene) -> list[Event]:
 
 
 @asynccontextmanager
-async def garbage_sent(scene: Scene, chance: random.Random) -> AsyncIterator[None]:
-    garbage = chance.randbytes(GARBAGE_BYTES)
+async def garbage_sent(scene: Scene) -> AsyncIterator[None]:
+    garbage = scene.chance.randbytes(GARBAGE_BYTES)
     scene.stack.garbage.add(garbage)
     await put(scene, [RawMessage(scene.stack.queues.audit, garbage)])
     yield

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from loadtests.faults.proxy import Harm, Line
+from loadtests.faults.proxy import Harm, Line, Proxy
 from loadtests.faults.scene import Begin, Scene
 
 # Of the POS's requests: enough to hit many, and to let some work be done.
@@ -14,61 +13,34 @@ VANISH_ODDS = 0.3
 
 
 def cut(line: str) -> Begin:
-    @asynccontextmanager
-    async def begin(scene: Scene, chance: random.Random) -> AsyncIterator[None]:  # noqa: ARG001 - nothing to choose
-        proxy = scene.stack.lines[line]
-        proxy.cut()
-        try:
-            yield
-        finally:
-            await proxy.mend()
-
-    return begin
+    return lambda scene: broken(scene.stack.lines[line], Proxy.refuse)
 
 
 def hung(line: str) -> Begin:
-    @asynccontextmanager
-    async def begin(scene: Scene, chance: random.Random) -> AsyncIterator[None]:  # noqa: ARG001 - nothing to choose
-        proxy = scene.stack.lines[line]
-        proxy.freeze()
-        try:
-            yield
-        finally:
-            await proxy.mend()
-
-    return begin
+    return lambda scene: broken(scene.stack.lines[line], Proxy.freeze)
 
 
 def half_open(line: str) -> Begin:
-    @asynccontextmanager
-    async def begin(scene: Scene, chance: random.Random) -> AsyncIterator[None]:  # noqa: ARG001 - nothing to choose
-        proxy = scene.stack.lines[line]
-        proxy.half_open()
-        try:
-            yield
-        finally:
-            await proxy.mend()
-
-    return begin
+    return lambda scene: broken(scene.stack.lines[line], Proxy.half_open)
 
 
 def harmed(line: str, harm: Harm, *, odds: float) -> Begin:
     """odds: of the pieces that pass."""
-
-    @asynccontextmanager
-    async def begin(scene: Scene, chance: random.Random) -> AsyncIterator[None]:
-        proxy = scene.stack.lines[line]
-        proxy.harm(Line(harm, odds, chance))
-        try:
-            yield
-        finally:
-            await proxy.mend()
-
-    return begin
+    return lambda scene: broken(scene.stack.lines[line], lambda proxy: proxy.harm(Line(harm, odds, scene.chance)))
 
 
 @asynccontextmanager
-async def clients_vanished(scene: Scene, chance: random.Random) -> AsyncIterator[None]:  # noqa: ARG001 - each POS has its own
+async def broken(proxy: Proxy, spoil: Callable[[Proxy], None]) -> AsyncIterator[None]:
+    spoil(proxy)
+    try:
+        yield
+    finally:
+        await proxy.mend()
+
+
+@asynccontextmanager
+async def clients_vanished(scene: Scene) -> AsyncIterator[None]:
+    """Each POS has a chance of its own."""
     scene.driver.vanish(VANISH_ODDS)
     try:
         yield

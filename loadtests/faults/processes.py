@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -19,8 +18,8 @@ REDIS_TIMEOUT_S = 1.0
 
 def ended(program: str, number: signal.Signals) -> Begin:
     @asynccontextmanager
-    async def begin(scene: Scene, chance: random.Random) -> AsyncIterator[None]:
-        await scene.end(program, chance, number)
+    async def begin(scene: Scene) -> AsyncIterator[None]:
+        await scene.end(program, number)
         yield
 
     return begin
@@ -30,10 +29,10 @@ def killed_at_work(program: str, application: str, *, in_transaction: bool) -> B
     """application: how its connections to PostgreSQL are called. Three of four times in the middle of something."""
 
     @asynccontextmanager
-    async def begin(scene: Scene, chance: random.Random) -> AsyncIterator[None]:
-        if chance.random() < 0.75:
+    async def begin(scene: Scene) -> AsyncIterator[None]:
+        if scene.chance.random() < 0.75:
             await scene.until_at_work(application, in_transaction=in_transaction)
-        await scene.end(program, chance, signal.SIGKILL)
+        await scene.end(program, signal.SIGKILL)
         yield
 
     return begin
@@ -41,8 +40,8 @@ def killed_at_work(program: str, application: str, *, in_transaction: bool) -> B
 
 def frozen(program: str) -> Begin:
     @asynccontextmanager
-    async def begin(scene: Scene, chance: random.Random) -> AsyncIterator[None]:
-        pid = await scene.victim(program, chance)
+    async def begin(scene: Scene) -> AsyncIterator[None]:
+        pid = await scene.victim(program)
         if pid is not None:
             scene.stack.signal(pid, program, signal.SIGSTOP)
         try:
@@ -55,7 +54,7 @@ def frozen(program: str) -> Begin:
 
 
 @asynccontextmanager
-async def backends_terminated(scene: Scene, chance: random.Random) -> AsyncIterator[None]:  # noqa: ARG001 - nothing to choose
+async def backends_terminated(scene: Scene) -> AsyncIterator[None]:
     task = asyncio.create_task(terminate_on(scene))
     try:
         yield
@@ -74,7 +73,7 @@ async def terminate_on(scene: Scene) -> None:
 
 
 @asynccontextmanager
-async def valkey_flushed(scene: Scene, chance: random.Random) -> AsyncIterator[None]:  # noqa: ARG001 - nothing to choose
+async def valkey_flushed(scene: Scene) -> AsyncIterator[None]:
     if not await asyncio.to_thread(flush, scene.stack.redis_url):
         scene.missed.append("valkey")
     yield

@@ -78,12 +78,16 @@ class Proxy:
 
     async def __aexit__(self, *_: object) -> None:
         self._tell()
-        self.cut()
+        await self.cut()
+
+    async def cut(self) -> None:
+        """Refuse new connections, reset those that are, and wait until they have ended."""
+        self.refuse()
         if tasks := [task for task in self._tasks if task is not None]:
             await asyncio.wait(tasks)
 
-    def cut(self) -> None:
-        """Refuse new connections and reset those that are."""
+    def refuse(self) -> None:
+        """New connections, and reset those that are; one whose far end must not hear of it ends when all is mended."""
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -123,6 +127,9 @@ class Proxy:
         else:
             ends = (writer, far_writer)
             self._lines.add(ends)
+            if self._server is None:
+                # Cut while the far end was being reached.
+                self._end(ends)
             await asyncio.gather(
                 self._pass(reader, far_writer, ends, is_answer=False),
                 self._pass(far_reader, writer, ends, is_answer=True),

@@ -55,6 +55,7 @@ class Round:
         self.stack, self.seed, self.strikes, self.operations = stack, seed, strikes, operations
         self.answers = Answers()
         self.struck: list[str] = []
+        self.missed: list[str] = []
         self._closing = ExitStack()
 
     async def __aenter__(self) -> Self:
@@ -66,7 +67,6 @@ class Round:
         shop = await open_shop(self.stack.stack)
         self.driver = Driver(self.stack.http.url, shop, history=self.history, answers=self.answers, seed=self.seed)
         self._closing.callback(self.driver.close)
-        self.scene = Scene(self.stack, self.driver)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -78,8 +78,8 @@ class Round:
         await self._break()
         findings = await self._heal() + await self.check()
         told = self.answers.told(operations=self.driver.operations)
-        if self.scene.missed:
-            told += f"; not there to be hit: {', '.join(self.scene.missed)}"
+        if self.missed:
+            told += f"; not there to be hit: {', '.join(self.missed)}"
         return RoundReport(self.seed, tuple(self.struck), told, time.monotonic() - began_s, tuple(findings))
 
     async def check(self) -> list[Finding]:
@@ -105,8 +105,8 @@ class Round:
         if not await self.driver.reach(strike.at, until_s=until_s):
             return
         self.struck.append(str(strike))
-        chance = random.Random(strike.seed)  # noqa: S311 - a schedule, not a secret
-        async with BREAKAGES[strike.breakage].begin(self.scene, chance):
+        scene = Scene(self.stack, self.driver, random.Random(strike.seed), self.missed)
+        async with BREAKAGES[strike.breakage].begin(scene):
             await self.driver.reach(strike.at + strike.lasts, until_s=time.monotonic() + BREAKAGE_MAX_S)
 
     async def _heal(self) -> list[Finding]:

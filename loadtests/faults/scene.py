@@ -1,4 +1,4 @@
-"""Where a round happens: the stack, its sellers, and what the breakages say of themselves."""
+"""What a breakage has to do with: the stack, its sellers, a chance of its own, and where it says whom it missed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import asyncpg
 
@@ -26,13 +26,14 @@ UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceEr
 
 @dataclass
 class Scene:
-    """missed: who was not there to be hit."""
+    """chance: of the strike's seed. missed: the round's list of who was not there to be hit."""
 
     stack: FaultStack
     driver: Driver
-    missed: list[str] = field(default_factory=list)
+    chance: random.Random
+    missed: list[str]
 
-    async def victim(self, program: str, chance: random.Random) -> int | None:
+    async def victim(self, program: str) -> int | None:
         """The pid of one such process, as soon as there is one."""
         deadline_s = time.monotonic() + VICTIM_AWAITED_S
         while not (pids := self.stack.pids(program)):
@@ -40,11 +41,11 @@ class Scene:
                 self.missed.append(program)
                 return None
             await asyncio.sleep(POLL_S)
-        return chance.choice(pids)
+        return self.chance.choice(pids)
 
-    async def end(self, program: str, chance: random.Random, number: signal.Signals) -> None:
+    async def end(self, program: str, number: signal.Signals) -> None:
         """Send one such process the signal."""
-        pid = await self.victim(program, chance)
+        pid = await self.victim(program)
         if pid is not None:
             self.stack.signal(pid, program, number)
 
@@ -58,4 +59,4 @@ class Scene:
                         return
 
 
-Begin = Callable[[Scene, random.Random], AbstractAsyncContextManager[None]]
+Begin = Callable[[Scene], AbstractAsyncContextManager[None]]

@@ -28,7 +28,7 @@ class Strike:
 
 def schedule_of(seed: int, breakages: Sequence[str]) -> tuple[Strike, ...]:
     """STRIKES of them, in order of their beginning; no breakage twice; they may overlap."""
-    chance = random.Random(f"schedule {seed}")  # noqa: S311 - a schedule, not a secret
+    chance = random.Random(f"schedule {seed}")
     chosen = chance.sample(sorted(breakages), STRIKES)
     beginnings = sorted(chance.sample(range(FIRST_AT, LAST_AT), STRIKES))
     return tuple(
