@@ -48,10 +48,8 @@ class EmbeddedServer(ABC):
         make_data_directory(self.data)
         self._lock.acquire()
         try:
-            state = read_json_object(self._state_file)
-            self.port = state.get("port", 0)
-            self._password = state.get("password", "")
-            self._prepare(state)
+            self._restore(read_json_object(self._state_file))
+            self._prepare()
             self._run_on_some_port()
         except BaseException:
             self.stop()
@@ -73,11 +71,17 @@ class EmbeddedServer(ABC):
         """Whether this server, not another on the same port, takes connections."""
 
     @abstractmethod
-    def _prepare(self, state: dict[str, Any]) -> None:
-        """Make data and password when there are none. state: what was saved at the last start."""
+    def _prepare(self) -> None:
+        """Make data and password when there are none."""
 
     def _state(self) -> dict[str, Any]:
+        """What the next start must know."""
         return {"port": self.port, "password": self._password}
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        """state: what was saved at the last start; empty at the first."""
+        self.port = state.get("port", 0)
+        self._password = state.get("password", "")
 
     def _save(self) -> None:
         write_private_json(self._state_file, self._state())

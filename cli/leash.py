@@ -26,7 +26,7 @@ def main() -> None:
     die_with_parent(int(signal_number))
     if os.getppid() != int(parent):
         sys.exit(1)
-    os.execve(command[0], command, os.environ)  # noqa: S606 - there is nothing for a shell to read
+    os.execve(command[0], command, os.environ)
 
 
 def become(identity: str) -> None:

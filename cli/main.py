@@ -194,7 +194,7 @@ def become(module: str, role: Role, data: Path, settings: dict[str, str]) -> NoR
     # What the person set for this one process wins over the stack's.
     chosen = {name: os.environ[name] for name in ("HOST", "PORT") if name in os.environ} | settings
     command = [sys.executable, "-P", "-m", module]
-    os.execve(command[0], command, {**own, **chosen})  # noqa: S606 - there is nothing for a shell to read
+    os.execve(command[0], command, {**own, **chosen})
 
 
 def finish(code: int) -> NoReturn:

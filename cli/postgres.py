@@ -119,8 +119,7 @@ class EmbeddedPostgres(EmbeddedServer):
             return False
         return len(lines) > STATUS_LINE and lines[0] == str(self.process.pid) and lines[STATUS_LINE].strip() == "ready"
 
-    def _prepare(self, state: dict[str, Any]) -> None:
-        self.cluster = Path(state.get("cluster", self.cluster))
+    def _prepare(self) -> None:
         if (self.cluster / "PG_VERSION").exists():
             if not self._password:
                 raise Trouble(
@@ -155,6 +154,10 @@ class EmbeddedPostgres(EmbeddedServer):
         # The password before the cluster: a cluster whose password is lost is of no use.
         self._save()
         draft.rename(self.cluster)
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        super()._restore(state)
+        self.cluster = Path(state.get("cluster", self.cluster))
 
     def _state(self) -> dict[str, Any]:
         return {**super()._state(), **({} if self.cluster.parent == self.data else {"cluster": str(self.cluster)})}

@@ -29,7 +29,7 @@ class Child:
         spawn: Callable[[], BoundProcess],
         *,
         process: BoundProcess | None = None,
-        on_death: Callable[[int], None] = lambda pid: None,  # noqa: ARG005 - nobody need be told
+        on_death: Callable[[int], None] = lambda _: None,
     ) -> None:
         self.name = name
         self.process = process

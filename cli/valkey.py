@@ -8,7 +8,6 @@ import secrets
 import signal
 import socket
 from pathlib import Path
-from typing import Any
 
 from cli.embedded_server import EmbeddedServer
 from cli.ports import LOOPBACK
@@ -83,7 +82,7 @@ class EmbeddedValkey(EmbeddedServer):
             return False
         return answer == b"+OK\r\n+PONG\r\n"
 
-    def _prepare(self, state: dict[str, Any]) -> None:  # noqa: ARG002 - PostgreSQL's needs it
+    def _prepare(self) -> None:
         self._password = self._password or secrets.token_hex(16)
         self._directory.mkdir(mode=0o700, exist_ok=True)
 
