@@ -48,6 +48,15 @@ async def in_server(server_url: str, statement: str) -> None:
         await connection.close()
 
 
+async def ask(url: str, query: str) -> object:
+    """The one value that the query gives."""
+    connection = await asyncpg.connect(url, timeout=5)
+    try:
+        return await connection.fetchval(query, timeout=5)
+    finally:
+        await connection.close()
+
+
 class DatabaseStock:
     """Fresh copies of the template, made ahead and dropped behind the tests' backs."""
 

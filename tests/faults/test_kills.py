@@ -75,10 +75,7 @@ async def test_an_api_process_killed_under_load_loses_nothing_it_acknowledged(
     running: RunningStack, load: Load, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load.start()
-    for _ in range(2):
-        await load.sold_more(200)
-        killed = running.kill("api")
-        await asyncio.to_thread(running.await_restart, "api", of=killed)
+    await kill_in_turn(running, load, "api", "api", every=200)
     await load.sold_more(300)
     await load.stop()
     assert load.ledger.troubles > 0, "the kills hit nobody"
@@ -90,10 +87,7 @@ async def test_a_pipeline_killed_under_load_audits_every_event_once(
 ) -> None:
     """Relay, worker and the broker between them; sales do not notice."""
     load.start()
-    for program in ("worker", "relay", "valkey", "worker", "relay"):
-        await load.sold_more(100)
-        killed = running.kill(program)
-        await asyncio.to_thread(running.await_restart, program, of=killed)
+    await kill_in_turn(running, load, "worker", "relay", "valkey", "worker", "relay", every=100)
     await load.sold_more(100)
     await load.stop()
     assert load.ledger.troubles == 0, "sales go on without the pipeline"
@@ -106,10 +100,7 @@ async def test_postgresql_killed_under_load_loses_nothing_that_was_acknowledged(
     """The API is not restarted: the same processes sell again when the database is back."""
     apis = running.pids("api")
     load.start()
-    for _ in range(3):
-        await load.sold_more(100)
-        killed = running.kill("postgres")
-        await asyncio.to_thread(running.await_restart, "postgres", of=killed)
+    await kill_in_turn(running, load, "postgres", "postgres", "postgres", every=100)
     await load.sold_more(100)
     await load.stop()
     assert load.ledger.troubles > 0, "the kill hit nobody"
@@ -135,6 +126,14 @@ async def test_a_stack_that_is_stopped_under_load_keeps_what_it_acknowledged(run
     await drained(owner)
     await owner.close()
     assert running.verify()[0] == 0
+
+
+async def kill_in_turn(running: RunningStack, load: Load, *programs: str, every: int) -> None:
+    """Each after so many more sales, and when the one before has been started again."""
+    for program in programs:
+        await load.sold_more(every)
+        killed = running.kill(program)
+        await asyncio.to_thread(running.await_restart, program, of=killed)
 
 
 async def require_whole(running: RunningStack, load: Load, monkeypatch: pytest.MonkeyPatch) -> None:

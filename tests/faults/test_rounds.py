@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID
 
-import aio_pika
 import pytest
 
 from loadtests.faults.breakages import BREAKAGES
@@ -18,13 +16,13 @@ from loadtests.faults.stack import FaultStack
 from loadtests.history import Event, Kind, read_entries
 from tests.faults.mutations import MUTATIONS
 from tests.faults.seeds import RABBITMQ_SEED, SEEDS
+from tests.rabbitmq import reachable_rabbitmq
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc"),
     pytest.mark.timeout(180),
 ]
 
-RABBITMQ_USUAL_URL = "amqp://guest:guest@127.0.0.1:5672/"
 QUIET_OPERATIONS = 60
 
 
@@ -43,14 +41,7 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Fault
 
 @pytest.fixture
 async def rabbitmq_stack(tmp_path: Path) -> AsyncIterator[FaultStack]:
-    url = os.environ.get("AMQP_URL") or RABBITMQ_USUAL_URL
-    try:
-        await (await aio_pika.connect(url, timeout=3)).close()
-    except OSError as error:
-        if os.environ.get("REQUIRE_RABBITMQ") == "1":
-            pytest.fail(f"RabbitMQ does not answer at {url}: {error}")
-        pytest.skip(f"RabbitMQ does not answer at {url}: {error}")
-    async for each in stack_on(tmp_path / "stack", amqp_url=url):
+    async for each in stack_on(tmp_path / "stack", amqp_url=await reachable_rabbitmq()):
         yield each
 
 

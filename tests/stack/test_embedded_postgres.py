@@ -15,6 +15,7 @@ import pytest
 from cli.ports import LOOPBACK
 from cli.postgres import EmbeddedPostgres
 from cli.trouble import Trouble
+from tests.databases import ask
 
 
 @pytest.fixture(scope="module")
@@ -29,14 +30,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def postgres(data: Path) -> Iterator[EmbeddedPostgres]:
     with EmbeddedPostgres(data) as server:
         yield server
-
-
-async def ask(url: str, query: str) -> object:
-    connection = await asyncpg.connect(url, timeout=5)
-    try:
-        return await connection.fetchval(query, timeout=5)
-    finally:
-        await connection.close()
 
 
 async def test_its_data_survive_a_stop_and_a_start_on_the_same_url(data: Path) -> None:

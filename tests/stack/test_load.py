@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -14,19 +13,18 @@ import asyncpg
 import pytest
 
 from cli.load import require_loopback
-from cli.postgres import EmbeddedPostgres
 from cli.stack import ROOT, Stack
 from cli.trouble import Trouble
 from loadtests.history import Event, Kind, read_entries
 from loadtests.history_check import check_history
 from loadtests.plan import PLAN_FILE, Plan, histories
+from tests.stack.up import own_environment, running_up
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="the embedded servers"),
     pytest.mark.timeout(240),
 ]
 
-REPLACED_BY = ("DATABASE_URL", "MIGRATION_DATABASE_URL", "REDIS_URL", "AMQP_URL")
 Run = subprocess.CompletedProcess[str]
 
 
@@ -34,17 +32,8 @@ Run = subprocess.CompletedProcess[str]
 def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The directory of a running stack, its pipeline too."""
     data = tmp_path_factory.mktemp("stack")
-    command = [sys.executable, "-P", "-m", "cli", "up", "--data", str(data), "--port", "0"]
-    with subprocess.Popen(
-        command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
-        try:
-            assert process.stdout is not None
-            assert any(line.startswith("Stop with") for line in process.stdout)
-            yield data
-        finally:
-            process.kill()
-    EmbeddedPostgres(data).remove()
+    with running_up(data, "--port", "0"):
+        yield data
 
 
 @pytest.fixture(scope="module")
@@ -52,14 +41,10 @@ def rush(data: Path) -> Run:
     return load(data, "rush", "-u", "5", "-r", "5", "-t", "5s", "--seed", "7", "--report", str(data / "rush.html"))
 
 
-def environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name not in REPLACED_BY}
-
-
 def load(data: Path, *options: str) -> Run:
     command = [sys.executable, "-P", "-m", "cli", "load", *options, "--data", str(data)]
     return subprocess.run(
-        command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False, timeout=200
+        command, cwd=ROOT, env=own_environment(), capture_output=True, text=True, check=False, timeout=200
     )
 
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -20,14 +19,13 @@ import pytest
 
 from cli import sell
 from cli.pos import Pos
-from cli.postgres import EmbeddedPostgres
 from cli.stack import ROOT, Stack
 from cli.trouble import Trouble
 from core.domain.ticket_number import parse_ticket_number
+from tests.stack.up import running_up
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the embedded servers")
 
-REPLACED_BY = ("DATABASE_URL", "MIGRATION_DATABASE_URL", "REDIS_URL", "AMQP_URL")
 Sell = Callable[..., int]
 
 
@@ -35,18 +33,8 @@ Sell = Callable[..., int]
 def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The directory of a running stack that sells."""
     data = tmp_path_factory.mktemp("stack")
-    command = [sys.executable, "-P", "-m", "cli", "up", "--data", str(data), "--port", "0", "--only", "api"]
-    environment = {name: value for name, value in os.environ.items() if name not in REPLACED_BY}
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
-        try:
-            assert process.stdout is not None
-            assert any(line.startswith("Stop with") for line in process.stdout)
-            yield data
-        finally:
-            process.kill()
-    EmbeddedPostgres(data).remove()
+    with running_up(data, "--port", "0", "--only", "api"):
+        yield data
 
 
 @pytest.fixture

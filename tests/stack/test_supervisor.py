@@ -8,9 +8,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
-import asyncpg
 import pytest
 
 from api.app import CACHE_CLOSE_S, IDENTITY_CLOSE_S, POOL_CLOSE_S, TILL_CLOSE_S, create_app
@@ -18,6 +18,7 @@ from api.server import DRAIN_S, Runner
 from cli.postgres import EmbeddedPostgres
 from cli.process import BoundProcess
 from cli.supervisor import STOP_GRACE_S, STOP_STEPS, Child, Supervisor
+from tests.databases import ask
 from tests.running_api import api_settings
 from tests.stack.processes import alive, descendants, wait_until
 
@@ -57,14 +58,6 @@ def start_doomed(data: Path) -> Run:
     return subprocess.Popen(
         [sys.executable, "-m", "tests.stack.doomed_stack", data], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )  # fmt: skip
-
-
-async def ask(url: str, query: str) -> object:
-    connection = await asyncpg.connect(url, timeout=5)
-    try:
-        return await connection.fetchval(query, timeout=5)
-    finally:
-        await connection.close()
 
 
 def wait_for_servers(process: Run) -> tuple[str, Path]:
@@ -148,7 +141,7 @@ def test_stopping_goes_group_by_group_and_kills_what_does_not_listen(spawn: Spaw
     polite = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(print('bye', {name!r}))); print('up'); signal.pause()"
     deaf = "import signal, time; signal.signal(signal.SIGTERM, lambda *_: print('deaf')); print('up')\nwhile True: time.sleep(1)"
     programs = [polite.format(name="api"), deaf, polite.format(name="worker")]
-    groups = [[Child(str(index), lambda text=text: spawn(text))] for index, text in enumerate(programs)]  # type: ignore[misc]  # the default binds the loop's value
+    groups = [[Child(str(index), partial(spawn, text))] for index, text in enumerate(programs)]
     supervisor = Supervisor(groups, report=print)
     supervisor.tick()
     wait_until(lambda: (tmp_path / "log").read_text().count("up") == 3)

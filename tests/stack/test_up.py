@@ -15,37 +15,23 @@ from cli.data_directory import METRICS_DIRECTORY
 from cli.postgres import EmbeddedPostgres
 from cli.stack import Stack, StackNotRunning
 from tests.stack.processes import alive, descendants, wait_until
+from tests.stack.up import Run, running_up, says_ready, start_up
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 
-REPLACED_BY = ("DATABASE_URL", "MIGRATION_DATABASE_URL", "REDIS_URL", "AMQP_URL")
-Run = subprocess.Popen[str]
-
-
-def start(data: Path, *options: str) -> Run:
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "cli", "up", "--data", data, "--only", "relay,worker", *options],
-        env={name: value for name, value in os.environ.items() if name not in REPLACED_BY},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+WITHOUT_API = ("--only", "relay,worker")
 
 
 @pytest.fixture
 def up(tmp_path: Path) -> Iterator[Run]:
-    with start(tmp_path) as process:
-        try:
-            assert process.stdout is not None
-            assert any(line.startswith("Stop with") for line in process.stdout)
-            yield process
-        finally:
-            process.kill()
-    EmbeddedPostgres(tmp_path).remove()
+    with running_up(tmp_path, *WITHOUT_API) as process:
+        yield process
 
 
 def test_a_stack_refuses_a_second_one_and_leaves_nothing_after_a_signal(up: Run, tmp_path: Path) -> None:
     assert Stack.load(tmp_path).pid == up.pid
     pids = descendants(up.pid)
-    with start(tmp_path, "--fresh") as second:
+    with start_up(tmp_path, *WITHOUT_API, "--fresh", stderr=subprocess.PIPE) as second:
         _, complaint = second.communicate()
     assert second.returncode == 1
     assert "already runs" in complaint
@@ -85,10 +71,9 @@ def test_two_api_processes_count_together_and_the_dead_ones_gauges_go(tmp_path: 
     stale.parent.mkdir()
     stale.touch()
     lives = 'http_requests_total{method="GET",route="/health/live",status="200"}'
-    with start(tmp_path, "--only", "api", "--api", "2", "--port", "0") as up:
+    with start_up(tmp_path, "--only", "api", "--api", "2", "--port", "0") as up:
         try:
-            assert up.stdout is not None
-            assert any(line.startswith("Stop with") for line in up.stdout)
+            assert says_ready(up)
             assert not stale.exists()
             url = Stack.load(tmp_path).api_url
             wait_until(lambda: len(counting(stale.parent)) == 2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -14,23 +13,15 @@ import pytest
 from cli.valkey import EmbeddedValkey
 from core.database import Database, create_pool
 from tests.databases import TestDatabase
+from tests.rabbitmq import reachable_rabbitmq
 from tests.workers.pipeline import BrokerPlace, Pipeline
 from workers.broker import queue_declarations
 from workers.consumers import CONSUMERS, queue_name
 
-RABBITMQ_USUAL_URL = "amqp://guest:guest@127.0.0.1:5672/"
-
 
 @pytest.fixture(scope="session")
 async def rabbitmq_url() -> str:
-    url = os.environ.get("AMQP_URL") or RABBITMQ_USUAL_URL
-    try:
-        await (await aio_pika.connect(url, timeout=3)).close()
-    except OSError as error:
-        if os.environ.get("REQUIRE_RABBITMQ") == "1":
-            pytest.fail(f"RabbitMQ does not answer at {url}: {error}")
-        pytest.skip(f"RabbitMQ does not answer at {url}: {error}")
-    return url
+    return await reachable_rabbitmq()
 
 
 @pytest.fixture
