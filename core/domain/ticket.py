@@ -8,6 +8,8 @@ from datetime import date, datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
 
+from msgspec import Struct
+
 from core.domain.money import Cents
 from core.domain.rulebook import JugadaType
 from core.domain.violations import Violation
@@ -24,8 +26,7 @@ GLOBAL_MAX_LABEL = '{"source":"GLOBAL_MAX_PER_NUMBER"}'
 LimitScope = Literal["BANCA", "VENTANA", "VENDEDOR"]
 
 
-@dataclass(frozen=True, slots=True)
-class JugadaRequest:
+class JugadaRequest(Struct, frozen=True, gc=False):
     """number_text, reventado_number_text: as sent, not yet judged."""
 
     type: JugadaType
@@ -35,8 +36,7 @@ class JugadaRequest:
     multiplier_id: UUID | None
 
 
-@dataclass(frozen=True, slots=True)
-class TicketRequest:
+class TicketRequest(Struct, frozen=True, gc=False):
     """jugadas: at least one. cliente_nombre: trimmed; CLIENTE_DEFAULT when none was given."""
 
     sorteo_id: UUID
@@ -108,8 +108,7 @@ class LimitFact(NamedTuple):
     label: str = GLOBAL_MAX_LABEL
 
 
-@dataclass(frozen=True, slots=True)
-class PricedTicket:
+class PricedTicket(Struct, frozen=True, gc=False):
     """The price holds in [valid_from, valid_until); None leaves that end open.
 
     limits: in the order in which they are to be reported: by score, then number. moves: limits that do not bind this

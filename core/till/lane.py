@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from msgspec import Struct
+
 from core.database import DatabaseUnavailableError, OutcomeUnknownError
 from core.logging import Log
 from core.metrics import TILL_BATCH_SECONDS, TILL_BATCH_TICKETS
@@ -26,8 +28,7 @@ class BatchFailedError(Exception):
     """A defect of ours met a whole batch; what became of it is not known. It was logged."""
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True, gc=False):
     """order: the one that was written; an echo learns here what became of its twin."""
 
     order: SaleOrder

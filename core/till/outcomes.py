@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
 
 
 class Verdict(StrEnum):
@@ -43,8 +44,7 @@ class Verdict(StrEnum):
 RECORDED = frozenset({Verdict.SOLD, Verdict.SOLD_OUT, Verdict.NO_FUNDS, Verdict.CLOSED, Verdict.CUTOFF})
 
 
-@dataclass(frozen=True, slots=True)
-class TicketPlace:
+class TicketPlace(Struct, frozen=True, gc=False):
     """Where a ticket is stored."""
 
     business_date: date
@@ -52,8 +52,7 @@ class TicketPlace:
     sequence: int
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True, gc=False):
     verdict: Verdict
     # The database's clock, under the locks; of the first answer when the key was known.
     at: datetime

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+from msgspec import Struct
 
 from core.database import Database
 from core.domain.rulebook import JugadaType
@@ -19,8 +20,7 @@ from core.till.order import SaleOrder
 from core.till.outcomes import Outcome, TicketPlace
 
 
-@dataclass(frozen=True, slots=True)
-class TicketRecord:
+class TicketRecord(Struct, frozen=True, gc=False):
     id: UUID
     banca_id: UUID
     ventana_id: UUID

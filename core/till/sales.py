@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import asyncpg
+from msgspec import Struct
 
 from core.database import Database, DatabaseUnavailableError, OutcomeUnknownError
 from core.domain.fingerprint import fingerprint
@@ -29,8 +30,7 @@ from core.till.till import Till, TillClosedError, TillFullError
 PRICING_ROUNDS_MAX = 3
 
 
-@dataclass(frozen=True, slots=True)
-class SaleRequest:
+class SaleRequest(Struct, frozen=True, gc=False):
     """A ticket that is well formed; key and fingerprint name it."""
 
     actor: Actor
@@ -39,8 +39,7 @@ class SaleRequest:
     ticket: TicketRequest
 
 
-@dataclass(frozen=True, slots=True)
-class Sold:
+class Sold(Struct, frozen=True, gc=False):
     record: TicketRecord
     replayed: bool
 

@@ -1,9 +1,9 @@
-import dataclasses
 import hashlib
 from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from core.domain.fingerprint import fingerprint
 from core.domain.money import JsonNumber, format_cents, parse_amount
@@ -29,10 +29,10 @@ def test_two_tickets_share_a_fingerprint_only_when_they_are_equal(one: TicketReq
 
 @given(REQUESTS)
 def test_equal_tickets_share_it_however_they_came_about(request: TicketRequest) -> None:
-    again = dataclasses.replace(
+    again = replace(
         request,
         sorteo_id=UUID(str(request.sorteo_id).upper()),
-        jugadas=tuple(dataclasses.replace(jugada) for jugada in request.jugadas),
+        jugadas=tuple(replace(jugada) for jugada in request.jugadas),
     )
     assert fingerprint(request) == fingerprint(again)
     assert len(fingerprint(request)) == 32
@@ -40,23 +40,20 @@ def test_equal_tickets_share_it_however_they_came_about(request: TicketRequest) 
 
 def test_the_spelling_of_an_amount_does_not_matter() -> None:
     spellings = ["1", "1.0", "1.00", 1, JsonNumber("1.0")]
-    prints = {
-        fingerprint(ticket(dataclasses.replace(numero("07"), amount_cents=parse_amount(spelling))))
-        for spelling in spellings
-    }
+    prints = {fingerprint(ticket(replace(numero("07"), amount_cents=parse_amount(spelling)))) for spelling in spellings}
     assert len(prints) == 1
 
 
 def test_everything_that_was_asked_for_matters() -> None:
     first = ticket(numero("07", "500", multiplier_id=X90), numero("15", "500"))
     others = [
-        dataclasses.replace(first, sorteo_id=UUID(int=42)),
-        dataclasses.replace(first, loteria_id=None),
-        dataclasses.replace(first, vendedor_id=SELLER),
-        dataclasses.replace(first, cliente_nombre="Ana"),
-        dataclasses.replace(first, jugadas=first.jugadas[::-1]),
-        dataclasses.replace(first, jugadas=first.jugadas[:1]),
-        dataclasses.replace(first, jugadas=first.jugadas * 2),
+        replace(first, sorteo_id=UUID(int=42)),
+        replace(first, loteria_id=None),
+        replace(first, vendedor_id=SELLER),
+        replace(first, cliente_nombre="Ana"),
+        replace(first, jugadas=first.jugadas[::-1]),
+        replace(first, jugadas=first.jugadas[:1]),
+        replace(first, jugadas=first.jugadas * 2),
         ticket(numero("07", "500.01", multiplier_id=X90), numero("15", "500")),
         ticket(numero("07", "500", multiplier_id=X85), numero("15", "500")),
         ticket(numero("07", "500", multiplier_id=X90), reventado("15", "500")),

@@ -1,9 +1,9 @@
 """REVENTADO at the sale: allowed by its lottery, leaning on its NUMERO."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from core.domain.pricing import Refusal
 from core.domain.ticket import JugadaRequest, PricedTicket
