@@ -45,6 +45,7 @@ class Operation:
     responses: the model of each status; None: no JSON. The first success is the status of a handler that
     returns a model.
     raw_body: the handler gets the decoded JSON object and validates it itself; `body` is then documentation.
+    read: makes of the body's bytes what the handler gets, raising ProblemError; `body` is then documentation.
     signed: a terminal must sign. Signed operations are hot: the SQL function that they end in looks at the session.
     tenant: the operation works in one banca. ticket_rate: counts against the seller's limit on ticket routes.
     batch: the body may have the size of a batch.
@@ -59,6 +60,7 @@ class Operation:
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
     raw_body: bool = False
+    read: Callable[[bytes], object] | None = None
     signed: bool = False
     key: Key = Key.NONE
     tenant: bool = True
@@ -76,6 +78,11 @@ class Operation:
     def sells(self) -> bool:
         """What a terminal signs ends in the till."""
         return self.signed and self.ticket_rate
+
+    @property
+    def is_direct(self) -> bool:
+        """Reached without the router: it is hot, and its address has no parts to find."""
+        return self.sells and self.method == "POST" and not PATH_PARAMETER.search(self.path)
 
     @property
     def id(self) -> str:
