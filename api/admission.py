@@ -55,12 +55,14 @@ Endpoint = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Admission:
     def __init__(
         self,
+        app: web.Application,
         settings: Settings,
         *,
         authentication: Authentication,
         sessions: Callable[[], Sessions],
         signatures: Callable[[], Signatures],
     ) -> None:
+        self._app = app
         self._authentication = authentication
         self._sessions = sessions
         self._signatures = signatures
@@ -91,8 +93,13 @@ class Admission:
             if not operation.sells:
                 return await admitted(request, principal, body)
             # Only now: whoever sends slowly takes nobody's place.
-            async with self._turnstiles.place(principal.banca_id):
+            turnstile = self._turnstiles.of(principal.banca_id)
+            if not turnstile.enter_at_once():
+                await turnstile.wait()
+            try:
                 return await admitted(request, principal, body)
+            finally:
+                turnstile.leave()
 
         async def admitted(request: web.Request, principal: Principal, body: bytes) -> web.StreamResponse:
             key = request.headers.get("Idempotency-Key")
@@ -103,7 +110,9 @@ class Admission:
             banca_id = await self._authorise(operation, request, principal, signer)
             arguments = read_arguments(operation, request, body)
             require_key(operation.key, key)
-            context = RequestContext(request, request[REQUEST_ID], principal, scope, banca_id, body, key, signer)
+            context = RequestContext(
+                self._app, request, request[REQUEST_ID], principal, scope, banca_id, body, key, signer
+            )
             return answer(operation, await operation.handler(context, *arguments))
 
         return endpoint
@@ -115,7 +124,7 @@ class Admission:
             refuse_repeated_headers(request)
             body = await read_body(request, bytes_max)
             arguments = read_arguments(operation, request, body)
-            context = PublicContext(request, request[REQUEST_ID])
+            context = PublicContext(self._app, request, request[REQUEST_ID])
             return answer(operation, await operation.handler(context, *arguments))
 
         return endpoint
@@ -213,6 +222,8 @@ def read_arguments(operation: Operation, request: web.Request, body: bytes) -> t
     arguments: tuple[Any, ...] = ()
     if operation.body is not None:
         require_json(request)
+        if operation.read is not None:
+            return (operation.read(body),)
         decoded = decode_object(body)
         arguments = (decoded if operation.raw_body else parse_model(operation.body, decoded),)
     if operation.query is not None:

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from api.admission import Admission
 from api.authentication import Authentication
+from api.dispatch import Handler
 from api.documentation import add_documentation
 from api.frame import Frame
 from api.health import Health
@@ -20,6 +21,7 @@ from api.keys import (
     CANCELLER,
     COUNTER,
     DATABASE,
+    DIRECT,
     HEALTH,
     LOGIN_BUCKETS,
     MASTER_KEYS,
@@ -79,9 +81,8 @@ def create_app(settings: Settings, *, operations: tuple[Operation, ...] = OPERAT
     """Connects to nothing yet: the process starts, and recovers, without PostgreSQL or Valkey. Raises SettingsError."""
     require_secrets(settings)
     # The routes read bodies themselves, each with its own limit; aiohttp's would be one for all.
-    app = web.Application(
-        middlewares=[frame_of(settings, operations).around], client_max_size=settings.body_batch_bytes_max
-    )
+    frame = frame_of(settings, operations)
+    app = web.Application(middlewares=[frame.around], client_max_size=settings.body_batch_bytes_max)
     app[SETTINGS] = settings
     app[MASTER_KEYS] = load_master_keys(settings)
     app.cleanup_ctx.append(hold_database)
@@ -91,17 +92,22 @@ def create_app(settings: Settings, *, operations: tuple[Operation, ...] = OPERAT
     app.cleanup_ctx.append(hold_till)
     app[LOGIN_BUCKETS] = login_buckets(settings)
     app[ADMISSION] = admission = Admission(
+        app,
         settings,
         authentication=Authentication(secret=settings.jwt_access_secret.get_secret_value()),
         sessions=lambda: app[SESSIONS],
         signatures=lambda: app[SIGNATURES],
     )
+    direct: dict[str, Handler] = {}
     for operation in operations:
         endpoint = admission.endpoint(operation)
+        if operation.is_direct:
+            direct[operation.path] = frame.direct(endpoint, method=operation.method, route=operation.path)
         if operation.method == "GET":
             app.router.add_get(operation.path, endpoint)
         else:
             app.router.add_route(operation.method, operation.path, endpoint)
+    app[DIRECT] = direct
     add_documentation(app, operations)
     return app
 

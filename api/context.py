@@ -19,12 +19,9 @@ from core.domain.violations import Violation
 class PublicContext:
     """A request that needs no token."""
 
+    app: web.Application
     request: web.Request
     request_id: str
-
-    @property
-    def app(self) -> web.Application:
-        return self.request.app
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +32,7 @@ class RequestContext:
     raw_body: the bytes that were signed. signer: only where the operation is signed.
     """
 
+    app: web.Application
     request: web.Request
     request_id: str
     principal: Principal
@@ -43,10 +41,6 @@ class RequestContext:
     raw_body: bytes
     idempotency_key: str | None
     signer: Signer | None
-
-    @property
-    def app(self) -> web.Application:
-        return self.request.app
 
     @property
     def banca_id(self) -> UUID:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from aiohttp import web
 
+from api.dispatch import Handler
 from api.problems import Problem, ProblemError, problem_response
+from api.ready_response import ReadyResponse
 from api.request_id import REQUEST_ID, RequestIds
 from api.trusted_proxies import TrustedProxies
 from core.database import DatabaseUnavailableError, OutcomeUnknownError
@@ -26,7 +28,6 @@ _NOT_JSON_CODES = {
     417: ("EXPECTATION_FAILED", "Only Expect: 100-continue is understood."),
 }
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 log = Log("api")
 
 
@@ -43,6 +44,17 @@ class Frame:
 
     @web.middleware
     async def around(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        resource = request.match_info.route.resource
+        if resource is None:
+            # An invented method must not become a label of its own.
+            return await self._answer(request, handler, method="ANY", route="unmatched")
+        return await self._answer(request, handler, method=request.method, route=resource.canonical)
+
+    def direct(self, handler: Handler, *, method: str, route: str) -> Handler:
+        """The same around a handler whose route is known."""
+        return partial(self._answer, handler=handler, method=method, route=route)
+
+    async def _answer(self, request: web.Request, handler: Handler, *, method: str, route: str) -> web.StreamResponse:
         started = time.perf_counter()
         request = self._proxies.seen_through(request)
         request_id = self._ids.choose(request.headers.get("X-Request-Id"))
@@ -53,27 +65,12 @@ class Frame:
             response = problem_response(error.problem, request_id=request_id)
         except Exception as error:
             response = problem_response(problem_of(error, request_id), request_id=request_id)
-        headers = response.headers
-        headers["X-Request-Id"] = request_id
-        headers["X-Content-Type-Options"] = "nosniff"
-        if "Cache-Control" not in headers:
-            headers["Cache-Control"] = "no-store"
-        self._account(request, response.status, time.perf_counter() - started, request_id)
-        return response
-
-    def _account(self, request: web.Request, status: int, seconds: float, request_id: str) -> None:
-        resource = request.match_info.route.resource
-        route = resource.canonical if resource is not None else "unmatched"
-        # An invented method must not become a label of its own.
-        method = request.method if resource is not None else "ANY"
-        counter = self._counters.get((route, method, status))
-        if counter is None:
-            counter = self._counters[route, method, status] = HTTP_REQUESTS.labels(route, method, str(status))
-        counter.inc()
-        histogram = self._seconds.get((route, method))
-        if histogram is None:
-            histogram = self._seconds[route, method] = HTTP_REQUEST_SECONDS.labels(route, method)
-        histogram.observe(seconds)
+        if isinstance(response, ReadyResponse):
+            response.request_id = request_id
+        else:
+            add_headers(response, request_id)
+        status, seconds = response.status, time.perf_counter() - started
+        self._count(method, route, status, seconds)
         if status >= LOGGED_STATUS_MIN or log.is_verbose or route not in self._quiet_routes:
             log.info(
                 "REQUEST",
@@ -85,6 +82,25 @@ class Frame:
                 ms=round(seconds * 1000, 2),
                 remote=request.remote,
             )
+        return response
+
+    def _count(self, method: str, route: str, status: int, seconds: float) -> None:
+        counter = self._counters.get((route, method, status))
+        if counter is None:
+            counter = self._counters[route, method, status] = HTTP_REQUESTS.labels(route, method, str(status))
+        counter.inc()
+        histogram = self._seconds.get((route, method))
+        if histogram is None:
+            histogram = self._seconds[route, method] = HTTP_REQUEST_SECONDS.labels(route, method)
+        histogram.observe(seconds)
+
+
+def add_headers(response: web.StreamResponse, request_id: str) -> None:
+    headers = response.headers
+    headers["X-Request-Id"] = request_id
+    headers["X-Content-Type-Options"] = "nosniff"
+    if "Cache-Control" not in headers:
+        headers["Cache-Control"] = "no-store"
 
 
 def problem_of(error: Exception, request_id: str) -> Problem:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from aiohttp import web
 
 from api.admission import Admission
+from api.dispatch import Handler
 from api.health import Health
 from api.rate_limits import LoginBuckets
 from api.sessions import Sessions
@@ -38,3 +40,5 @@ SIGNATURES = web.AppKey("SIGNATURES", Signatures)
 ADMISSION = web.AppKey("ADMISSION", Admission)
 # What this process allows of logins; None: no limits.
 LOGIN_BUCKETS = web.AppKey[LoginBuckets | None]("LOGIN_BUCKETS")
+# By address: the endpoints of POSTs that are reached without the router.
+DIRECT = web.AppKey[Mapping[str, Handler]]("DIRECT")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
+from typing import cast
 
 from aiohttp import web
 
+from api.dispatch import Dispatch
+from api.keys import DIRECT
 from api.problems import Problem, problem_response
 from api.request_id import RequestIds
 from core.logging import Log
@@ -17,6 +21,7 @@ KEEPALIVE_S = 75.0
 DRAIN_S = 8.0
 BACKLOG = 1024
 
+Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 log = Log("api")
 
 
@@ -63,10 +68,13 @@ class Runner(web.AppRunner):
 
     def __init__(self, app: web.Application) -> None:
         super().__init__(app, access_log=None, shutdown_timeout=DRAIN_S / 2)
+        self._direct = app[DIRECT]
 
     async def _make_server(self) -> web.Server:
         server = await super()._make_server()
-        return Server(server.request_handler, request_factory=server.request_factory)
+        dispatch = Dispatch(self._direct, routed=server.request_handler)
+        # The factory makes the application's own requests.
+        return Server(cast("Handle", dispatch), request_factory=server.request_factory)
 
 
 async def start(app: web.Application, *, host: str, port: int, reuse_port: bool = False) -> Runner:

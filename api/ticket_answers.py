@@ -9,9 +9,9 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from aiohttp import web
 
 from api.problems import Problem
+from api.ready_response import ReadyResponse
 from core.database import DatabaseUnavailableError, OutcomeUnknownError
 from core.domain.calendar import format_instant
 from core.domain.money import format_cents, format_hundredths
@@ -54,6 +54,7 @@ STATUSES: Mapping[str, int] = MappingProxyType(
     }
 )
 RETRY_AFTER_S = 1
+REPLAYED_LINE = "Idempotent-Replayed: true\r\n"
 
 
 def ticket_document(record: TicketRecord, *, cancelled_at: datetime | None = None) -> dict[str, Any]:
@@ -100,10 +101,10 @@ def jugada_document(jugada: PricedJugada, digits: int) -> dict[str, Any]:
     }
 
 
-def json_response(document: Mapping[str, Any], *, status: int = 200, replayed: bool = False) -> web.Response:
-    headers = {"Idempotent-Replayed": "true"} if replayed else None
-    body = orjson.dumps(document, default=_uuid_text)
-    return web.Response(body=body, status=status, headers=headers, content_type="application/json")
+def json_response(document: Mapping[str, Any], *, status: int = 200, replayed: bool = False) -> ReadyResponse:
+    return ReadyResponse(
+        orjson.dumps(document, default=_uuid_text), status=status, extra=REPLAYED_LINE if replayed else ""
+    )
 
 
 def _uuid_text(value: object) -> str:

@@ -8,7 +8,8 @@ from itertools import islice
 
 import pytest
 
-from api.turnstile import Turnstile, TurnstileFullError
+from api.problems import ProblemError
+from api.turnstile import Turnstile
 from tests.api.selling import SALE, ticket
 from tests.arena import Arena
 from tests.pos import Pos, new_key
@@ -19,37 +20,37 @@ REFUSED = 10
 
 
 async def waiter(turnstile: Turnstile) -> asyncio.Task[None]:
-    task = asyncio.create_task(turnstile.enter())
+    assert not turnstile.enter_at_once()
+    task = asyncio.create_task(turnstile.wait())
     await asyncio.sleep(0)
     return task
 
 
 async def test_who_waits_enters_in_order_of_arrival() -> None:
     turnstile = Turnstile(inside_max=1, waiting_max=5, wait_max_s=60)
-    await turnstile.enter()
-    assert not turnstile.is_free
+    assert turnstile.enter_at_once()
     line = [await waiter(turnstile) for _ in range(3)]
     for place in range(3):
         turnstile.leave()
         await line[place]
         assert [task.done() for task in line] == [True] * (place + 1) + [False] * (2 - place)
     turnstile.leave()
-    assert turnstile.is_free
+    assert turnstile.enter_at_once()
 
 
 async def test_beyond_the_line_one_is_told_at_once() -> None:
     turnstile = Turnstile(inside_max=1, waiting_max=1, wait_max_s=60)
-    await turnstile.enter()
+    assert turnstile.enter_at_once()
     waiting = await waiter(turnstile)
-    with pytest.raises(TurnstileFullError):
-        await turnstile.enter()
+    with pytest.raises(ProblemError, match="TILL_FULL"):
+        await turnstile.wait()
     turnstile.leave()
     await waiting
 
 
 async def test_who_goes_away_before_or_at_its_turn_keeps_nobody_out() -> None:
     turnstile = Turnstile(inside_max=1, waiting_max=5, wait_max_s=60)
-    await turnstile.enter()
+    assert turnstile.enter_at_once()
     gone, called, last = [await waiter(turnstile) for _ in range(3)]
     gone.cancel()
     # The turn is called's, and it is cancelled before it can take it.
@@ -59,16 +60,52 @@ async def test_who_goes_away_before_or_at_its_turn_keeps_nobody_out() -> None:
     assert (gone.cancelled(), called.cancelled()) == (True, True)
     await last
     turnstile.leave()
-    assert turnstile.is_free
+    assert turnstile.enter_at_once()
 
 
 async def test_who_waited_too_long_is_told_though_nobody_leaves() -> None:
     turnstile = Turnstile(inside_max=1, waiting_max=5, wait_max_s=0)
-    await turnstile.enter()
+    assert turnstile.enter_at_once()
     late = [await waiter(turnstile) for _ in range(3)]
-    assert [type(error) for error in await asyncio.gather(*late, return_exceptions=True)] == [TurnstileFullError] * 3
+    told = await asyncio.gather(*late, return_exceptions=True)
+    assert [str(error) for error in told] == ["TILL_FULL"] * 3
     turnstile.leave()
-    assert turnstile.is_empty
+    assert turnstile.enter_at_once()
+
+
+async def test_the_line_is_as_long_as_the_pace_serves_in_time() -> None:
+    now_s = 0.0
+    turnstile = Turnstile(inside_max=1, waiting_max=100, wait_max_s=2.0, clock=lambda: now_s)
+    assert turnstile.enter_at_once()
+    line = [await waiter(turnstile) for _ in range(20)]
+    # Four a second get in: eight do within the two seconds that one may wait.
+    for _ in range(12):
+        now_s += 0.25
+        turnstile.leave()
+    await asyncio.wait(line[:12])
+    with pytest.raises(ProblemError, match="TILL_FULL"):
+        await turnstile.wait()
+    turnstile.leave()
+    last = await waiter(turnstile)
+    for _ in range(8):
+        turnstile.leave()
+    await asyncio.gather(*line[12:], last)
+
+
+async def test_a_line_that_stood_still_is_not_short_for_ever() -> None:
+    now_s = 0.0
+    turnstile = Turnstile(inside_max=1, waiting_max=100, wait_max_s=1.0, clock=lambda: now_s)
+    assert turnstile.enter_at_once()
+    slow = [await waiter(turnstile) for _ in range(2)]
+    for _ in slow:
+        now_s += 60.0
+        turnstile.leave()
+    await asyncio.wait(slow)
+    line = [await waiter(turnstile) for _ in range(100)]
+    assert not any(task.done() for task in line)
+    for _ in line:
+        turnstile.leave()
+    await asyncio.gather(*line)
 
 
 async def test_a_banca_whose_draw_is_locked_keeps_no_other_out(arena: Arena) -> None:
