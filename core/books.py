@@ -96,6 +96,7 @@ async def _check(
         return await _check_chains(connection)
     if check == "limits":
         return [Finding(check, banca_id, text) async for banca_id, text in over_limits(connection)]
+    await connection.execute(sql("books/whole_tables"))
     arguments: list[Any] = []
     if check in PIPELINE_CHECKS:
         arguments = [grace]
