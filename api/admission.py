@@ -17,13 +17,13 @@ from api.authentication import Authentication, Principal
 from api.context import PublicContext, RequestContext
 from api.json_body import decode_object
 from api.operations import PUBLIC, Answer, Key, Operation
-from api.problems import refuse
+from api.problems import problem_response, refuse
 from api.rate_limits import TokenBuckets
 from api.request_id import REQUEST_ID
 from api.sessions import Sessions
 from api.signed_requests import Signatures
 from api.terminals import Signer
-from api.turnstile import Turnstiles
+from api.turnstile import FULL, Turnstiles
 from api.validation import parse_model, parse_query
 from core.domain.permissions import Role, scope_of
 from core.settings import Settings
@@ -94,8 +94,8 @@ class Admission:
                 return await admitted(request, principal, body)
             # Only now: whoever sends slowly takes nobody's place.
             turnstile = self._turnstiles.of(principal.banca_id)
-            if not turnstile.enter_at_once():
-                await turnstile.wait()
+            if not turnstile.enter_at_once() and not await turnstile.wait():
+                return problem_response(FULL, request_id=request[REQUEST_ID])
             try:
                 return await admitted(request, principal, body)
             finally:

@@ -19,8 +19,9 @@ from core.metrics import HTTP_REQUEST_SECONDS, HTTP_REQUESTS
 from core.security.passwords import PasswordsBusyError
 
 RETRY_AFTER_S = 1
-# Statuses that are worth a line on every route; below, only what is not hot is logged.
-LOGGED_STATUS_MIN = 500
+# Worth a line on quiet routes too. Not 503: what is short was logged where it was found, or is overload, when a line
+# for each request would cost as much as the refusal.
+LOGGED_STATUSES = frozenset(range(500, 600)) - {503}
 _NOT_JSON_CODES = {
     404: ("ROUTE_NOT_FOUND", "There is no such address."),
     405: ("METHOD_NOT_ALLOWED", "The address does not take this method."),
@@ -71,7 +72,7 @@ class Frame:
             add_headers(response, request_id)
         status, seconds = response.status, time.perf_counter() - started
         self._count(method, route, status, seconds)
-        if status >= LOGGED_STATUS_MIN or log.is_verbose or route not in self._quiet_routes:
+        if route not in self._quiet_routes or status in LOGGED_STATUSES or log.is_verbose:
             log.info(
                 "REQUEST",
                 request_id=request_id,

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import orjson
-from aiohttp import web
 
+from api.ready_response import ReadyResponse
 from core.domain.violations import Violation
 
 CONTENT_TYPE = "application/problem+json"
@@ -62,11 +62,15 @@ def problem_document(problem: Problem, *, instance: str | None) -> dict[str, obj
     return document
 
 
-def problem_response(problem: Problem, *, request_id: str) -> web.Response:
+def problem_response(problem: Problem, *, request_id: str) -> ReadyResponse:
     document = problem_document(problem, instance=None if problem.is_recorded else request_id)
-    headers = dict(problem.headers)
+    lines = [f"{name}: {value}\r\n" for name, value in problem.headers.items()]
     if problem.retry_after_s is not None:
-        headers["Retry-After"] = str(problem.retry_after_s)
+        lines.append(f"Retry-After: {problem.retry_after_s}\r\n")
     if problem.status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
-    return web.Response(body=orjson.dumps(document), status=problem.status, headers=headers, content_type=CONTENT_TYPE)
+        lines.append("WWW-Authenticate: Bearer\r\n")
+    answer = ReadyResponse(
+        orjson.dumps(document), status=problem.status, extra="".join(lines), content_type=CONTENT_TYPE
+    )
+    answer.request_id = request_id
+    return answer

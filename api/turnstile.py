@@ -16,10 +16,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 from uuid import UUID
 
-from api.problems import refuse
+from api.problems import Problem
 
 RETRY_AFTER_S = 1
-FULL = "More tickets wait than the till takes; nothing was written."
+FULL = Problem(
+    503, "TILL_FULL", "More tickets wait than the till takes; nothing was written.", retry_after_s=RETRY_AFTER_S
+)
 # Of so long a moment is the pace taken; each new one counts for half.
 MOMENT_S = 0.25
 
@@ -67,10 +69,10 @@ class Turnstile:
         self._inside += 1
         return True
 
-    async def wait(self) -> None:
-        """For a place, in order of arrival; it is taken. Raises ProblemError TILL_FULL: nothing was looked at."""
+    async def wait(self) -> bool:
+        """For a place, in order of arrival: whether there was one in time, and it is taken."""
         if len(self._waiting) >= self._line_max():
-            raise _full()
+            return False
         if not self._waiting:
             self._pace.forget()
         loop = asyncio.get_running_loop()
@@ -78,8 +80,7 @@ class Turnstile:
         self._waiting[turn] = None
         timer = loop.call_later(self._wait_max_s, _give_up, turn)
         try:
-            if not await turn:
-                raise _full()
+            return await turn
         except asyncio.CancelledError:
             # Its turn may have come at the same moment: then it is somebody else's.
             if turn.done() and not turn.cancelled() and turn.result():
@@ -120,10 +121,6 @@ class Turnstiles:
                 inside_max=self._inside_max, waiting_max=self._waiting_max, wait_max_s=self._wait_max_s
             )
         return turnstile
-
-
-def _full() -> Exception:
-    return refuse(503, "TILL_FULL", FULL, retry_after_s=RETRY_AFTER_S)
 
 
 def _give_up(turn: asyncio.Future[bool]) -> None:
