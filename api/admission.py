@@ -31,7 +31,7 @@ from core.settings import Settings
 # A client that sends its body more slowly than this is let go.
 BODY_TIMEOUT_S = 30.0
 # A ticket request that found no place inside by then is told to come again.
-TURN_WAIT_MAX_S = 1.0
+TURN_WAIT_MAX_S = 2.0
 KEY_LENGTH_MIN, KEY_LENGTH_MAX = 8, 100
 _VISIBLE = frozenset(chr(code) for code in range(0x21, 0x7F))
 # Two of one of these: one reader would see the first, another the last.

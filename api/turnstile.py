@@ -1,11 +1,11 @@
-"""How many ticket requests of a banca are worked on at once: more wait outside, in order, for a second at most.
+"""How many ticket requests of a banca are worked on at once: more wait outside, in order, for a while.
 
 One event loop serves thousands of sockets. Were all that is ready begun at once, the till would get its turn only after
 the last of them was parsed and priced; so what is under way is about what the next batches take. Each banca has places
 of its own, so that one whose draw is locked keeps nobody else out.
 
-The line is as long as the pace of the last moments serves within that second. Who comes later is told so at once: he
-may go elsewhere, and a second of waiting in vain costs us as much as a good part of a sale.
+The line is as long as the pace of the last moments serves within the time that one may wait. Who comes later is told so
+at once: nothing is gained by letting him wait in vain.
 """
 
 from __future__ import annotations

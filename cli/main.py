@@ -14,6 +14,9 @@ from cli.stack import DEFAULT_DATA, Role, Stack
 from cli.trouble import Trouble
 
 INTERRUPTED = 130
+# Python works on one processor a process. Beyond so many, the draws' locks are what is waited for.
+API_PROCESSES_MAX = 4
+API_HELP = f"How many API processes; default: one for each processor, {API_PROCESSES_MAX} at most."
 
 app = typer.Typer(
     name="banca",
@@ -35,13 +38,13 @@ def up(
     data: Data = DEFAULT_DATA,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Of the API; 0 takes a free one.")] = 8080,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the data first.")] = False,
-    api: Annotated[int, typer.Option(min=1, max=64, help="How many API processes.")] = 1,
+    api: Annotated[int | None, typer.Option(min=1, max=64, help=API_HELP)] = None,
     only: Annotated[str | None, typer.Option(help="Start only these processes: api,relay,worker.")] = None,
 ) -> None:
     """Run everything until Ctrl-C: servers, API, relay, worker."""
     from cli import up as command
 
-    finish(command.run(data=data, port=port, fresh=fresh, api=api, only=only))
+    finish(command.run(data=data, port=port, fresh=fresh, api=api or api_processes(), only=only))
 
 
 @app.command()
@@ -162,7 +165,7 @@ def bench(  # noqa: PLR0913, PLR0917 - a command's options
     rounds: Annotated[int | None, typer.Option(min=1, help="Of each row; default 3, with --quick 1.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0.2, help="Of each measurement; default 10, quick 2.")] = None,
     scale: Annotated[int, typer.Option(min=1, help="Of pgbench; the goals mean 50.")] = 50,
-    api: Annotated[int, typer.Option(min=1, max=64, help="How many API processes.")] = 1,
+    api: Annotated[int | None, typer.Option(min=1, max=64, help=API_HELP)] = None,
     data: Annotated[Path, typer.Option(help="Where its stack lives meanwhile.", show_default=".banca/bench")] = (
         DEFAULT_DATA / "bench"
     ),
@@ -170,7 +173,7 @@ def bench(  # noqa: PLR0913, PLR0917 - a command's options
     """Measure how fast it is, on a stack of its own; exit code 1 when a request failed or the books are wrong."""
     from cli import bench as command
 
-    plan = command.Plan.chosen(quick=quick, rounds=rounds, seconds=seconds, scale=scale, api=api)
+    plan = command.Plan.chosen(quick=quick, rounds=rounds, seconds=seconds, scale=scale, api=api or api_processes())
     finish(command.run(rows=rows, plan=plan, json=json, svg=chart, data=data))
 
 
@@ -195,6 +198,10 @@ def become(module: str, role: Role, data: Path, settings: dict[str, str]) -> NoR
     chosen = {name: os.environ[name] for name in ("HOST", "PORT") if name in os.environ} | settings
     command = [sys.executable, "-P", "-m", module]
     os.execve(command[0], command, {**own, **chosen})
+
+
+def api_processes() -> int:
+    return min(os.cpu_count() or 1, API_PROCESSES_MAX)
 
 
 def finish(code: int) -> NoReturn:
