@@ -2,7 +2,7 @@
 
 One link per event and banca: hash = SHA-256(previous hash ‖ content hash ‖ rows hash), where the content hash is of
 the event's payload as it was written, and the rows hash of the event's rows as they stand in the trail
-(sql/functions/activity_canonical.sql). So neither an event nor a row can change without breaking its link.
+(sql/functions/activity_canonical.sql says both). So neither an event nor a row can change without breaking its link.
 """
 
 from __future__ import annotations
@@ -23,10 +23,6 @@ LINKS_PER_FETCH = 2_000
 
 def hash_content(payload: str) -> bytes:
     return hashlib.sha256(payload.encode()).digest()
-
-
-def hash_link(*, previous_hash: bytes, content_hash: bytes, rows_hash: bytes) -> bytes:
-    return hashlib.sha256(previous_hash + content_hash + rows_hash).digest()
 
 
 class ChainFault(enum.StrEnum):
@@ -62,7 +58,8 @@ class ChainReport:
 class StoredLink:
     """A link as stored, with what the rest of the database says of its event.
 
-    rows_found and rows_hash: the event's rows in the trail (None: there are none).
+    rows_found: the event's rows in the trail. recomputed: the hash that the link should have, with its rows as they
+    stand now (None: there are none).
     payload_hash: of the event while the outbox still has it, else None.
     """
 
@@ -73,7 +70,7 @@ class StoredLink:
     previous_hash: bytes
     hash: bytes
     rows_found: int
-    rows_hash: bytes | None
+    recomputed: bytes | None
     payload_hash: bytes | None
 
 
@@ -114,10 +111,9 @@ def fault_of(link: StoredLink, *, previous_hash: bytes) -> ChainFault | None:
         return ChainFault.NOT_CHAINED
     if link.payload_hash not in (None, link.content_hash):
         return ChainFault.EVENT_CHANGED
-    if link.rows_hash is None or link.rows_found < link.rows_count:
+    if link.recomputed is None or link.rows_found < link.rows_count:
         return ChainFault.ROWS_MISSING
-    recomputed = hash_link(previous_hash=previous_hash, content_hash=link.content_hash, rows_hash=link.rows_hash)
-    if link.rows_found != link.rows_count or recomputed != link.hash:
+    if link.rows_found != link.rows_count or link.recomputed != link.hash:
         return ChainFault.ROWS_CHANGED
     return None
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from typing import Any
 
 import asyncpg
 import dramatiq
+import msgspec
 
-from core.audit_chain import GENESIS_HASH, hash_content, hash_link
+from core.audit_chain import GENESIS_HASH, hash_content
 from core.database import Database, DatabaseUnavailableError
 from core.domain.calendar import costa_rica_date
 from core.events import DecodedEvent, Event, EventUndecodableError, decode, from_wire
@@ -26,9 +25,6 @@ from workers.backoff import backoff_s
 from workers.consumers import AUDIT, alone, queue_name
 from workers.letters import Reason, letter_of_event, park_arguments
 from workers.metrics import AUDIT_EVENTS, AUDIT_LAG_SECONDS, AUDIT_POISONOUS_EVENTS
-
-if TYPE_CHECKING:
-    from core.database import Connection
 
 # A message waits in its thread for a database that is away, so that the queue stays in the broker.
 DATABASE_PATIENCE_S = 30.0
@@ -65,16 +61,12 @@ class Auditor:
         self.poisonous_events = 0
 
     async def record(self, envelopes: Sequence[object]) -> None:
-        """Record every event that is not recorded yet, in one transaction per banca.
+        """Record every event that is not recorded yet.
 
         Raises DatabaseUnavailableError (send all again) and PoisonousEventsError (park the message).
         """
         events, faults = decoded(envelopes)
-        by_banca: dict[UUID, list[DecodedEvent]] = defaultdict(list)
-        for event in sorted(events, key=lambda item: item.event.id):
-            by_banca[event.event.banca_id].append(event)
-        for banca_id, group in by_banca.items():
-            faults += await self._record_or_single_out(banca_id, group)
+        faults += await self._record_or_single_out(in_order(events))
         if faults:
             self.poisonous_events += len(faults)
             AUDIT_POISONOUS_EVENTS.inc(len(faults))
@@ -93,52 +85,42 @@ class Auditor:
             async with self.database.connection() as connection:
                 await connection.execute(sql("dead_letters/park"), instance_id, *park_arguments(letters))
 
-    async def _record_or_single_out(self, banca_id: UUID, events: Sequence[DecodedEvent]) -> list[Fault]:
-        """Record the events, one by one if the database refuses them together. Returns what is wrong with which."""
+    async def _record_or_single_out(self, events: Sequence[DecodedEvent]) -> list[Fault]:
+        """Record the events, by halves if the database refuses them together. Returns what is wrong with which."""
+        if not events:
+            return []
         try:
-            await self._record_in_partitions(banca_id, events)
+            await self._record_in_partitions(events)
         except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
             if len(events) == 1:
                 event = events[0].event
                 return [Fault(f"event {event.id}: {type(error).__name__}: {error}", event)]
-            return [fault for event in events for fault in await self._record_or_single_out(banca_id, [event])]
+            middle = len(events) // 2
+            first = await self._record_or_single_out(events[:middle])
+            return first + await self._record_or_single_out(events[middle:])
         return []
 
-    async def _record_in_partitions(self, banca_id: UUID, events: Sequence[DecodedEvent]) -> None:
+    async def _record_in_partitions(self, events: Sequence[DecodedEvent]) -> None:
         try:
-            await self._record_group(banca_id, events)
+            await self._record_together(events)
         except asyncpg.CheckViolationError:
             # A month that has no partition yet is refused so.
-            async with self.database.tenant(banca_id, readonly=False) as connection:
+            async with self.database.connection() as connection:
                 await connection.execute(sql("audit/ensure_partitions"), days_of(events))
-            await self._record_group(banca_id, events)
+            await self._record_together(events)
 
-    async def _record_group(self, banca_id: UUID, events: Sequence[DecodedEvent]) -> None:
-        async with self.database.tenant(banca_id, readonly=False) as connection:
-            # In a statement of its own: the next ones then see what its holder before us wrote.
-            await connection.execute(sql("audit/lock_banca"), banca_id)
-            known = await connection.fetch(sql("audit/known_events"), AUDIT, [item.event.id for item in events])
-            known_ids = {row["event_id"] for row in known}
-            fresh = {item.event.id: item for item in events if item.event.id not in known_ids}
-            if fresh:
-                await append(connection, banca_id, list(fresh.values()))
-        count_recorded(fresh.values())
+    async def _record_together(self, events: Sequence[DecodedEvent]) -> None:
+        """All or none; those that were recorded before are passed over."""
+        arguments = (AUDIT, GENESIS_HASH, *event_columns(events), *activity_columns(events))
+        async with self.database.connection() as connection:
+            recorded = {row[0] for row in await connection.fetch(sql("audit/record_events"), *arguments)}
+        count_recorded([item for item in events if item.event.id in recorded])
 
 
-async def append(connection: Connection, banca_id: UUID, events: Sequence[DecodedEvent]) -> None:
-    """Write events that are not recorded, their links and their inbox rows; the banca is locked."""
-    hashed = await connection.fetch(sql("audit/insert_activity"), banca_id, *activity_columns(events))
-    rows_of = {row["event_id"]: row for row in hashed}
-    end = await connection.fetchrow(sql("audit/chain_end"), banca_id)
-    position, previous_hash = (end["position"], end["hash"]) if end is not None else (0, GENESIS_HASH)
-    links = []
-    for position_after, item in enumerate(events, start=position + 1):
-        rows = rows_of[item.event.id]
-        content_hash = hash_content(item.event.payload)
-        link_hash = hash_link(previous_hash=previous_hash, content_hash=content_hash, rows_hash=rows["rows_hash"])
-        links.append((position_after, item.event.id, rows["rows_count"], content_hash, previous_hash, link_hash))
-        previous_hash = link_hash
-    await connection.execute(sql("audit/insert_links"), banca_id, AUDIT, *columns(links))
+def in_order(events: Iterable[DecodedEvent]) -> list[DecodedEvent]:
+    """In that of their ids, each once."""
+    once = {item.event.id: item for item in events}
+    return [once[event_id] for event_id in sorted(once)]
 
 
 def count_recorded(events: Collection[DecodedEvent]) -> None:
@@ -149,8 +131,13 @@ def count_recorded(events: Collection[DecodedEvent]) -> None:
         AUDIT_LAG_SECONDS.observe(max(0.0, now_s - item.occurred_at.timestamp()))
 
 
+def event_columns(events: Sequence[DecodedEvent]) -> list[list[Any]]:
+    """As sql/functions/record_events.sql takes them."""
+    return columns((item.event.banca_id, item.event.id, hash_content(item.event.payload)) for item in events)
+
+
 def activity_columns(events: Sequence[DecodedEvent]) -> list[list[Any]]:
-    """As sql/queries/audit/insert_activity.sql takes them."""
+    """As sql/functions/record_events.sql takes them."""
     return columns([row for item in events for row in activity_rows(item, operations_of(item.payload))])
 
 
@@ -169,7 +156,7 @@ def activity_rows(item: DecodedEvent, operations: Sequence[Operation]) -> list[t
             operation.target_id,
             operation.layer,
             operation.request_id,
-            operation.details,
+            msgspec.json.encode(operation.details).decode(),
         )
         for line, operation in enumerate(operations, start=1)
     ]

@@ -8,7 +8,7 @@ from dramatiq import Message
 
 from core.events import Event, to_wire
 
-EVENTS_PER_MESSAGE_MAX = 50
+EVENTS_PER_MESSAGE_MAX = 100
 # Payload bytes; one event may be more, and then travels alone.
 BYTES_PER_MESSAGE_MAX = 256 * 1024
 

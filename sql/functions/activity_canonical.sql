@@ -9,5 +9,11 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
         entry.details)::text
 $$;
 
+-- A link's hash: of the link before it, of its event's content, and of its rows.
+CREATE OR REPLACE FUNCTION audit_link(previous bytea, content bytea, rows_hash bytea) RETURNS bytea
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT sha256(previous || content || rows_hash)
+$$;
+
 -- An operation may fall into a month in which no draw was made yet.
 GRANT EXECUTE ON FUNCTION ensure_partitions(date) TO banca_worker;

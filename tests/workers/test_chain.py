@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 
 import asyncpg
 import pytest
 
 from core.audit_chain import GENESIS_HASH, ChainBreak, ChainFault, hash_content
-from tests.workers.pipeline import Pipeline
+from tests.workers.pipeline import Pipeline, sold
 from workers.audit import Auditor
 
 SESSION_SETTINGS = "SET TimeZone = 'Pacific/Auckland'; SET DateStyle = 'SQL, DMY'; SET extra_float_digits = -15"
@@ -149,6 +150,15 @@ async def test_an_operation_in_a_month_without_partition_makes_one(redis_pipelin
     await record_all(redis_pipeline)
     assert await redis_pipeline.done() == {event_id}
     assert {str(row["occurred_on"]) for row in await redis_pipeline.trail(banca_id)} == {"2031-02-28"}
+
+
+async def test_a_number_beyond_64_bits_is_told_as_it_is(redis_pipeline: Pipeline) -> None:
+    banca_id = await redis_pipeline.banca()
+    await redis_pipeline.event(banca_id, "tickets.sold", json.dumps(sold(1) | {"totalsCents": [2**70]}))
+    await record_all(redis_pipeline)
+    [row] = await redis_pipeline.trail(banca_id)
+    assert str(2**70) in row["details"]
+    assert (await redis_pipeline.verify(banca_id)).first_break is None
 
 
 async def test_the_trail_of_another_banca_is_not_there_even_without_a_filter(chained: Chained) -> None:

@@ -8,7 +8,7 @@ WITH trail AS MATERIALIZED (
      GROUP BY a.event_id
 )
 SELECT c.position, c.event_id, c.rows_count, c.content_hash, c.previous_hash, c.hash,
-       coalesce(t.rows_found, 0) AS rows_found, t.rows_hash,
+       coalesce(t.rows_found, 0) AS rows_found, audit_link(c.previous_hash, c.content_hash, t.rows_hash) AS recomputed,
        (SELECT sha256(convert_to(o.payload::text, 'UTF8')) FROM outbox o WHERE o.id = c.event_id) AS payload_hash
   FROM audit_chain c
   LEFT JOIN trail t ON t.event_id = c.event_id
