@@ -39,9 +39,9 @@ def up(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Of the API; 0 takes a free one.")] = 8080,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the data first.")] = False,
     api: Annotated[int | None, typer.Option(min=1, max=64, help=API_HELP)] = None,
-    only: Annotated[str | None, typer.Option(help="Start only these processes: api,relay,worker.")] = None,
+    only: Annotated[str | None, typer.Option(help="Start only these: api,scheduler,relay,worker.")] = None,
 ) -> None:
-    """Run everything until Ctrl-C: servers, API, relay, worker."""
+    """Run everything until Ctrl-C: servers, API, scheduler, relay, worker."""
     from cli import up as command
 
     finish(command.run(data=data, port=port, fresh=fresh, api=api or api_processes(), only=only))
@@ -74,6 +74,12 @@ def relay(data: Data = DEFAULT_DATA) -> None:
 def worker(data: Data = DEFAULT_DATA) -> None:
     """Run the worker: what is done after the commit."""
     become("workers", "worker", data, {})
+
+
+@app.command()
+def scheduler(data: Data = DEFAULT_DATA) -> None:
+    """Run the scheduler: draws open and close by themselves."""
+    become("workers.scheduler", "worker", data, {})
 
 
 @app.command()

@@ -64,6 +64,10 @@ class Pos:
     def get(self, target: str) -> Answer:
         return self._again("GET", target)
 
+    def ask(self, method: str, target: str, document: object = None) -> Answer:
+        """A request that needs no signature and moves no money; it may be sent more than once."""
+        return self._again(method, target, b"" if document is None else orjson.dumps(document))
+
     def post(self, target: str, document: object, *, key: str) -> Answer:
         """A signed request that moves money. Whatever happens on the way, the key makes it happen once.
 

@@ -42,6 +42,7 @@ class Program:
 # In the order of starting and of stopping: first what takes requests, then what carries them on.
 PROGRAMS: Mapping[str, Program] = {
     "api": Program("api", "api"),
+    "scheduler": Program("workers.scheduler", "worker"),
     "relay": Program("workers.relay", "worker"),
     "worker": Program("workers", "worker"),
 }

@@ -82,7 +82,7 @@ class Settings(BaseSettings):
     relay_batch_events: int = 200
     outbox_resend_after_s: int = 25
 
-    # Relay and worker: where Prometheus reads them; 0: nowhere. The API's metrics are on its own port.
+    # Scheduler, relay and worker: where Prometheus reads them; 0: nowhere. The API's metrics are on its own port.
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     log_level: str = "info"
 

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TOOLS = Path(sys.executable).parent
 COMPOSE = ROOT / "docker-compose.yml"
 # Ours, and what the image's entry point runs: everybody else brings settings of his own.
-PROCESSES = ("api", "relay", "worker", "migrate")
+PROCESSES = ("api", "scheduler", "relay", "worker", "migrate")
 KNOWN = {name.upper() for name in (*Settings.model_fields, *MigrationSettings.model_fields)}
 # Of the pinned image, a version at least: 18.1-bookworm, v3.5.0; not 18, not latest.
 PINNED = re.compile(r"[a-z0-9./-]+:v?\d+\.\d+(\.\d+)?(-[a-z0-9-]+)?")
@@ -62,7 +62,7 @@ def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
 
 def test_the_whole_system_is_there() -> None:
     assert set(services()) == {
-        *("proxy", "api", "relay", "worker", "migrate", "postgres", "rabbitmq", "valkey"),
+        *("proxy", "api", "scheduler", "relay", "worker", "migrate", "postgres", "rabbitmq", "valkey"),
         *("prometheus", "grafana", "locust"),
     }
 
@@ -100,7 +100,7 @@ def test_an_environment_variable_is_a_setting(name: str) -> None:
     assert secret_files(name) - {setting.lower() for setting in KNOWN} == set()
 
 
-@pytest.mark.parametrize("name", ["api", "relay", "worker"])
+@pytest.mark.parametrize("name", ["api", "scheduler", "relay", "worker"])
 def test_a_process_starts_after_the_migration_and_has_the_time_to_end(name: str) -> None:
     service = services()[name]
     assert service["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
@@ -174,7 +174,7 @@ def test_the_environment_wins_over_a_secret(tmp_path: Path, monkeypatch: pytest.
 def test_the_image_does_without_what_the_demo_embeds() -> None:
     excluded = (ROOT / "deploy" / "image-excludes.txt").read_text()
     assert {line.split()[0].replace("-", "_") for line in excluded.splitlines() if line[0] != "#"} == set(EMBEDDED)
-    modules = "api.__main__, workers.relay, workers.worker, cli.main, cli.migrate"
+    modules = "api.__main__, workers.scheduler, workers.relay, workers.worker, cli.main, cli.migrate"
     absent = (*EMBEDDED, "loadtests", "locust", "pytest")
     program = f"import sys; sys.modules.update(dict.fromkeys({absent})); import {modules}"
     assert complaints(sys.executable, "-c", program) == ""

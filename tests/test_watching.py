@@ -109,7 +109,7 @@ def test_prometheus_asks_services_that_there_are() -> None:
         for target in found["targets"]
         if not target.startswith("127.0.0.1")
     }
-    assert named == {"api", "relay", "worker", "proxy", "rabbitmq"} <= set(services)
+    assert named == {"api", "scheduler", "relay", "worker", "proxy", "rabbitmq"} <= set(services)
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="no promtool here")

@@ -35,8 +35,15 @@ class Permission(StrEnum):
     TICKETS_SELL = "tickets.sell"
     TICKETS_CANCEL = "tickets.cancel"
     TICKETS_READ = "tickets.read"
+    TICKETS_RESTORE = "tickets.restore"
+    TICKETS_PAY = "tickets.pay"
+    PAYMENTS_REVERSE = "payments.reverse"
+    LISTAS_READ = "listas.read"
+    LISTAS_ADMINISTER = "listas.administer"
+    EXCLUSIONS_READ = "exclusions.read"
     LIMITS_READ = "limits.read"
     EXPOSURE_READ = "exposure.read"
+    RESULTS_READ = "results.read"
     CUTOFF_READ = "cutoff.read"
     CASES_EXPLAIN = "cases.explain"
     BANCAS_ADMINISTER = "bancas.administer"
@@ -78,8 +85,16 @@ PERMISSIONS: Mapping[Permission, Mapping[Role, Scope]] = MappingProxyType(
         Permission.TICKETS_SELL: _BY_PLACE,
         Permission.TICKETS_CANCEL: _BY_PLACE,
         Permission.TICKETS_READ: _BY_PLACE,
+        Permission.TICKETS_RESTORE: _BY_PLACE,
+        # Of a prize that was credited to its seller only the seller, or who stands above, may hand out the cash.
+        Permission.TICKETS_PAY: _BY_PLACE,
+        Permission.PAYMENTS_REVERSE: _BY_PLACE,
+        Permission.LISTAS_READ: _BY_PLACE,
+        Permission.LISTAS_ADMINISTER: _ADMINISTRATORS,
+        Permission.EXCLUSIONS_READ: _ADMINISTRATORS_BY_PLACE,
         Permission.LIMITS_READ: _BY_PLACE,
         Permission.EXPOSURE_READ: _ADMINISTRATORS_BY_PLACE,
+        Permission.RESULTS_READ: _BY_PLACE,
         Permission.CUTOFF_READ: _BY_PLACE,
         # A case brings all that it is judged by.
         Permission.CASES_EXPLAIN: {Role.ADMIN: Scope.OWN, Role.BANCA: Scope.OWN},

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from typing import NamedTuple, cast
 
-from core.domain.calendar import costa_rica_date, day_bounds
+from core.domain.calendar import costa_rica_date, costa_rica_minute, day_bounds
 
 OCCURRENCES_MAX = 500
 
@@ -30,8 +30,14 @@ def occurrences(
     """
     first = costa_rica_date(start)
     end = day_bounds(first + timedelta(days=days))[0]
-    found = {at: text for block in _blocks(rules) for at, text in _of_block(block, first, days) if at <= end}
-    return [Occurrence(at, f"{loteria_name} {found[at]}") for at in sorted(found)][:occurrences_max]
+    found = {at for block in _blocks(rules) for at in _of_block(block, first, days) if at <= end}
+    return [Occurrence(at, occurrence_name(loteria_name, at)) for at in sorted(found)[:occurrences_max]]
+
+
+def occurrence_name(loteria_name: str, at: datetime) -> str:
+    """The lottery and Costa Rica's time of the draw: "Tica 19:30"."""
+    minute = costa_rica_minute(at)
+    return f"{loteria_name} {minute // 60:02d}:{minute % 60:02d}"
 
 
 def _blocks(rules: Mapping[str, object]) -> list[Mapping[str, object]]:
@@ -41,7 +47,7 @@ def _blocks(rules: Mapping[str, object]) -> list[Mapping[str, object]]:
     return [cast("Mapping[str, object]", single)] if single else []
 
 
-def _of_block(block: Mapping[str, object], first: date, days: int) -> Iterator[tuple[datetime, str]]:
+def _of_block(block: Mapping[str, object], first: date, days: int) -> Iterator[datetime]:
     weekdays = cast("list[int]", block.get("daysOfWeek") or range(7))
     is_daily = block.get("frequency") == "diario"
     for offset in range(days + 1):
@@ -49,4 +55,4 @@ def _of_block(block: Mapping[str, object], first: date, days: int) -> Iterator[t
         if is_daily or day.isoweekday() % 7 in weekdays:
             midnight = day_bounds(day)[0]
             for text in cast("list[str]", block.get("times") or ()):
-                yield midnight + timedelta(hours=int(text[:2]), minutes=int(text[3:])), text
+                yield midnight + timedelta(hours=int(text[:2]), minutes=int(text[3:]))

@@ -40,7 +40,7 @@ AS $$
               FROM restriction_rules r WHERE r.banca_id = p_banca AND r.is_active), '[]'))
 $$;
 REVOKE ALL ON FUNCTION rule_documents FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION rule_documents TO banca_api;
+GRANT EXECUTE ON FUNCTION rule_documents TO banca_api, banca_worker;
 
 -- One version per banca and transaction, however many rows of its configuration that transaction touches. limits is on
 -- record with it, so that the books can judge every ticket by the rules of its day.

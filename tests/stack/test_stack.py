@@ -110,10 +110,10 @@ def test_a_second_stack_in_the_same_directory_is_refused(tmp_path: Path) -> None
 
 
 def test_only_starts_what_it_names_in_the_order_of_stopping() -> None:
-    assert chosen_programs(None, api=2) == {"api": 2, "relay": 1, "worker": 1}
-    assert list(chosen_programs("worker,api", api=1)) == ["api", "worker"]
-    with pytest.raises(UsageTrouble, match="scheduler"):
-        chosen_programs("api,scheduler", api=1)
+    assert chosen_programs(None, api=2) == {"api": 2, "scheduler": 1, "relay": 1, "worker": 1}
+    assert list(chosen_programs("worker,scheduler,api", api=1)) == ["api", "scheduler", "worker"]
+    with pytest.raises(UsageTrouble, match="janitor"):
+        chosen_programs("api,janitor", api=1)
 
 
 def test_what_valkey_was_told_survives_a_stop_and_a_start(tmp_path: Path) -> None:

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, time
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BeforeValidator, Field, StrictBool, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from api.models.decimals import LimitIn
+from api.models.wire import AnswerModel, Instant, RequestModel, TrimmedText
+from core.domain.calendar import COSTA_RICA, InstantError, costa_rica_date, parse_date, parse_instant
+from core.domain.sorteo_states import SorteoStatus
+
+YEARS = range(2000, 2100)
+DAYS_MAX = 31
+PREVIEW = 200
+PREVIEW_MAX = 1_000
+SEEDED_MAX = 1_000
+
+
+def _instant(value: Any) -> datetime:
+    try:
+        instant = parse_instant(value)
+    except InstantError as error:
+        raise PydanticCustomError("FIELD_INVALID", "{reason}", {"reason": str(error)}) from None
+    # Days far away have no partition to come.
+    if costa_rica_date(instant).year not in YEARS:
+        raise PydanticCustomError("FIELD_OUT_OF_RANGE", "Input should be an instant from 2000 to 2099")
+    # As fine as instants are shown.
+    return instant.replace(microsecond=instant.microsecond // 1_000 * 1_000)
+
+
+def _day_or_instant(value: Any) -> datetime:
+    if isinstance(value, str) and len(value) == len("2026-01-15"):
+        try:
+            return datetime.combine(parse_date(value), time(), COSTA_RICA).astimezone(UTC)
+        except InstantError as error:
+            raise PydanticCustomError("FIELD_INVALID", "{reason}", {"reason": str(error)}) from None
+    return _instant(value)
+
+
+_INSTANT_SCHEMA = WithJsonSchema(
+    {
+        "type": "string",
+        "format": "date-time",
+        "description": "Without an offset Costa Rica's time.",
+        "examples": ["2026-11-21T19:30:00-06:00"],
+    },
+    mode="validation",
+)
+InstantIn = Annotated[datetime, BeforeValidator(_instant), _INSTANT_SCHEMA]
+StartIn = Annotated[datetime, BeforeValidator(_day_or_instant), _INSTANT_SCHEMA]
+SorteoName = Annotated[TrimmedText, Field(min_length=1, max_length=120)]
+Digits = Annotated[int, Field(strict=True, ge=2, le=3)]
+
+
+class NewSorteo(RequestModel):
+    """SCHEDULED. name: by default the lottery's and the time of the draw; digits: the lottery's."""
+
+    loteria_id: UUID
+    scheduled_at: InstantIn
+    name: SorteoName | None = None
+    digits: Digits | None = None
+    is_active: StrictBool = True
+    opens_at: InstantIn | None = Field(None, description="When it opens by itself; before scheduledAt.")
+    global_limit: LimitIn | None = Field(None, description="Of each number; 0 blocks; null: none.")
+
+
+class SorteoChange(RequestModel):
+    """What is absent stays; its default is never read. The first sale fixes all but the name."""
+
+    loteria_id: UUID = Field(default_factory=lambda: UUID(int=0))
+    name: SorteoName = Field(default_factory=str)
+    digits: Digits = Field(default_factory=int)
+    scheduled_at: InstantIn = Field(default_factory=lambda: datetime.now(UTC))
+    opens_at: InstantIn | None = None
+
+
+class ReasonIn(RequestModel):
+    reason: Annotated[TrimmedText, Field(min_length=3, max_length=200)] | None = None
+
+
+class SorteoState(AnswerModel):
+    """A change of a draw's state. fromStatus: null where it was made; actorId: null where it went by itself.
+
+    ticketsSold: up to then.
+    """
+
+    ordinal: int
+    from_status: SorteoStatus | None
+    to_status: SorteoStatus
+    is_active: bool
+    tickets_sold: int
+    at: Instant
+    actor_id: UUID | None
+    reason: str | None
+    request_id: str | None
+
+
+class ScheduleQuery(RequestModel):
+    """From Costa Rica's midnight before start to midnight `days` later, both included. start: now unless told."""
+
+    start: StartIn | None = None
+    days: Annotated[int, Field(ge=1, le=DAYS_MAX)] = 1
+
+
+class PreviewQuery(ScheduleQuery):
+    """allowPast: also what was before now."""
+
+    limit: Annotated[int, Field(ge=1, le=PREVIEW_MAX)] = PREVIEW
+    allow_past: bool = False
+
+
+class SeedQuery(ScheduleQuery):
+    """dryRun: say what would be made, and make nothing."""
+
+    dry_run: bool = False
+
+
+class SeedIn(RequestModel):
+    """scheduledDates: these instants instead of the lottery's schedule."""
+
+    scheduled_dates: Annotated[list[InstantIn], Field(min_length=1, max_length=SEEDED_MAX)] | None = None
+
+
+class OccurrenceAnswer(AnswerModel):
+    scheduled_at: Instant
+    name: str
+
+
+class Preview(AnswerModel):
+    data: list[OccurrenceAnswer]
+
+
+class Seeded(AnswerModel):
+    """How many draws. alreadyExists: the lottery has one at that instant; skipped: somebody made it meanwhile.
+
+    processed: all of them together; sorteoIds: of those that were created.
+    """
+
+    created: int
+    skipped: int
+    already_exists: int
+    processed: int
+    dry_run: bool
+    sorteo_ids: list[UUID]
