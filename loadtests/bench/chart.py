@@ -40,8 +40,8 @@ def bar(result: Result, top: int) -> list[str]:
     assert amount is not None, "it has a verdict"
     assert goal.floor is not None, "it has a verdict that is judged"
     assert goal.target is not None, "whatever has a floor has a target"
-    share = share_of(amount, goal.target, more_is_better=goal.is_ratio)
-    floor = share_of(goal.floor, goal.target, more_is_better=goal.is_ratio)
+    share = share_of(amount, goal.target, more_is_better=goal.more_is_better)
+    floor = share_of(goal.floor, goal.target, more_is_better=goal.more_is_better)
     colour = COLOURS[result.verdict or "missed"]
     unit = "" if goal.is_ratio else f" {goal.unit}"
     return [

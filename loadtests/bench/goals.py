@@ -12,23 +12,31 @@ Verdict = Literal["target", "floor", "missed", "informative"]
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """unit: of the value. yardstick: what the value is divided by; None: the value itself is judged, less is better."""
+    """unit: of the value. yardstick: what the value is divided by; None: the value itself is judged, less is better.
+
+    is_time: a ratio of times, of which less is better too.
+    """
 
     what: str
     unit: str
     yardstick: str | None
     floor: float | None = None
     target: float | None = None
+    is_time: bool = False
 
     @property
     def is_ratio(self) -> bool:
         return self.yardstick is not None
 
+    @property
+    def more_is_better(self) -> bool:
+        return self.is_ratio and not self.is_time
+
     def verdict(self, figure: float) -> Verdict:
         """figure: the ratio, or the value where there is no yardstick."""
         if self.floor is None:
             return "informative"
-        sign = 1 if self.is_ratio else -1
+        sign = 1 if self.more_is_better else -1
         if self.target is not None and sign * figure >= sign * self.target:
             return "target"
         return "floor" if sign * figure >= sign * self.floor else "missed"
@@ -50,6 +58,8 @@ GOALS: Mapping[str, Goal] = MappingProxyType(
         "P10": Goal("commit → audit, p99 at half load", "s", None, 2, 0.5),
         "P10-full": Goal("commit → audit, p99 at full load", "s", None, 10, 3),
         "P11": Goal("drain of 100,000 events at half load", "s", None, 120, 45),
+        "P12": Goal("evaluation of 1,000,000 jugadas", "s", "bare update of its winners", 6, 3, is_time=True),
+        "P12-sales": Goal("p99 of other draws' sales meanwhile", "ms", "before", 3, 1.5, is_time=True),
         "R30": Goal("30 rules, five on each jugada", "tickets/s", "one rule", 0.85, 0.95),
         "RH": Goal("the others, beside one who hammers", "tickets/s", "without him", 0.85, 0.95),
         "W": Goal("the HTTP handler without a database", "tickets/s", "P1"),

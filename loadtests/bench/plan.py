@@ -15,18 +15,23 @@ SCALE = 50
 # Enough that a batch gathers while one is written; more only wait longer.
 CONNECTIONS = 128
 EVENTS = 100_000
-QUICK_EVENTS = 2_000
+QUICK_EVENTS = 6_000
+JUGADAS = 1_000_000
+QUICK_JUGADAS = 60_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """seconds: of each measurement. yardstick_s: of pgbench at each number of clients. events: waiting in P11."""
+    """seconds: of each measurement. yardstick_s: of pgbench at each number of clients. events: waiting in P11. jugadas: of the
+    draw that P12 evaluates.
+    """
 
     rounds: int = ROUNDS
     seconds: float = SECONDS
     yardstick_s: float = YARDSTICK_SECONDS
     scale: int = SCALE
     events: int = EVENTS
+    jugadas: int = JUGADAS
     api: int = 1
     connections: int = CONNECTIONS
 
@@ -38,6 +43,7 @@ class Plan:
             yardstick_s=seconds or (QUICK_YARDSTICK_SECONDS if quick else YARDSTICK_SECONDS),
             scale=scale,
             events=QUICK_EVENTS if quick else EVENTS,
+            jugadas=QUICK_JUGADAS if quick else JUGADAS,
             api=api,
         )
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from cli.trouble import UsageTrouble
 from loadtests.bench.bench import Bench
+from loadtests.bench.evaluation_rows import p12
 from loadtests.bench.rows import p1, p2, p3, p4, p5, p7, p8b, r30, rh
 from loadtests.bench.samples import Sample
 from loadtests.bench.timed_rows import p8, p9, p10, p11
@@ -37,6 +38,7 @@ ROWS: Mapping[str, Row] = MappingProxyType(
         "P9": Row("api", p9),
         "P10": Row("pipeline", p10),
         "P11": Row("pipeline", p11),
+        "P12": Row("pipeline", p12),
         "R30": Row("api", r30),
         "RH": Row("api", rh),
     }

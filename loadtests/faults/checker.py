@@ -17,7 +17,7 @@ from core.queries import sql
 from loadtests.faults.scene import UNREACHABLE
 from loadtests.faults.stack import FaultStack
 from loadtests.history_check import check_history
-from workers.consumers import CONSUMERS
+from workers.consumers import KEEPERS
 
 # From the healing until every event is done: what a broker lost is sent again with the relay's next sweeps.
 DRAINED_WITHIN_S = 30.0
@@ -71,7 +71,7 @@ async def undrained(stack: FaultStack) -> list[Finding]:
 
 async def undone_events(stack: FaultStack) -> int:
     async with stack.connection() as connection:
-        count: int = await connection.fetchval(sql("faults/undone_events"), list(CONSUMERS))
+        count: int = await connection.fetchval(sql("faults/undone_events"), list(KEEPERS))
         return count
 
 
