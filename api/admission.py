@@ -220,7 +220,9 @@ async def read_body(request: web.Request, bytes_max: int) -> bytes:
 def read_arguments(operation: Operation, request: web.Request, body: bytes) -> tuple[Any, ...]:
     """What the handler takes besides its context: the validated body, then the validated query."""
     arguments: tuple[Any, ...] = ()
-    if operation.body is not None:
+    if operation.body_optional and operation.body is not None and not body:
+        arguments = (parse_model(operation.body, {}),)
+    elif operation.body is not None:
         require_json(request)
         if operation.read is not None:
             return (operation.read(body),)

@@ -17,6 +17,7 @@ from api.health import Health
 from api.installation import Installation
 from api.keys import (
     ADMISSION,
+    AFTER_SALE,
     CACHE,
     CANCELLER,
     COUNTER,
@@ -50,6 +51,7 @@ from core.security.passwords import Passwords
 from core.security.terminal_secrets import load_master_keys
 from core.security.tokens import SECRET_BYTES_MIN
 from core.settings import Settings
+from core.till.after_sale import AfterSale
 from core.till.batch import prepare_till_connection
 from core.till.caller import Caller
 from core.till.cancels import Canceller
@@ -140,6 +142,7 @@ async def hold_till(app: web.Application) -> AsyncIterator[None]:
     listening = asyncio.create_task(notices.run(), name="rulebook notices")
     app[COUNTER] = Counter(database=database, rulebooks=rulebooks, till=till)
     app[CANCELLER] = Canceller(caller, database=database, rulebooks=rulebooks, publish_balance=cache.publish)
+    app[AFTER_SALE] = AfterSale.over(caller, database=database, rulebooks=rulebooks, publish_balance=cache.publish)
     yield
     await close_within(TILL_CLOSE_S, till.close(), end_rulebooks(listening, rulebooks))
 

@@ -20,6 +20,7 @@ from core.rulebooks import RulebookStore
 from core.security.passwords import Passwords
 from core.security.terminal_secrets import MasterKeys
 from core.settings import Settings
+from core.till.after_sale import AfterSale
 from core.till.cancels import Canceller
 from core.till.sales import Counter
 
@@ -35,6 +36,7 @@ RULEBOOKS = web.AppKey("RULEBOOKS", RulebookStore)
 SUM_TURNS = web.AppKey("SUM_TURNS", asyncio.Semaphore)
 COUNTER = web.AppKey("COUNTER", Counter)
 CANCELLER = web.AppKey("CANCELLER", Canceller)
+AFTER_SALE = web.AppKey("AFTER_SALE", AfterSale)
 HEALTH = web.AppKey("HEALTH", Health)
 SIGNATURES = web.AppKey("SIGNATURES", Signatures)
 ADMISSION = web.AppKey("ADMISSION", Admission)

@@ -101,7 +101,8 @@ def _describe(operation: Operation, references: References) -> dict[str, Any]:
         described["parameters"] = parameters
     if operation.body is not None:
         schema = references[operation.body, "validation"]
-        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+        content = {"application/json": {"schema": schema}}
+        described["requestBody"] = {"required": not operation.body_optional, "content": content}
     return described
 
 

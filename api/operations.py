@@ -44,6 +44,7 @@ class Operation:
 
     responses: the model of each status; None: no JSON. The first success is the status of a handler that
     returns a model.
+    body_optional: without a body the handler gets the one that an empty object makes.
     raw_body: the handler gets the decoded JSON object and validates it itself; `body` is then documentation.
     read: makes of the body's bytes what the handler gets, raising ProblemError; `body` is then documentation.
     signed: a terminal must sign. Signed operations are hot: the SQL function that they end in looks at the session.
@@ -59,6 +60,7 @@ class Operation:
     responses: Mapping[int, type[BaseModel] | None]
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
+    body_optional: bool = False
     raw_body: bool = False
     read: Callable[[bytes], object] | None = None
     signed: bool = False

@@ -30,6 +30,7 @@ _WIRE_CODES = {"INVALID_FIELD": "FIELD_INVALID", "UNKNOWN_FIELD": "FIELD_UNKNOWN
 CONFLICTS: Mapping[str, tuple[str, str]] = {
     "restriction_rules_same_only_once": ("RESTRICTION_EXISTS", "There is an active rule like this one."),
     "multiplier_overrides_one_while_active": ("OVERRIDE_EXISTS", "There is an active override for this lottery."),
+    "sorteos_banca_id_loteria_id_scheduled_at_key": ("SORTEO_EXISTS", "The lottery has a draw at this instant."),
     "loterias_banca_id_name_key": ("LOTERIA_EXISTS", "The banca has a lottery of this name."),
     "loteria_multipliers_name_unique_while_active": (
         "MULTIPLIER_EXISTS",

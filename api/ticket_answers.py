@@ -51,6 +51,16 @@ STATUSES: Mapping[str, int] = MappingProxyType(
         "INSUFFICIENT_FUNDS": 409,
         "TICKET_ALREADY_CANCELLED": 409,
         "SALE_WAS_REFUSED": 409,
+        "LISTA_EXCLUDED": 409,
+        "TICKET_EXCLUDED": 409,
+        "TICKET_CANCELLED": 409,
+        "TICKET_NOT_CANCELLED": 409,
+        "TICKET_RESTORED_TOO_OFTEN": 409,
+        "DRAW_PASSED": 409,
+        "SORTEO_NOT_EVALUATED": 409,
+        "TICKET_NOT_WINNER": 409,
+        "ALREADY_PAID": 409,
+        "PAYMENT_NOT_FOUND": 409,
     }
 )
 RETRY_AFTER_S = 1

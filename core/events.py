@@ -15,21 +15,31 @@ from uuid import UUID
 
 import msgspec
 
+from core.instants import Instant
+from core.later_events import LaterEvent, ListasExcluded, ListasIncluded, TicketsRestored
+from core.result_events import EvaluationRequested, ResultEvent, RevertRequested, SorteoEvaluated, SorteoReverted
+from core.sorteo_events import SorteosMoved
+
 
 class EventType(enum.StrEnum):
     TICKETS_SOLD = "tickets.sold"
     TICKETS_CANCELLED = "tickets.cancelled"
+    TICKETS_RESTORED = "tickets.restored"
+    LISTAS_EXCLUDED = "listas.excluded"
+    LISTAS_INCLUDED = "listas.included"
     SESSIONS_OPENED = "sessions.opened"
     SESSIONS_CLOSED = "sessions.closed"
     ACTIVITY_RECORDED = "activity.recorded"
     ACTIVITIES_RECORDED = "activities.recorded"
+    SORTEOS_MOVED = "sorteos.moved"
+    SORTEOS_EVALUATION_REQUESTED = "sorteos.evaluation_requested"
+    SORTEOS_EVALUATED = "sorteos.evaluated"
+    SORTEOS_REVERT_REQUESTED = "sorteos.revert_requested"
+    SORTEOS_REVERTED = "sorteos.reverted"
 
 
 class EventUndecodableError(Exception):
     """An event that is not what its type promises. Its writer is at fault; sending it again will not help."""
-
-
-Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Event(msgspec.Struct, frozen=True, rename="camel"):
@@ -157,15 +167,33 @@ class ActivitiesRecorded(msgspec.Struct, frozen=True, rename="camel"):
     request_id: str | None = None
 
 
-Payload = TicketsSold | TicketsCancelled | SessionsOpened | SessionsClosed | ActivityRecorded | ActivitiesRecorded
+Payload = (
+    TicketsSold
+    | TicketsCancelled
+    | LaterEvent
+    | SessionsOpened
+    | SessionsClosed
+    | ActivityRecorded
+    | ActivitiesRecorded
+    | ResultEvent
+    | SorteosMoved
+)
 
 _PAYLOADS: Mapping[str, msgspec.json.Decoder[Any]] = {
     EventType.TICKETS_SOLD: msgspec.json.Decoder(TicketsSold),
     EventType.TICKETS_CANCELLED: msgspec.json.Decoder(TicketsCancelled),
+    EventType.TICKETS_RESTORED: msgspec.json.Decoder(TicketsRestored),
+    EventType.LISTAS_EXCLUDED: msgspec.json.Decoder(ListasExcluded),
+    EventType.LISTAS_INCLUDED: msgspec.json.Decoder(ListasIncluded),
     EventType.SESSIONS_OPENED: msgspec.json.Decoder(SessionsOpened),
     EventType.SESSIONS_CLOSED: msgspec.json.Decoder(SessionsClosed),
     EventType.ACTIVITY_RECORDED: msgspec.json.Decoder(ActivityRecorded),
     EventType.ACTIVITIES_RECORDED: msgspec.json.Decoder(ActivitiesRecorded),
+    EventType.SORTEOS_MOVED: msgspec.json.Decoder(SorteosMoved),
+    EventType.SORTEOS_EVALUATION_REQUESTED: msgspec.json.Decoder(EvaluationRequested),
+    EventType.SORTEOS_EVALUATED: msgspec.json.Decoder(SorteoEvaluated),
+    EventType.SORTEOS_REVERT_REQUESTED: msgspec.json.Decoder(RevertRequested),
+    EventType.SORTEOS_REVERTED: msgspec.json.Decoder(SorteoReverted),
 }
 
 

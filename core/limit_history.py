@@ -64,20 +64,20 @@ class _DrawHistory:
         )
         async for row in movements:
             jugadas = _jugadas(row)
-            if row["is_sale"]:
+            if row["is_judged"]:
                 for verdict in await self._broken(row, jugadas):
                     yield _finding(draw, row["sequence"], verdict)
             self._move(row, jugadas)
 
     async def _broken(self, row: asyncpg.Record, jugadas: Sequence[PricedJugada]) -> list[LimitVerdict]:
         """The limits that the sale should not have passed."""
-        version, at = row["rulebook_version"], row["created_at"]
+        version, at = row["rulebook_version"], row["at"]
         rulebook = await self._rulebook(version)
         loteria = None if rulebook is None else rulebook.loterias.get(self._draw.loteria_id)
         if rulebook is None or loteria is None:
             return []
         seller = Seller(row["vendedor_id"], row["ventana_id"])
-        is_bound = Role(row["created_by_role"]) not in DROPS_USER_RULES
+        is_bound = Role(row["actor_role"]) not in DROPS_USER_RULES
         restrictions = restrictions_in_force(rulebook, seller=seller, loteria=loteria, at=at, with_user_rules=is_bound)
         stakes = stakes_of(jugadas, apart=restrictions.counts_apart)
         pairs = governed(stakes, restrictions)
@@ -92,7 +92,7 @@ class _DrawHistory:
         moved = moved_counters(
             jugadas, banca_id=self._banca_id, ventana_id=row["ventana_id"], vendedor_id=row["vendedor_id"]
         )
-        sign = 1 if row["is_sale"] else -1
+        sign = 1 if row["is_live"] else -1
         for counter, cents in moved.items():
             self._counters[counter] = self._counters.get(counter, 0) + sign * cents
 

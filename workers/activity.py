@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import assert_never
 from uuid import UUID
+
+import msgspec
 
 from core.events import (
     ActivitiesRecorded,
@@ -16,9 +19,25 @@ from core.events import (
     TicketsCancelled,
     TicketsSold,
 )
+from core.later_events import LaterEvent, ListasExcluded, ListasIncluded, TicketsRestored
+from core.result_events import EvaluationRequested, ResultEvent, RevertRequested, SorteoEvaluated, SorteoReverted
+from core.sorteo_events import SorteosMoved
 
 # Where the operation came in; jobs will have a layer of their own.
 LAYER_API = "api"
+LAYER_WORKER = "worker"
+# What was asked, and what the workers did of it.
+RESULT_ACTIONS: Mapping[type, tuple[str, str]] = MappingProxyType(
+    {
+        EvaluationRequested: ("SORTEO_EVALUATE", LAYER_API),
+        SorteoEvaluated: ("SORTEO_EVALUATED", LAYER_WORKER),
+        RevertRequested: ("SORTEO_REVERT_EVALUATION", LAYER_API),
+        SorteoReverted: ("SORTEO_EVALUATION_REVERTED", LAYER_WORKER),
+    }
+)
+# Told in columns of their own.
+RESULT_COLUMNS = frozenset({"at", "sorteoId", "actorId", "requestId"})
+LATER_COLUMNS = frozenset({"at", "ticketId", "exclusionId", "actorId", "requestId"})
 # Reasons of a session's end that were not its user's own wish.
 REVOCATIONS = frozenset({"revoked", "refresh_reused", "fifo_displacement"})
 
@@ -49,6 +68,12 @@ def operations_of(payload: Payload) -> list[Operation]:
             return [recorded(payload)]
         case ActivitiesRecorded():
             return each_recorded(payload)
+        case SorteosMoved():
+            return [sorteo_moved(payload)]
+        case EvaluationRequested() | SorteoEvaluated() | RevertRequested() | SorteoReverted():
+            return [result_moved(payload)]
+        case TicketsRestored() | ListasExcluded() | ListasIncluded():
+            return [moved_later(payload)]
         case _:
             assert_never(payload)
 
@@ -110,6 +135,19 @@ def ticket_cancelled(payload: TicketsCancelled) -> Operation:
     )
 
 
+def moved_later(payload: LaterEvent) -> Operation:
+    members: dict[str, object] = msgspec.to_builtins(payload)
+    return Operation(
+        action=payload.action,
+        actor_id=payload.actor_id,
+        target_type=payload.target_type,
+        target_id=payload.target_id,
+        layer=LAYER_API,
+        request_id=payload.request_id,
+        details={name: value for name, value in members.items() if name not in LATER_COLUMNS},
+    )
+
+
 def login(payload: SessionsOpened) -> Operation:
     return Operation(
         action="LOGIN",
@@ -131,6 +169,23 @@ def session_closed(payload: SessionsClosed) -> Operation:
         layer=LAYER_API,
         request_id=payload.request_id,
         details={"reason": payload.reason} | whose(payload.user_id),
+    )
+
+
+def sorteo_moved(payload: SorteosMoved) -> Operation:
+    return Operation(
+        action=f"SORTEO_{payload.action}",
+        actor_id=payload.actor_id,
+        target_type="SORTEO",
+        target_id=payload.sorteo_id,
+        layer=payload.layer,
+        request_id=payload.request_id,
+        details={
+            "before": {"status": payload.from_status, "isActive": payload.was_active},
+            "after": {"status": payload.to_status, "isActive": payload.is_active},
+            "reason": payload.reason,
+            "lastSequence": payload.last_sequence,
+        },
     )
 
 
@@ -162,6 +217,20 @@ def each_recorded(payload: ActivitiesRecorded) -> list[Operation]:
         )
         for target in payload.targets
     ]
+
+
+def result_moved(payload: ResultEvent) -> Operation:
+    action, layer = RESULT_ACTIONS[type(payload)]
+    members: dict[str, object] = msgspec.to_builtins(payload)
+    return Operation(
+        action=action,
+        actor_id=payload.actor_id,
+        target_type="SORTEO",
+        target_id=payload.sorteo_id,
+        layer=layer,
+        request_id=payload.request_id,
+        details={name: value for name, value in members.items() if name not in RESULT_COLUMNS},
+    )
 
 
 def together(common: Mapping[str, object] | None, own: Mapping[str, object] | None) -> Mapping[str, object] | None:

@@ -1,11 +1,27 @@
-"""Who acts on events. Every consumer gets every event, on a queue of its own, and keeps its own inbox."""
+"""Who acts on events. Every consumer gets the events that it wants on a queue of its own."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from core.events import EventType
+
 AUDIT = "audit"
-CONSUMERS: tuple[str, ...] = (AUDIT,)
+DRAWS = "draws"
+CONSUMERS: tuple[str, ...] = (AUDIT, DRAWS)
+# They want every event and keep an inbox of those that they have done; before that no event is forgotten.
+KEEPERS: tuple[str, ...] = (AUDIT,)
+# The others want only these, as a reason to look at once at what is written in their tables.
+WANTED: Mapping[str, frozenset[str]] = MappingProxyType(
+    {DRAWS: frozenset({EventType.SORTEOS_EVALUATION_REQUESTED, EventType.SORTEOS_REVERT_REQUESTED})}
+)
 # What died together with others is tried here by itself: one message at a time, one event in it.
 ALONE = ".alone"
+
+
+def wants(consumer: str, event_type: str) -> bool:
+    return consumer in KEEPERS or event_type in WANTED[consumer]
 
 
 def queue_name(instance_id: str, consumer: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from prometheus_client import Counter, Histogram, start_http_server
+from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 from core.settings import Settings
 
@@ -17,9 +17,20 @@ RELAY_FAILURES = Counter("relay_failures_total", "Cycles that ended because the 
 AUDIT_EVENTS = Counter("audit_events_total", "Events recorded in the trail")
 AUDIT_LAG_SECONDS = Histogram("audit_lag_seconds", "From an event to its record in the trail", buckets=_LAG_SECONDS)
 AUDIT_POISONOUS_EVENTS = Counter("audit_poisonous_events_total", "Deliveries of events that can never be recorded")
+SCHEDULER_MOVES = Counter("scheduler_moves_total", "Draws that opened or closed by themselves", ["action"])
+SCHEDULER_LATE_SECONDS = Histogram(
+    "scheduler_late_seconds", "From the instant at which a draw was due to what it did", buckets=_LAG_SECONDS
+)
+SCHEDULER_FAILURES = Counter("scheduler_failures_total", "Draws and cycles that failed, and are tried again")
+EVALUATION_STEPS = Counter("evaluation_steps_total", "Steps of evaluations, by what they did", ["step"])
+EVALUATION_FAILURES = Counter("evaluation_failures_total", "Steps of evaluations that failed; they are tried again")
+EVALUATIONS_UNDER_WAY = Gauge("evaluations_under_way", "Draws whose prizes are being paid or taken back")
+EVALUATION_UNMOVED_SECONDS = Gauge("evaluation_unmoved_seconds", "How long the longest of them did not move on")
 
 # So that a scrape shows them before they first count: a rate needs a zero to start from.
 NEW, RESENT = RELAY_EVENTS.labels("new"), RELAY_EVENTS.labels("resent")
+for _action in ("OPEN", "CLOSE"):
+    SCHEDULER_MOVES.labels(_action)
 
 
 @contextmanager

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from pydantic import Field, RootModel
 
-from api.models.sorteos import SorteoStatus
 from api.models.wire import AnswerModel, Instant, RequestModel
 from core.domain.cutoffs import CutoffSource
+from core.domain.sorteo_states import SorteoStatus
 
 
 class CutoffQuery(RequestModel):

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from api.models.sorteos import SorteoStatus
 from api.models.wire import Amount, AnswerModel, Instant, RequestModel
+from core.domain.sorteo_states import SorteoStatus
 from core.domain.ticket import LimitScope
 
 LimitSource = Literal[

@@ -1,18 +1,11 @@
 from __future__ import annotations
 
 from datetime import date
-from enum import StrEnum
 from uuid import UUID
 
 from api.models.wire import AnswerModel, Instant, IsoDate
 from api.pages import PageQuery
-
-
-class SorteoStatus(StrEnum):
-    SCHEDULED = "SCHEDULED"
-    OPEN = "OPEN"
-    CLOSED = "CLOSED"
-    EVALUATED = "EVALUATED"
+from core.domain.sorteo_states import SorteoStatus
 
 
 class SorteoQuery(PageQuery):
@@ -24,6 +17,8 @@ class SorteoQuery(PageQuery):
 
 
 class SorteoAnswer(AnswerModel):
+    """opensAt: when it opens by itself; null: when somebody opens it. The result: null while none stands."""
+
     id: UUID
     loteria_id: UUID
     loteria_name: str
@@ -32,6 +27,10 @@ class SorteoAnswer(AnswerModel):
     status: SorteoStatus
     is_active: bool
     scheduled_at: Instant
+    opens_at: Instant | None
     business_date: date
     daily_ordinal: int
     created_at: Instant
+    winning_number: str | None
+    extra_outcome_code: str | None
+    has_winner: bool | None

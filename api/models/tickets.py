@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BeforeValidator, Field, RootModel, StringConstraints, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import Field, RootModel, StringConstraints
 
+from api.models.amounts import AmountIn
+from api.models.payments import PaymentMethod, PaymentOut
 from api.models.wire import AnswerModel, IsoDate, RequestModel, Text, TrimmedText
-from core.domain.money import AmountError, Cents, parse_amount
+from core.domain.money import Cents
 from core.domain.rulebook import JugadaType
 from core.domain.ticket import CLIENTE_DEFAULT, JugadaRequest, TicketRequest
 
@@ -22,28 +23,12 @@ TICKETS_PER_BATCH_MAX = 500
 NUMBER_LENGTH_MAX = 8
 
 
-def _amount(value: Any) -> Cents:
-    try:
-        return parse_amount(value)
-    except AmountError as error:
-        raise PydanticCustomError(error.code, "{reason}", {"reason": error.message}) from None
-
-
-AmountIn = Annotated[
-    int,
-    BeforeValidator(_amount),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string", "pattern": r"^(0|[1-9][0-9]*)(\.[0-9]{1,2})?$"},
-                {"type": "number", "exclusiveMinimum": 0, "multipleOf": 0.01},
-            ],
-            "examples": ["500.00"],
-        },
-        mode="validation",
-    ),
-]
 NumberIn = Annotated[Text, StringConstraints(min_length=1, max_length=NUMBER_LENGTH_MAX)]
+
+
+# ACTIVE: its draw has no result yet. EVALUATED: it has; a winner is not paid in full yet. PAID: it is, or what was left was
+# waived. EXCLUDED: its whole list is, or all of its bets.
+TicketStatus = Literal["ACTIVE", "EVALUATED", "PAID", "CANCELLED", "EXCLUDED"]
 
 
 class JugadaIn(RequestModel):
@@ -96,7 +81,7 @@ class CancelBySaleKeyIn(RequestModel):
 class TicketsQuery(RequestModel):
     sorteo_id: UUID | None = None
     vendedor_id: UUID | None = None
-    status: Literal["ACTIVE", "CANCELLED"] | None = None
+    status: TicketStatus | None = None
     date: IsoDate | None = Field(None, description="Business date: Costa Rica's day of the draw.")
     cursor: UUID | None = Field(None, description="`meta.nextCursor` of the page before.")
     page: Annotated[int, Field(ge=1, le=1000)] = 1
@@ -117,7 +102,7 @@ class JugadaOut(AnswerModel):
     listero_commission_amount: str
 
 
-class TicketOut(AnswerModel):
+class SoldTicket(AnswerModel):
     """Amounts, multipliers and percents are text with two decimals."""
 
     id: UUID
@@ -128,7 +113,6 @@ class TicketOut(AnswerModel):
     loteria_id: UUID
     sorteo_id: UUID
     business_date: dt.date
-    status: Literal["ACTIVE", "CANCELLED"]
     cliente_nombre: str
     total_amount: str
     total_commission: str
@@ -139,8 +123,40 @@ class TicketOut(AnswerModel):
     terminal_id: UUID
     rulebook_version: int
     cancelled_at: dt.datetime | None
-    jugadas: list[JugadaOut]
     warnings: list[Mapping[str, Any]] = Field([], description="What was let pass; not there when nothing was.")
+
+
+class TicketOut(SoldTicket):
+    """As it was sold or cancelled."""
+
+    status: Literal["ACTIVE", "CANCELLED"]
+    jugadas: list[JugadaOut]
+
+
+class ReadJugadaOut(JugadaOut):
+    """isWinner, payout: once its draw is evaluated; finalMultiplierX of a REVENTADO that won is then the draw's."""
+
+    is_winner: bool | None = None
+    payout: str | None = None
+    is_excluded: bool = Field(False, description="Of a list that is excluded from the draw; not there when it is not.")
+
+
+class ReadTicketOut(SoldTicket):
+    """As it is now. What the draw's result and the payments of a prize make of it is there once there is a result."""
+
+    status: TicketStatus
+    jugadas: list[ReadJugadaOut]
+    restored_at: dt.datetime | None = Field(None, description="Its cancel was taken back; not there when never.")
+    is_winner: bool | None = None
+    total_payout: str | None = None
+    total_paid: str | None = None
+    remaining_amount: str | None = None
+    waived_amount: str | None = None
+    last_payment_at: dt.datetime | None = None
+    paid_by_id: UUID | None = None
+    payment_method: PaymentMethod | None = None
+    payment_notes: str | None = None
+    payment_history: list[PaymentOut] | None = None
 
 
 class CancelledUnsoldOut(AnswerModel):
@@ -175,5 +191,5 @@ class TicketPageMeta(AnswerModel):
 
 
 class TicketPageOut(AnswerModel):
-    data: list[TicketOut]
+    data: list[ReadTicketOut]
     meta: TicketPageMeta

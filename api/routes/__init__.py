@@ -10,29 +10,45 @@ from api.routes.banca_settings import OPERATIONS as BANCA_SETTINGS
 from api.routes.commission_policies import OPERATIONS as COMMISSION_POLICIES
 from api.routes.dead_letters import OPERATIONS as DEAD_LETTERS
 from api.routes.diagnostics import OPERATIONS as DIAGNOSTICS
+from api.routes.evaluations import OPERATIONS as EVALUATIONS
 from api.routes.health import OPERATIONS as HEALTH
 from api.routes.limits import OPERATIONS as LIMITS
+from api.routes.lista_exclusions import OPERATIONS as LISTA_EXCLUSIONS
+from api.routes.listas import OPERATIONS as LISTAS
 from api.routes.loteria_changes import OPERATIONS as LOTERIA_CHANGES
 from api.routes.loterias import OPERATIONS as LOTERIAS
 from api.routes.multiplier_overrides import OPERATIONS as MULTIPLIER_OVERRIDES
 from api.routes.restriction_changes import OPERATIONS as RESTRICTION_CHANGES
 from api.routes.restrictions import OPERATIONS as RESTRICTIONS
+from api.routes.results import OPERATIONS as RESULTS
 from api.routes.sessions import OPERATIONS as SESSIONS
+from api.routes.sorteo_changes import OPERATIONS as SORTEO_CHANGES
 from api.routes.sorteo_limits import OPERATIONS as SORTEO_LIMITS
+from api.routes.sorteo_schedules import OPERATIONS as SORTEO_SCHEDULES
+from api.routes.sorteo_states import OPERATIONS as SORTEO_STATES
 from api.routes.sorteos import OPERATIONS as SORTEOS
 from api.routes.terminals import OPERATIONS as TERMINALS
 from api.routes.ticket_cancels import OPERATIONS as TICKET_CANCELS
+from api.routes.ticket_payments import OPERATIONS as TICKET_PAYMENTS
+from api.routes.ticket_restores import OPERATIONS as TICKET_RESTORES
 from api.routes.ticket_sales import OPERATIONS as TICKET_SALES
 from api.routes.tickets import OPERATIONS as TICKETS
+from api.routes.winners import OPERATIONS as WINNERS
 
 OPERATIONS: tuple[Operation, ...] = (
     *AUTH,
     *SESSIONS,
     *TERMINALS,
     *LOTERIAS,
+    # Before the draws: a name is found before a place for an id is.
+    *RESULTS,
     *SORTEOS,
     *TICKET_SALES,
     *TICKET_CANCELS,
+    *TICKET_RESTORES,
+    *TICKET_PAYMENTS,
+    *LISTAS,
+    *LISTA_EXCLUSIONS,
     *TICKETS,
     *LIMITS,
     *ACCOUNTS,
@@ -43,6 +59,11 @@ OPERATIONS: tuple[Operation, ...] = (
     *BANCA_SETTINGS,
     *LOTERIA_CHANGES,
     *SORTEO_LIMITS,
+    *SORTEO_CHANGES,
+    *SORTEO_STATES,
+    *SORTEO_SCHEDULES,
+    *EVALUATIONS,
+    *WINNERS,
     *DIAGNOSTICS,
     *ACTIVITY,
     *DEAD_LETTERS,

@@ -11,13 +11,13 @@ from aiohttp import web
 from api.context import RequestContext
 from api.draw_readings import read_draw, seller_for
 from api.models.diagnostics import CutoffAnswer, CutoffQuery, ExplainCase, ExplainDecision
-from api.models.sorteos import SorteoStatus
 from api.operations import Operation
 from api.problems import refuse
 from api.ticket_answers import json_response
 from core.domain.cutoffs import GRACE_S, cutoff_in_force, sales_end
 from core.domain.explain import CaseError, explain
 from core.domain.permissions import Permission
+from core.domain.sorteo_states import SorteoStatus
 
 TAGS = ("diagnostics",)
 # A limit is shown per rule and number of the ticket, and a case of 200 kB could ask for millions of them.

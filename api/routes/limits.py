@@ -20,7 +20,6 @@ from api.models.limits import (
     LimitAnswer,
     NumberExposure,
 )
-from api.models.sorteos import SorteoStatus
 from api.operations import Operation
 from api.problems import refuse
 from core.domain.balances import balance_facts
@@ -40,6 +39,7 @@ from core.domain.permissions import Permission, Role, Scope
 from core.domain.pricing import DROPS_USER_RULES
 from core.domain.restrictions import restrictions_in_force
 from core.domain.rulebook import Rulebook, Seller
+from core.domain.sorteo_states import SorteoStatus
 from core.domain.ticket import ALL_JUGADAS, WHOLE_SALES
 
 # How long a request waits for its turn to sum.

@@ -11,7 +11,6 @@ import asyncpg
 from api.context import RequestContext
 from api.keys import DATABASE
 from api.models.sorteo_limits import NumberLimit, NumberLimitIn, SorteoLimits, SorteoLimitsIn, WrittenSorteoLimits
-from api.models.sorteos import SorteoStatus
 from api.operations import Operation
 from api.problems import refuse
 from api.rulebook_edits import Target, edit_rulebook
@@ -19,6 +18,7 @@ from api.validation import validation_failed
 from core.activity_events import Action
 from core.domain.numbers import NumberError, parse_number
 from core.domain.permissions import Permission
+from core.domain.sorteo_states import SorteoStatus
 from core.domain.violations import Violation
 from core.queries import sql
 

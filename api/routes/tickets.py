@@ -11,16 +11,18 @@ from aiohttp import web
 
 from api.context import RequestContext
 from api.keys import DATABASE
-from api.models.tickets import TicketOut, TicketPageOut, TicketsQuery
+from api.models.tickets import ReadTicketOut, TicketPageOut, TicketsQuery
 from api.operations import Operation
 from api.problems import ProblemError, refuse
-from api.ticket_answers import json_response, ticket_document
+from api.ticket_answers import json_response
+from api.ticket_readings import read_document
 from core.domain.permissions import Permission, Scope
 from core.domain.ticket_number import TicketNumberError, parse_ticket_number
 from core.queries import sql
 from core.till.order import earliest_day
 from core.till.outcomes import TicketPlace
-from core.till.records import TicketRecord, TicketState, load_tickets
+from core.till.records import TicketRecord, load_tickets
+from core.till.standings import load_standings
 
 TAGS = ("tickets",)
 # A draw's ordinal is a smallint; a number with a greater one is no ticket's.
@@ -55,8 +57,7 @@ async def found_ticket(context: RequestContext, query: str, *arguments: Any) -> 
     tickets = await stored(context, [row] if row is not None else [])
     if not tickets:
         raise ticket_not_found()
-    [(record, state)] = tickets
-    return json_response(ticket_document(record, cancelled_at=state.cancelled_at))
+    return json_response(tickets[0])
 
 
 async def list_tickets(context: RequestContext, query: TicketsQuery) -> web.StreamResponse:
@@ -83,17 +84,20 @@ async def list_tickets(context: RequestContext, query: TicketsQuery) -> web.Stre
     last = page[-1]["id"] if len(rows) > query.page_size else None
     return json_response(
         {
-            "data": [ticket_document(record, cancelled_at=state.cancelled_at) for record, state in tickets],
+            "data": tickets,
             "meta": {"pageSize": query.page_size, "nextCursor": last},
         }
     )
 
 
-async def stored(context: RequestContext, rows: Sequence[asyncpg.Record]) -> list[tuple[TicketRecord, TicketState]]:
-    """The tickets of these places that the user may see, in the order of the places."""
+async def stored(context: RequestContext, rows: Sequence[asyncpg.Record]) -> list[dict[str, Any]]:
+    """The tickets of these places that the user may see, as they are read, in the order of the places."""
+    database = context.app[DATABASE]
     places = [TicketPlace(row["business_date"], row["sorteo_id"], row["sequence"]) for row in rows]
-    tickets = await load_tickets(context.app[DATABASE], context.banca_id, places)
-    return [tickets[place] for place in places if place in tickets and may_see(context, tickets[place][0])]
+    tickets = await load_tickets(database, context.banca_id, places)
+    seen = {place: tickets[place][0] for place in places if place in tickets and may_see(context, tickets[place][0])}
+    standings = await load_standings(database, context.banca_id, seen)
+    return [read_document(record, standings[place]) for place, record in seen.items()]
 
 
 def may_see(context: RequestContext, record: TicketRecord) -> bool:
@@ -115,9 +119,9 @@ OPERATIONS = (
     READING(
         path="/api/v1/tickets/by-number/{number}",
         handler=read_ticket_by_number,
-        responses={200: TicketOut},
+        responses={200: ReadTicketOut},
         problems=(404,),
     ),
-    READING(path="/api/v1/tickets/{id}", handler=read_ticket, responses={200: TicketOut}, problems=(404,)),
+    READING(path="/api/v1/tickets/{id}", handler=read_ticket, responses={200: ReadTicketOut}, problems=(404,)),
     READING(path="/api/v1/tickets", handler=list_tickets, query=TicketsQuery, responses={200: TicketPageOut}),
 )

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import orjson
 
-from core.domain.calendar import format_instant
 from core.domain.limit_judge import LimitVerdict, violations_of_limits
 from core.domain.money import format_cents
 from core.domain.pricing import Refusal
 from core.domain.ticket import ALL_JUGADAS, WHOLE_SALES, LimitFact
 from core.domain.violations import Violation
+from core.till.later_refusals import instant_text, violation_after_sale
 from core.till.outcomes import RECORDED, Outcome, Verdict
 
 # Of verdicts that carry no figures. A code of its own where the caller must act on it.
@@ -36,6 +35,7 @@ SENTENCES: Mapping[Verdict, tuple[str, str]] = {
     Verdict.SELLER_NOT_FOUND: ("SELLER_NOT_FOUND", "This banca has no account for the seller."),
     Verdict.SORTEO_NOT_FOUND: ("SORTEO_NOT_FOUND", "This banca has no such draw."),
     Verdict.SORTEO_NOT_OPEN: ("SORTEO_NOT_OPEN", "This draw is not open for sale yet."),
+    Verdict.LISTA_EXCLUDED: ("LISTA_EXCLUDED", "The list that this ticket belongs to is excluded from the draw."),
     Verdict.REJECTED: ("TICKET_REJECTED", "This ticket cannot be recorded; nothing was written."),
 }
 
@@ -118,18 +118,16 @@ def violation_of(facts: Mapping[str, Any]) -> Violation:
                 code,
                 f"Sales of this draw end {minutes} minutes before it is drawn.",
                 "sorteoId",
-                {"scheduledAt": _instant(facts["scheduledAt"]), "cutoffMinutes": minutes},
+                {"scheduledAt": instant_text(facts["scheduledAt"]), "cutoffMinutes": minutes},
             )
         case "TICKET_ALREADY_CANCELLED":
-            return Violation(code, "This ticket was cancelled before.", None, {"cancelledAt": _instant(facts["at"])})
+            return Violation(
+                code, "This ticket was cancelled before.", None, {"cancelledAt": instant_text(facts["at"])}
+            )
         case "SALE_WAS_REFUSED":
             return Violation(code, "This key's sale was refused; there is nothing to cancel.", "saleKey")
         case _:
-            raise ValueError(f"unknown violation {code!r}")
-
-
-def _instant(text: str) -> str:
-    return format_instant(datetime.fromisoformat(text))
+            return violation_after_sale(facts)
 
 
 def _figures(facts: Mapping[str, Any]) -> dict[str, str]:

@@ -31,7 +31,7 @@ DECLARE
     v_known idempotency;
     v_sale idempotency;
     v_account accounts;
-    v_net bigint;
+    v_lines smallint[];
     v_violation jsonb;
 BEGIN
     PERFORM set_config('app.banca_id', p_banca::text, true);
@@ -86,8 +86,8 @@ BEGIN
                                 NULL::bigint, NULL::bigint;
             RETURN;
         END IF;
-        IF v_sale.outcome IN ('CANCELLED', 'CANCELLED_UNSOLD', 'CANCEL_REFUSED') THEN
-            -- The key of a cancel: no sale can ever have it.
+        IF v_sale.outcome NOT IN ('SOLD_OUT', 'NO_FUNDS', 'CLOSED', 'TOMBSTONE') THEN
+            -- The key of something else: no sale can ever have it.
             RETURN QUERY SELECT 'MISMATCH', NULL::text, NULL::date, NULL::uuid, NULL::bigint, v_at, NULL::jsonb,
                                 NULL::bigint, NULL::bigint;
             RETURN;
@@ -123,6 +123,7 @@ BEGIN
         v_violation := CASE
             WHEN v_ticket.status = 'CANCELLED' THEN
                 jsonb_build_object('code', 'TICKET_ALREADY_CANCELLED', 'at', v_ticket.cancelled_at)
+            WHEN v_ticket.status = 'EXCLUDED' THEN jsonb_build_object('code', 'TICKET_EXCLUDED')
             WHEN v_sorteo.status IN ('CLOSED', 'EVALUATED') THEN
                 jsonb_build_object('code', 'SORTEO_LOCKED', 'status', v_sorteo.status)
             WHEN v_at >= v_sorteo.scheduled_at - make_interval(secs => p_cutoff_s - 1) THEN
@@ -143,32 +144,13 @@ BEGIN
      WHERE t.banca_id = p_banca AND t.business_date = v_ticket.business_date
        AND t.sorteo_id = v_ticket.sorteo_id AND t.sequence = v_ticket.sequence;
 
-    -- The sale's own transfers, one by one, the other way.
-    INSERT INTO transfers (banca_id, business_date, reference_id, event_id, kind, ordinal, debit_account_id,
-                           credit_account_id, amount_cents, created_at)
-    SELECT p_banca, f.business_date, f.reference_id, v_event, (f.kind::text || '_REVERSAL')::transfer_kind, f.ordinal,
-           f.credit_account_id, f.debit_account_id, f.amount_cents, v_at
-      FROM transfers f
-     WHERE f.banca_id = p_banca AND f.business_date = v_ticket.business_date AND f.reference_id = v_ticket.id
-       AND f.kind IN ('SALE', 'COMMISSION', 'LISTERO_COMMISSION');
-
-    v_net := v_ticket.total_cents - v_ticket.seller_credit_cents;
-    UPDATE accounts a SET balance_cents = a.balance_cents + v_net, balance_version = a.balance_version + 1
-     WHERE a.banca_id = p_banca AND a.id = v_ticket.vendedor_id
-    RETURNING * INTO v_account;
-
-    UPDATE exposure e SET amount_cents = e.amount_cents - m.amount_cents
-      FROM (SELECT array_agg(v_ticket.sorteo_id) AS sorteo, array_agg(v_ticket.ventana_id) AS ventana,
-                   array_agg(v_ticket.vendedor_id) AS vendedor, array_agg(j.number) AS number,
-                   array_agg(j.type = 'REVENTADO') AS reventado, array_agg(j.multiplier_id) AS multiplier,
-                   array_agg(j.amount_cents) AS amount
-              FROM jugadas j
-             WHERE j.banca_id = p_banca AND j.business_date = v_ticket.business_date
-               AND j.sorteo_id = v_ticket.sorteo_id AND j.sequence = v_ticket.sequence) j
-     CROSS JOIN LATERAL exposure_moves(p_banca, j.sorteo, j.ventana, j.vendedor, j.number, j.reventado, j.multiplier,
-                                       j.amount) m
-     WHERE e.banca_id = p_banca AND e.sorteo_id = m.sorteo_id AND e.scope = m.scope AND e.scope_id = m.scope_id
-       AND e.multiplier_key = m.multiplier_key AND e.number = m.number;
+    -- What an exclusion took out is back with its seller already.
+    SELECT array_agg(j.line) INTO v_lines FROM jugadas j
+     WHERE j.banca_id = p_banca AND j.business_date = v_ticket.business_date AND j.sorteo_id = v_ticket.sorteo_id
+       AND j.sequence = v_ticket.sequence AND j.exclusion_id IS NULL;
+    SELECT m.balance_cents, m.balance_version INTO v_account.balance_cents, v_account.balance_version
+      FROM move_jugadas(p_banca, v_ticket.business_date, v_ticket.sorteo_id,
+                        array_fill(v_ticket.sequence, ARRAY[cardinality(v_lines)]), v_lines, false, v_event, v_at) m;
 
     INSERT INTO idempotency (banca_id, actor_id, key, fingerprint, outcome, business_date, sorteo_id, sequence,
                              created_at)

@@ -84,7 +84,7 @@ BEGIN
                AND j.sorteo_id = v_new.sorteo AND j.sequence = t.sequence
          CROSS JOIN LATERAL (VALUES (j.number), (-1::smallint)) AS n (number)
          WHERE t.banca_id = p_banca AND t.business_date = v_new.business_date AND t.sorteo_id = v_new.sorteo
-           AND t.status = 'ACTIVE'
+           AND t.status = 'ACTIVE' AND j.exclusion_id IS NULL
            AND v_new.scope_id = CASE v_new.scope WHEN 'BANCA' THEN p_banca WHEN 'VENTANA' THEN t.ventana_id
                                                  ELSE t.vendedor_id END
            AND (v_new.multiplier_key = '00000000-0000-0000-0000-000000000000'

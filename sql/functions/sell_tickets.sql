@@ -74,6 +74,9 @@ DECLARE
     d_day date[];
     d_digits smallint[];
     d_last bigint[];
+    d_excluded boolean[];
+    -- Tickets of which a standing exclusion takes something out.
+    v_excluded integer[];
     a_id uuid[];
     a_balance bigint[];
     a_version bigint[];
@@ -87,9 +90,10 @@ BEGIN
 
     -- Of the rows that it locks a statement does see what stands now.
     SELECT array_agg(s.id), array_agg(s.status), array_agg(s.is_active), array_agg(s.scheduled_at),
-           array_agg(s.business_date), array_agg(s.digits), array_agg(s.last_sequence)
-      INTO d_id, d_status, d_active, d_scheduled, d_day, d_digits, d_last
-      FROM (SELECT id, status, is_active, scheduled_at, business_date, digits, last_sequence FROM sorteos
+           array_agg(s.business_date), array_agg(s.digits), array_agg(s.last_sequence), array_agg(s.has_exclusions)
+      INTO d_id, d_status, d_active, d_scheduled, d_day, d_digits, d_last, d_excluded
+      FROM (SELECT id, status, is_active, scheduled_at, business_date, digits, last_sequence, has_exclusions
+              FROM sorteos
              WHERE banca_id = p_banca AND id = ANY (t_sorteo) ORDER BY id FOR NO KEY UPDATE) s;
     SELECT array_agg(a.id), array_agg(a.balance_cents), array_agg(a.credit_limit_cents)
       INTO a_id, a_balance, a_credit
@@ -105,6 +109,15 @@ BEGIN
 
     IF cardinality(k_sorteo) > 0 THEN
         PERFORM track_exposure(p_banca, k_sorteo, k_scope::exposure_scope[], k_scope_id, k_multiplier_key);
+    END IF;
+
+    IF true = ANY (d_excluded) THEN
+        SELECT array_agg(j_ticket[c.place]) INTO v_excluded
+          FROM (SELECT array_agg(t_sorteo[j.ticket]) AS sorteo, array_agg(j.ticket::bigint) AS ticket,
+                       array_agg(t_ventana[j.ticket]) AS ventana, array_agg(t_vendedor[j.ticket]) AS vendedor
+                  FROM unnest(j_ticket) AS j (ticket)) a
+         CROSS JOIN LATERAL covering_exclusions(p_banca, a.sorteo, a.ticket, a.ventana, a.vendedor, j_number,
+                                                j_reventado, j_multiplier) c;
     END IF;
 
     -- Each ticket by itself, in order of precedence; null: nothing speaks against it yet.
@@ -123,6 +136,7 @@ BEGIN
                    WHEN s.id IS NULL THEN 'SORTEO_NOT_FOUND'
                    WHEN s.status IN ('CLOSED', 'EVALUATED') THEN 'CLOSED'
                    WHEN s.status <> 'OPEN' OR NOT s.active THEN 'SORTEO_NOT_OPEN'
+                   WHEN t.n = ANY (v_excluded) THEN 'LISTA_EXCLUDED'
                    WHEN v_at >= s.scheduled - make_interval(secs => t.cutoff_s - 1) THEN 'CUTOFF'
                    WHEN v_at < t.valid_from OR v_at >= t.valid_until THEN 'STALE'
                END AS verdict,

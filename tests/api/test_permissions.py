@@ -39,7 +39,13 @@ class TestPermissions:
         assert public == {"/api/v1/auth/login", "/api/v1/auth/refresh", *health}
 
     def test_everything_that_moves_a_ticket_is_signed(self) -> None:
-        moving = {Permission.TICKETS_SELL, Permission.TICKETS_CANCEL}
+        moving = {
+            Permission.TICKETS_SELL,
+            Permission.TICKETS_CANCEL,
+            Permission.TICKETS_RESTORE,
+            Permission.TICKETS_PAY,
+            Permission.PAYMENTS_REVERSE,
+        }
         assert all(operation.signed for operation in OPERATIONS if operation.permission in moving)
 
     async def test_every_operation_admits_exactly_the_roles_of_the_table(

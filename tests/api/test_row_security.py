@@ -76,6 +76,31 @@ async def fill(arena: Arena) -> None:
             "INSERT INTO audit_chain SELECT $1, 1, 1, 1, x, x, x, now() FROM (SELECT decode(repeat('00', 32), 'hex') x) y"
             " WHERE $2::uuid IS NOT NULL"
         ),
+        (
+            "INSERT INTO sorteo_states SELECT $1, id, 1, NULL, 'OPEN', true, 0, now(), $2 FROM sorteos"
+            " WHERE banca_id = $1"
+        ),
+        (
+            "INSERT INTO sorteo_results (banca_id, sorteo_id, evaluation, winning_number, last_sequence, progressed_at,"
+            " event_id, requested_by, requested_at) SELECT $1, id, 1, 7, 0, now(), 1, $2, now() FROM sorteos"
+            " WHERE banca_id = $1"
+        ),
+        (
+            "INSERT INTO prizes (banca_id, business_date, sorteo_id, sequence, line, evaluation, vendedor_id, x_hundredths,"
+            f" amount_cents) SELECT $1, {day}, $2, 1, 1, 1, $2, 9000, 9000"
+        ),
+        (
+            "INSERT INTO ticket_payments (banca_id, business_date, ticket_id, ordinal, sorteo_id, sequence, evaluation,"
+            " amount_cents, method, is_final, paid_by, paid_by_role, terminal_id, created_at)"
+            f" SELECT $1, {day}, $2, 1, $2, 1, 1, 1, 'cash', false, $2, 'VENDEDOR', $2, now()"
+        ),
+        (
+            "INSERT INTO lista_exclusions (banca_id, id, sorteo_id, ventana_id, event_id, excluded_at, excluded_by)"
+            " SELECT $1, gen_random_uuid(), s.id, v.id, 1, now(), $2 FROM sorteos s, ventanas v"
+            " WHERE s.banca_id = $1 AND v.banca_id = $1"
+        ),
+        f"INSERT INTO jugada_moves SELECT $1, {day}, $2, 1, 1, 1, false",
+        f"INSERT INTO ticket_restores SELECT $1, {day}, $2, 1, 1, 1, $2, 'VENDEDOR', now()",
         "INSERT INTO outbox SELECT nextval('outbox_id'), $1, 'tests.done', '{}', now() WHERE $2::uuid IS NOT NULL",
     ]
     for statement in statements:

@@ -29,6 +29,35 @@ TAMPERING = {
     "sequences": "UPDATE tickets SET sequence = 99 WHERE sequence = 2",
     "idempotency": "DELETE FROM idempotency WHERE outcome = 'SOLD' AND sequence = 1",
     "sold_in_time": "UPDATE sorteos SET scheduled_at = now() - interval '1 day'",
+    "sold_while_open": (
+        "INSERT INTO sorteo_states (banca_id, sorteo_id, ordinal, to_status, is_active, last_sequence, at)"
+        " SELECT banca_id, id, 1, 'CLOSED', true, last_sequence - 1, now() FROM sorteos"
+    ),
+    "sorteo_states": (
+        "INSERT INTO sorteo_states (banca_id, sorteo_id, ordinal, to_status, is_active, last_sequence, at)"
+        " SELECT banca_id, id, 1, 'OPEN', false, last_sequence, now() FROM sorteos"
+    ),
+    "prizes": (
+        "INSERT INTO prizes (banca_id, business_date, sorteo_id, sequence, line, evaluation, vendedor_id, x_hundredths,"
+        " amount_cents) SELECT banca_id, business_date, sorteo_id, sequence, 1, 1, vendedor_id, 9000, 9000 FROM tickets"
+    ),
+    "prize_transfers": (
+        "INSERT INTO transfers (banca_id, business_date, reference_id, event_id, kind, debit_account_id,"
+        " credit_account_id, amount_cents, created_at) SELECT t.banca_id, t.business_date, t.id, 1, 'PRIZE', a.id,"
+        " t.vendedor_id, 9000, now() FROM tickets t JOIN accounts a ON a.kind = 'PRIZES'"
+    ),
+    "results": (
+        "INSERT INTO sorteo_results (banca_id, sorteo_id, evaluation, winning_number, last_sequence, progressed_at,"
+        " event_id, requested_by, requested_at) SELECT banca_id, id, 1, 7, last_sequence, now(), 1, banca_id, now()"
+        " FROM sorteos"
+    ),
+    "jugada_moves": "DELETE FROM jugada_moves",
+    "exclusions": "UPDATE jugadas SET exclusion_id = gen_random_uuid() WHERE sequence = 1",
+    "payments": (
+        "INSERT INTO ticket_payments (banca_id, business_date, ticket_id, ordinal, sorteo_id, sequence, evaluation,"
+        " amount_cents, method, is_final, paid_by, paid_by_role, terminal_id, created_at) SELECT banca_id, business_date,"
+        " id, 1, sorteo_id, sequence, 1, 1, 'cash', false, created_by, created_by_role, terminal_id, now() FROM tickets"
+    ),
 }
 
 

@@ -1,27 +1,33 @@
-"""Real processes that meet their end at the worst moment: `doomed.py relay`, `doomed.py worker` or `doomed.py poisoned`.
+"""Real processes that meet their end at the worst moment: `doomed.py relay`, `worker`, `poisoned` or `evaluator <seed>`.
 
 relay: killed when the broker has confirmed and nothing is marked. worker: says "recorded" when the transaction is
 committed, and never acknowledges; the test kills it. poisoned: a worker that dies at once of an event of the type
-`poison.swallowed`, and of any message for the actor `poison`; it allows few deliveries.
+`poison.swallowed`, and of any message for the actor `poison`; it allows few deliveries. evaluator: a worker that is
+killed, ticket by ticket, somewhere in one of its first steps of an evaluation.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import sys
 import threading
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import dramatiq
 
-from workers import audit, broker, relay, transport, worker
+from workers import audit, broker, evaluations, relay, transport, worker
 
 # Each costs the start of a process.
 FEW_DELIVERIES = 1
 POISON = "poison.swallowed"
+# How far an evaluator gets, and how long a step of one ticket may take on a busy machine.
+STEPS_MAX = 4
+STEP_S = 0.02
 
 
 def doom_relay() -> None:
@@ -76,5 +82,24 @@ def doom_by_poison() -> None:
     sys.exit(worker.main())
 
 
+def doom_evaluator() -> None:
+    chance = random.Random(int(sys.argv[2]))
+    steps_left = chance.randint(1, STEPS_MAX)
+    step = evaluations.Evaluations._step
+
+    async def step_or_die(self: evaluations.Evaluations, banca_id: UUID, sorteo_id: UUID, tickets: int) -> str:
+        nonlocal steps_left
+        steps_left -= 1
+        if steps_left == 0:
+            # Before its statement, in it, or between its commit and its answer.
+            threading.Timer(chance.uniform(0, STEP_S), os.kill, (os.getpid(), signal.SIGKILL)).start()
+        return await step(self, banca_id, sorteo_id, tickets)
+
+    defaults: Any = evaluations.Evaluations.__init__.__kwdefaults__
+    defaults["step_tickets"] = 1
+    evaluations.Evaluations._step = step_or_die  # type: ignore[method-assign] # that is the doom
+    sys.exit(worker.main())
+
+
 if __name__ == "__main__":
-    {"relay": doom_relay, "worker": doom_worker, "poisoned": doom_by_poison}[sys.argv[1]]()
+    {"relay": doom_relay, "worker": doom_worker, "poisoned": doom_by_poison, "evaluator": doom_evaluator}[sys.argv[1]]()

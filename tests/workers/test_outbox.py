@@ -138,7 +138,12 @@ async def test_the_pipelines_role_may_not(redis_pipeline: Pipeline, statement: s
             await connection.execute(statement)
 
 
-async def test_taking_events_keeps_to_the_index_of_the_unpublished(redis_pipeline: Pipeline) -> None:
+@pytest.mark.parametrize(
+    ("query", "scan"), [("take_unpublished", "Index Scan"), ("first_unpublished", "Index Only Scan")]
+)
+async def test_taking_events_keeps_to_the_index_of_the_unpublished(
+    redis_pipeline: Pipeline, query: str, scan: str
+) -> None:
     banca_id = await redis_pipeline.banca()
     await redis_pipeline.owner.execute(
         "INSERT INTO outbox (id, banca_id, type, payload, created_at, published_at)"
@@ -147,9 +152,9 @@ async def test_taking_events_keeps_to_the_index_of_the_unpublished(redis_pipelin
         banca_id,
     )
     await redis_pipeline.owner.execute("ANALYZE outbox")
-    plan = await redis_pipeline.owner.fetch("EXPLAIN " + sql("outbox/take_unpublished").replace("$1", "200"))
+    plan = await redis_pipeline.owner.fetch("EXPLAIN " + sql(f"outbox/{query}").replace("$1", "200"))
     text = "\n".join(row[0] for row in plan)
-    assert "Index Scan using outbox_to_publish" in text
+    assert f"{scan} using outbox_to_publish" in text
     assert "Sort" not in text
 
 

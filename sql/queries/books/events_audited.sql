@@ -16,6 +16,24 @@ UNION ALL
 SELECT t.banca_id, format('ticket %s has %s audit rows of its cancel', t.id, count(l.line))
   FROM tickets t
   LEFT JOIN activity_log l ON l.banca_id = t.banca_id AND l.target_id = t.id AND l.action = 'TICKET_CANCEL'
+       -- It may have been cancelled before, and restored.
+       AND l.occurred_at = t.cancelled_at
  WHERE t.status = 'CANCELLED' AND t.cancelled_at < now() - $1::interval AND t.cancelled_at > $2::timestamptz
  GROUP BY t.banca_id, t.id
 HAVING count(l.line) <> 1
+UNION ALL
+SELECT r.banca_id, format('draw %s, ticket %s has %s audit rows of its restore', r.sorteo_id, r.sequence, count(l.line))
+  FROM ticket_restores r
+  LEFT JOIN activity_log l ON l.banca_id = r.banca_id AND l.event_id = r.event_id AND l.action = 'TICKET_RESTORE'
+ WHERE r.restored_at < now() - $1::interval AND r.restored_at > $2::timestamptz
+ GROUP BY r.banca_id, r.sorteo_id, r.sequence, r.event_id
+HAVING count(l.line) <> 1
+UNION ALL
+SELECT e.banca_id, format('exclusion %s has %s audit rows', e.id, count(l.line))
+  FROM lista_exclusions e
+  LEFT JOIN activity_log l ON l.banca_id = e.banca_id AND l.target_id = e.id
+       AND (l.event_id = e.event_id AND l.action = 'LISTA_EXCLUDE'
+            OR l.event_id = e.lifted_event_id AND l.action = 'LISTA_INCLUDE')
+ WHERE coalesce(e.lifted_at, e.excluded_at) < now() - $1::interval AND e.excluded_at > $2::timestamptz
+ GROUP BY e.banca_id, e.id, e.lifted_at
+HAVING count(l.line) <> CASE WHEN e.lifted_at IS NULL THEN 1 ELSE 2 END

@@ -15,7 +15,7 @@ WITH kept AS (
            AND k.scope_id = CASE k.scope WHEN 'BANCA' THEN t.banca_id WHEN 'VENTANA' THEN t.ventana_id
                                          ELSE t.vendedor_id END
       JOIN jugadas j ON j.banca_id = t.banca_id AND j.business_date = t.business_date AND j.sorteo_id = t.sorteo_id
-           AND j.sequence = t.sequence
+           AND j.sequence = t.sequence AND j.exclusion_id IS NULL
            AND (k.multiplier_key = '00000000-0000-0000-0000-000000000000' OR k.multiplier_key = j.multiplier_id
                 OR k.multiplier_key = '00000000-0000-0000-0000-000000000001' AND j.type = 'REVENTADO')
      CROSS JOIN LATERAL (VALUES (j.number), (-1::smallint)) AS n (number)

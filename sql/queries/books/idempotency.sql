@@ -12,4 +12,7 @@ SELECT k.banca_id, format('key %s of %s says %s, its ticket does not', k.key, k.
   FROM idempotency k
   LEFT JOIN tickets t ON t.banca_id = k.banca_id AND t.business_date = k.business_date
        AND t.sorteo_id = k.sorteo_id AND t.sequence = k.sequence
- WHERE k.outcome IN ('SOLD', 'CANCELLED') AND (t.id IS NULL OR k.outcome = 'CANCELLED' AND t.status <> 'CANCELLED')
+ WHERE k.outcome IN ('SOLD', 'CANCELLED', 'RESTORED', 'PAID', 'PAYMENT_REVERSED', 'PAYMENT_FINALIZED')
+   AND (t.id IS NULL
+        -- Unless its cancel was taken back later.
+        OR k.outcome = 'CANCELLED' AND t.status <> 'CANCELLED' AND (t.restored_at >= k.created_at) IS NOT TRUE)

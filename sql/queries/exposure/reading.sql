@@ -35,7 +35,7 @@ WITH draw AS MATERIALIZED (
                     AND t.business_date = (SELECT business_date FROM draw) AND t.sorteo_id = $2 AND t.status = 'ACTIVE'
                 ) t
            JOIN jugadas j ON j.banca_id = $1 AND j.business_date = t.business_date AND j.sorteo_id = $2
-                AND j.sequence = t.sequence
+                AND j.sequence = t.sequence AND j.exclusion_id IS NULL
           CROSS JOIN LATERAL (VALUES (j.number), (-1::smallint)) AS n (number)
           GROUP BY n.number
          OFFSET 0) live
@@ -46,7 +46,7 @@ WITH draw AS MATERIALIZED (
                     0)::bigint AS payout_cents
       FROM tickets t
       JOIN jugadas j ON j.banca_id = $1 AND j.business_date = t.business_date AND j.sorteo_id = $2
-           AND j.sequence = t.sequence
+           AND j.sequence = t.sequence AND j.exclusion_id IS NULL
      WHERE t.banca_id = $1 AND t.business_date = (SELECT business_date FROM draw) AND t.sorteo_id = $2
        AND t.status = 'ACTIVE' AND ($6::uuid IS NULL OR t.ventana_id = $6)
      GROUP BY j.number

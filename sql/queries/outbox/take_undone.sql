@@ -1,7 +1,7 @@
 -- Events that were published and that some consumer has not done in time: the broker may have lost them. The time
 -- doubles with each publication, up to 128 times, so that what cannot be done does not fill the queue. What is parked
 -- because it can never be done waits for its operator; where only the retries ran out, time may have mended it.
--- $1: consumers. $2: seconds. $3: how many at most.
+-- $1: consumers that must have done everything. $2: seconds. $3: how many at most.
 SELECT id, banca_id, type, payload::text AS payload, created_at
   FROM outbox o
  WHERE published_at < now() - make_interval(secs => $2)

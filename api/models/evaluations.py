@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from api.models.wire import Amount, AnswerModel, Hundredths, Instant, RequestModel, Text, TrimmedText
+from core.domain.sorteo_states import SorteoStatus
+
+
+class ResultState(StrEnum):
+    """RUNNING: prizes are being paid. DONE: the result stands. REVERTING: prizes are being taken back. REVERTED: the
+    draw is closed again.
+    """
+
+    RUNNING = "RUNNING"
+    DONE = "DONE"
+    REVERTING = "REVERTING"
+    REVERTED = "REVERTED"
+
+
+class EvaluationIn(RequestModel):
+    """winningNumber: as wide as the draw's numbers ("07", not "7"). extraMultiplierId: what REVENTADO pays; without one
+    it loses. extraOutcomeCode: the name of that outcome; the multiplier's unless given.
+    """
+
+    winning_number: Annotated[Text, Field(min_length=1, max_length=3)]
+    extra_multiplier_id: UUID | None = None
+    extra_outcome_code: Annotated[TrimmedText, Field(min_length=1, max_length=32)] | None = None
+
+
+class RevertIn(RequestModel):
+    """force: also when prizes were handed out; these payments are then reversed, and stay on record."""
+
+    reason: Annotated[TrimmedText, Field(min_length=3, max_length=200)]
+    force: Annotated[bool, Field(strict=True)] = False
+
+
+class Progress(AnswerModel):
+    """In tickets; while prizes are taken back it counts from 0 again."""
+
+    done: int
+    of: int
+
+
+class Revert(AnswerModel):
+    """forced: prizes that had been handed out were reversed with it. revertedAt: absent while it is under way."""
+
+    reason: str
+    forced: bool
+    requested_by: UUID
+    requested_at: Instant
+    reverted_at: Instant | None = None
+
+
+class EvaluationAnswer(AnswerModel):
+    """A draw's newest evaluation. totalOut: what was paid so far. totalIn, netProfit and settledAt: once it is DONE."""
+
+    sorteo_id: UUID
+    sorteo_status: SorteoStatus
+    evaluation: int
+    state: ResultState
+    winning_number: str
+    extra_multiplier_id: UUID | None = None
+    extra_multiplier_x: Hundredths | None = None
+    extra_outcome_code: str | None = None
+    progress: Progress
+    has_winner: bool
+    winning_tickets: int
+    total_in: Amount | None = None
+    total_out: Amount
+    net_profit: Amount | None = None
+    settled_at: Instant | None = None
+    requested_by: UUID
+    requested_at: Instant
+    revert: Revert | None = None

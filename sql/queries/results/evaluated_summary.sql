@@ -1,0 +1,58 @@
+-- What the evaluated draws of some days came to, the earliest first: $1 banca, $2 and $3 the days (both included),
+-- $4 lottery or null, $5 whether active or null, $6 seller or null, $7 ventana or null.
+--
+-- lines: [type, multiplier, its name, x of the result or null, cents sold, cents of commission, tickets, cents of prizes,
+-- jugadas that won]. Only what is live counts: no cancelled ticket, no excluded jugada.
+WITH draw AS MATERIALIZED (
+    SELECT s.id, s.loteria_id, l.name AS loteria_name, s.name, s.digits, s.is_active, s.scheduled_at, s.business_date,
+           r.evaluation, r.winning_number, r.extra_multiplier_id, r.extra_x_hundredths, r.extra_outcome_code, r.settled_at
+      FROM sorteos s
+      JOIN loterias l ON l.banca_id = s.banca_id AND l.id = s.loteria_id
+      JOIN sorteo_results r ON r.banca_id = s.banca_id AND r.sorteo_id = s.id AND r.state = 'DONE'
+     WHERE s.banca_id = $1 AND s.status = 'EVALUATED' AND s.business_date BETWEEN $2 AND $3
+       AND ($4::uuid IS NULL OR s.loteria_id = $4)
+       AND ($5::boolean IS NULL OR s.is_active = $5)
+)
+SELECT d.*, coalesce(t.tickets, 0) AS tickets, coalesce(w.winners, 0) AS winners, coalesce(w.paid, 0) AS paid,
+       coalesce(x.lines, '[]') AS lines
+  FROM draw d
+ CROSS JOIN LATERAL (
+      SELECT count(*) AS tickets FROM tickets t
+       WHERE t.banca_id = $1 AND t.business_date = d.business_date AND t.sorteo_id = d.id AND t.status = 'ACTIVE'
+         AND ($6::uuid IS NULL OR t.vendedor_id = $6) AND ($7::uuid IS NULL OR t.ventana_id = $7)) t
+ CROSS JOIN LATERAL (
+      -- Paid: all of the prize, or the customer waived what was left.
+      SELECT count(*) AS winners, count(*) FILTER (WHERE c.is_final OR c.amount_cents >= p.amount_cents) AS paid
+        FROM (SELECT p.sequence, p.vendedor_id, sum(p.amount_cents) AS amount_cents FROM prizes p
+               WHERE p.banca_id = $1 AND p.business_date = d.business_date AND p.sorteo_id = d.id
+                 AND p.evaluation = d.evaluation AND ($6::uuid IS NULL OR p.vendedor_id = $6)
+               GROUP BY p.sequence, p.vendedor_id) p
+        JOIN tickets t ON t.banca_id = $1 AND t.business_date = d.business_date AND t.sorteo_id = d.id
+             AND t.sequence = p.sequence AND ($7::uuid IS NULL OR t.ventana_id = $7)
+       CROSS JOIN LATERAL (
+            SELECT sum(c.amount_cents) AS amount_cents, bool_or(c.is_final OR c.finalized_at IS NOT NULL) AS is_final
+              FROM ticket_payments c
+             WHERE c.banca_id = $1 AND c.business_date = d.business_date AND c.ticket_id = t.id
+               AND c.evaluation = d.evaluation AND c.reversed_at IS NULL) c) w
+ CROSS JOIN LATERAL (
+      SELECT json_agg(json_build_array(
+                 k.type, k.multiplier_id, m.name, CASE k.type WHEN 'REVENTADO' THEN d.extra_x_hundredths
+                                                              ELSE m.value_x_hundredths END,
+                 k.sold, k.commission, k.tickets, k.prizes, k.winning) ORDER BY k.type, k.sold DESC, k.multiplier_id)
+             AS lines
+        FROM (SELECT j.type,
+                     CASE j.type WHEN 'REVENTADO' THEN d.extra_multiplier_id ELSE j.multiplier_id END AS multiplier_id,
+                     sum(j.amount_cents) AS sold, sum(j.commission_cents) AS commission,
+                     count(DISTINCT j.sequence) AS tickets, coalesce(sum(p.amount_cents), 0) AS prizes,
+                     count(p.amount_cents) AS winning
+                FROM tickets t
+                JOIN jugadas j ON j.banca_id = $1 AND j.business_date = d.business_date AND j.sorteo_id = d.id
+                     AND j.sequence = t.sequence AND j.exclusion_id IS NULL
+                LEFT JOIN prizes p ON p.banca_id = $1 AND p.business_date = d.business_date AND p.sorteo_id = d.id
+                     AND p.sequence = j.sequence AND p.line = j.line AND p.evaluation = d.evaluation
+               WHERE t.banca_id = $1 AND t.business_date = d.business_date AND t.sorteo_id = d.id
+                 AND t.status = 'ACTIVE'
+                 AND ($6::uuid IS NULL OR t.vendedor_id = $6) AND ($7::uuid IS NULL OR t.ventana_id = $7)
+               GROUP BY 1, 2) k
+        LEFT JOIN loteria_multipliers m ON m.banca_id = $1 AND m.id = k.multiplier_id) x
+ ORDER BY d.scheduled_at, d.loteria_id, d.id

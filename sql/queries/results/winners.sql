@@ -1,0 +1,25 @@
+-- The tickets that won, in their order: $1 banca, $2 business date, $3 draw, $4 evaluation, $5 seller or null, $6 ventana
+-- or null, $7 after this sequence or null, $8 how many, $9 offset.
+-- jugadas: [line, type, number, cents staked, multiplier, x, cents won].
+SELECT t.id, t.sequence, t.ventana_id, t.vendedor_id, u.name AS vendedor_name, t.cliente_nombre, w.jugadas,
+       w.prize_cents, coalesce(c.paid_cents, 0) AS paid_cents, coalesce(c.is_final, false) AS is_final
+  FROM (SELECT p.sequence, sum(p.amount_cents)::bigint AS prize_cents,
+               json_agg(json_build_array(p.line, j.type, j.number, j.amount_cents, p.multiplier_id, p.x_hundredths,
+                                         p.amount_cents) ORDER BY p.line) AS jugadas
+          FROM prizes p
+          JOIN jugadas j ON j.banca_id = $1 AND j.business_date = $2 AND j.sorteo_id = $3 AND j.sequence = p.sequence
+               AND j.line = p.line
+         WHERE p.banca_id = $1 AND p.business_date = $2 AND p.sorteo_id = $3 AND p.evaluation = $4
+           AND ($5::uuid IS NULL OR p.vendedor_id = $5)
+           AND ($7::bigint IS NULL OR p.sequence > $7)
+         GROUP BY p.sequence) w
+  JOIN tickets t ON t.banca_id = $1 AND t.business_date = $2 AND t.sorteo_id = $3 AND t.sequence = w.sequence
+       AND ($6::uuid IS NULL OR t.ventana_id = $6)
+  LEFT JOIN users u ON u.banca_id = $1 AND u.id = t.vendedor_id
+ CROSS JOIN LATERAL (
+      SELECT sum(c.amount_cents)::bigint AS paid_cents, bool_or(c.is_final OR c.finalized_at IS NOT NULL) AS is_final
+        FROM ticket_payments c
+       WHERE c.banca_id = $1 AND c.business_date = $2 AND c.ticket_id = t.id AND c.evaluation = $4
+         AND c.reversed_at IS NULL) c
+ ORDER BY w.sequence
+ LIMIT $8 OFFSET $9

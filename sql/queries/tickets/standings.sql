@@ -1,0 +1,25 @@
+-- What later steps made of tickets, by (business date, sorteo, sequence) as parallel arrays ($2, $3, $4) in banca $1; one
+-- snapshot. prizes: [[line, x in hundredths, cents]] of the evaluation that stands, null while none is done. payments: of
+-- all evaluations, the oldest first. excluded: lines.
+SELECT t.business_date, t.sorteo_id, t.sequence, t.status::text, t.cancelled_at, t.restored_at, r.evaluation,
+       CASE WHEN r.evaluation IS NOT NULL THEN coalesce(z.prizes, '[]') END AS prizes, coalesce(p.payments, '[]') AS payments,
+       coalesce(e.excluded, '{}') AS excluded
+  FROM unnest($2::date[], $3::uuid[], $4::bigint[]) AS k (day, sorteo, sequence)
+ CROSS JOIN LATERAL (
+      SELECT * FROM tickets
+       WHERE banca_id = $1 AND business_date = k.day AND sorteo_id = k.sorteo AND sequence = k.sequence OFFSET 0) t
+  LEFT JOIN LATERAL (
+      SELECT evaluation FROM sorteo_results
+       WHERE banca_id = $1 AND sorteo_id = k.sorteo AND state = 'DONE' OFFSET 0) r ON true
+ CROSS JOIN LATERAL (
+      SELECT json_agg(json_build_array(line, x_hundredths, amount_cents) ORDER BY line) AS prizes FROM prizes
+       WHERE banca_id = $1 AND business_date = k.day AND sorteo_id = k.sorteo AND sequence = k.sequence
+         AND evaluation = r.evaluation OFFSET 0) z
+ CROSS JOIN LATERAL (
+      SELECT jsonb_agg(payment_facts(y) || jsonb_build_object('evaluation', y.evaluation) ORDER BY y.ordinal) AS payments
+        FROM ticket_payments y
+       WHERE y.banca_id = $1 AND y.business_date = k.day AND y.ticket_id = t.id OFFSET 0) p
+ CROSS JOIN LATERAL (
+      SELECT array_agg(line) AS excluded FROM jugadas
+       WHERE banca_id = $1 AND business_date = k.day AND sorteo_id = k.sorteo AND sequence = k.sequence
+         AND exclusion_id IS NOT NULL OFFSET 0) e

@@ -1,0 +1,158 @@
+"""Evaluations: prizes paid and taken back, step by step. What is to be done stands in the draws' results; an event only
+says that it is time to look, so that none can come twice, too late or in the wrong order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import asyncpg
+import dramatiq
+
+from core.database import Database, DatabaseUnavailableError
+from core.logging import Log
+from core.queries import sql
+from core.till.till import PublishBalance
+from workers.backoff import backoff_s
+from workers.consumers import DRAWS, alone, queue_name
+from workers.metrics import EVALUATION_FAILURES, EVALUATION_STEPS, EVALUATION_UNMOVED_SECONDS, EVALUATIONS_UNDER_WAY
+
+# About a tenth of a second; the winners' accounts are held at its end only, for some thousandths.
+STEP_TICKETS = 20_000
+# Whoever cannot do so many in time tries fewer, down to this.
+STEP_TICKETS_MIN = 100
+# How many are looked at in a round; of each one step, so that a large draw does not keep the small ones waiting.
+UNDER_WAY_MAX = 32
+# What nobody told of, or what a dead worker left, is found so late at most.
+LOOK_EVERY_S = 5.0
+
+log = Log("evaluations")
+
+
+@dataclass(slots=True)
+class Trouble:
+    """Of one draw: how often in a row, how many tickets are tried next, and not before when."""
+
+    failures: int
+    step_tickets: int
+    rests_until_s: float
+
+
+class Evaluations:
+    """Any number may run at once; of one draw, one at a time gets on."""
+
+    def __init__(
+        self, database: Database, *, publish_balance: PublishBalance, step_tickets: int = STEP_TICKETS
+    ) -> None:
+        self.database = database
+        self.publish_balance = publish_balance
+        self.step_tickets = step_tickets
+        self._troubles: dict[UUID, Trouble] = {}
+        self._news = asyncio.Event()
+
+    def wake(self) -> None:
+        """Something was asked."""
+        self._news.set()
+
+    async def run_once(self) -> int:
+        """One step of everything that is under way and that nobody else is at; returns how many were made.
+
+        Raises DatabaseUnavailableError when it cannot even be asked what there is.
+        """
+        async with self.database.connection() as connection:
+            rows = await connection.fetch(sql("evaluations/under_way"), UNDER_WAY_MAX)
+        show_under_way(rows)
+        self._forget_finished({row["sorteo_id"] for row in rows})
+        return sum([await self._try_step(row["banca_id"], row["sorteo_id"]) for row in rows])
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until stop is set; a step that runs is finished."""
+        failures = 0
+        while not stop.is_set():
+            self._news.clear()
+            try:
+                steps = await self.run_once()
+            except Exception as error:
+                failures += 1
+                log.warning("EVALUATIONS_WAIT", reason=f"{type(error).__name__}: {error}", failures=failures)
+                await self._wait(stop, backoff_s(failures))
+                continue
+            failures = 0
+            if steps == 0:
+                await self._wait(stop, LOOK_EVERY_S)
+
+    async def _try_step(self, banca_id: UUID, sorteo_id: UUID) -> int:
+        """How many steps were made: one, or none. What fails here fails alone, and is tried again later."""
+        trouble = self._troubles.get(sorteo_id)
+        if trouble is not None and time.monotonic() < trouble.rests_until_s:
+            return 0
+        try:
+            step = await self._step(banca_id, sorteo_id, self.step_tickets if trouble is None else trouble.step_tickets)
+        except (DatabaseUnavailableError, asyncpg.PostgresError) as error:
+            self._note(sorteo_id, error)
+            return 0
+        if trouble is not None:
+            trouble.step_tickets *= 2
+            if trouble.step_tickets >= self.step_tickets:
+                del self._troubles[sorteo_id]
+        return 0 if step in {"BUSY", "NOTHING"} else 1
+
+    async def _step(self, banca_id: UUID, sorteo_id: UUID, tickets: int) -> str:
+        async with self.database.connection() as connection:
+            row = await connection.fetchrow(sql("evaluations/advance"), banca_id, sorteo_id, tickets)
+        assert row is not None
+        step: str = row["step"]
+        EVALUATION_STEPS.labels(step.lower()).inc()
+        moved = zip(row["account_ids"], row["balances_cents"], row["balance_versions"], strict=True)
+        for account_id, balance_cents, version in moved:
+            self.publish_balance(banca_id, account_id, balance_cents=balance_cents, version=version)
+        if step in {"DONE", "REVERTED"}:
+            log.info("EVALUATION_ENDED", step=step, banca=str(banca_id), sorteo=str(sorteo_id))
+        return step
+
+    def _note(self, sorteo_id: UUID, error: Exception) -> None:
+        EVALUATION_FAILURES.inc()
+        known = self._troubles.get(sorteo_id)
+        failures = 1 if known is None else known.failures + 1
+        tickets = self.step_tickets if known is None else known.step_tickets
+        # Perhaps it was too much for the time that a call has.
+        fewer = min(tickets, max(tickets // 2, STEP_TICKETS_MIN))
+        pause_s = backoff_s(failures)
+        self._troubles[sorteo_id] = Trouble(failures, fewer, time.monotonic() + pause_s)
+        reason = f"{type(error).__name__}: {error}"
+        log.error("EVALUATION_STEP_FAILED", sorteo=str(sorteo_id), reason=reason, failures=failures, tickets=tickets)
+
+    def _forget_finished(self, under_way: set[UUID]) -> None:
+        for sorteo_id in self._troubles.keys() - under_way:
+            del self._troubles[sorteo_id]
+
+    async def _wait(self, stop: asyncio.Event, seconds: float) -> None:
+        """Return after so many seconds, on news, or as soon as stop is set."""
+        waits = [asyncio.ensure_future(event.wait()) for event in (stop, self._news)]
+        resting = [trouble.rests_until_s - time.monotonic() for trouble in self._troubles.values()]
+        await asyncio.wait(waits, timeout=max(0.0, min([seconds, *resting])), return_when=asyncio.FIRST_COMPLETED)
+        for waiting in waits:
+            waiting.cancel()
+        await asyncio.wait(waits)
+
+
+def show_under_way(rows: Sequence[asyncpg.Record]) -> None:
+    EVALUATIONS_UNDER_WAY.set(len(rows))
+    EVALUATION_UNMOVED_SECONDS.set(rows[0]["unmoved"].total_seconds() if rows else 0.0)
+
+
+def declare_draws(
+    broker: dramatiq.Broker, evaluations: Callable[[], Evaluations], *, instance_id: str
+) -> dramatiq.Actor[[list[object]], None]:
+    """The actor that hears of what was asked. evaluations: asked in the worker's loop, where they run."""
+
+    async def draws(_: list[object]) -> None:
+        evaluations().wake()
+
+    queue = queue_name(instance_id, DRAWS)
+    broker.declare_queue(alone(queue))
+    return dramatiq.actor(broker=broker, actor_name=DRAWS, queue_name=queue)(draws)
