@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from tests.arena import Owner
 
 # What a scenario leaves behind, besides the rules that it made.
-SOLD = ["tickets", "jugadas", "transfers", "exposure", "exposure_tracking", "idempotency", "outbox"]
+SOLD = ["tickets", "jugadas", "jugada_moves", "transfers", "exposure", "exposure_tracking", "idempotency", "outbox"]
 RULES = ["restriction_rules", "banca_loteria_settings", "sorteo_number_limits", "sorteo_limit_versions"]
-DRAWS = ["sorteos", "rulebook_versions"]
+DRAWS = ["sorteo_states", "sorteos", "rulebook_versions"]
 
 
 @dataclass(repr=False)
