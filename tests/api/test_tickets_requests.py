@@ -173,5 +173,5 @@ async def test_a_body_that_does_not_tell_its_length_has_the_same_limit(shop: Sho
         for start in range(0, len(body), 50_000):
             yield body[start : start + 50_000]
 
-    answer = await shop.api.send("POST", SALE, body=chunks(), headers=headers)  # type: ignore[arg-type] # aiohttp takes it
+    answer = await shop.api.send("POST", SALE, body=chunks(), headers=headers)
     await require_refused(shop, answer, SALE, 413, "BODY_TOO_LARGE")

@@ -131,10 +131,7 @@ async def test_whoever_sends_slowly_takes_nobodys_place(arena: Arena) -> None:
             yield b"}"
 
         headers = pos.signed_headers("POST", SALE, b"{}", key=new_key())
-        senders = [
-            asyncio.create_task(api.send("POST", SALE, body=slow(), headers=headers))  # type: ignore[arg-type] # aiohttp takes it
-            for _ in range(4)
-        ]
+        senders = [asyncio.create_task(api.send("POST", SALE, body=slow(), headers=headers)) for _ in range(4)]
         sold = await pos.post(SALE, ticket(arena), key=new_key())
         assert sold.status == 201
         finish.set()

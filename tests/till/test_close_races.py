@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +93,7 @@ async def test_a_draw_that_opens_and_closes_under_its_sellers_sells_only_while_i
         for action in (SorteoAction.CLOSE, SorteoAction.FORCE_OPEN, SorteoAction.DEACTIVATE, SorteoAction.RESTORE) * 4:
             if action in (SorteoAction.CLOSE, SorteoAction.DEACTIVATE):
                 before = await owner.fetchval("SELECT last_sequence FROM sorteos")
-                await eventually(lambda before=before: has_sold(owner, more_than=before))  # type: ignore[misc] # bound now
+                await eventually(partial(has_sold, owner, more_than=before))
             assert await act(shops[0], arena, action) == "DONE"
         is_over = True
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -117,7 +118,7 @@ async def test_schedulers_are_killed_again_and_again_while_draws_close_and_each_
         return total >= count
 
     for kill, count in enumerate((5, 20, 35)):
-        await eventually(lambda count=count: closed(count))  # type: ignore[misc] # bound now
+        await eventually(partial(closed, count))
         running[kill % 2].kill()
         running[kill % 2].wait()
         running[kill % 2] = start()
