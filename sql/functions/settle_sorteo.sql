@@ -11,6 +11,7 @@ DECLARE
     v_at timestamptz;
     v_in bigint;
 BEGIN
+    PERFORM take_sorteo(p_result);
     SELECT * INTO STRICT v_sorteo FROM sorteos s
      WHERE s.banca_id = p_result.banca_id AND s.id = p_result.sorteo_id FOR NO KEY UPDATE;
     v_at := date_trunc('milliseconds', clock_timestamp());
@@ -25,6 +26,7 @@ BEGIN
        SET state = 'DONE', settled_at = v_at, progressed_at = v_at, total_in_cents = v_in,
            net_profit_cents = v_in - r.total_out_cents
      WHERE r.banca_id = p_result.banca_id AND r.sorteo_id = p_result.sorteo_id AND r.evaluation = p_result.evaluation;
+    PERFORM ask_statements(p_result);
     INSERT INTO outbox (id, banca_id, type, payload, created_at)
     VALUES (nextval('outbox_id'), p_result.banca_id, 'sorteos.evaluated', json_build_object(
                 'at', v_at, 'sorteoId', p_result.sorteo_id, 'evaluation', p_result.evaluation,
@@ -52,6 +54,7 @@ BEGIN
     UPDATE sorteo_results r
        SET state = 'REVERTED', reverted_at = v_at, reverted_by = p_result.revert_requested_by, progressed_at = v_at
      WHERE r.banca_id = p_result.banca_id AND r.sorteo_id = p_result.sorteo_id AND r.evaluation = p_result.evaluation;
+    PERFORM ask_statements(p_result);
     INSERT INTO outbox (id, banca_id, type, payload, created_at)
     VALUES (nextval('outbox_id'), p_result.banca_id, 'sorteos.reverted', json_build_object(
                 'at', v_at, 'sorteoId', p_result.sorteo_id, 'evaluation', p_result.evaluation,

@@ -1,0 +1,2 @@
+-- $1 banca, $2 run, $3 state, $4 progress, $5 counts, $6 reason or null, $7 now.
+SELECT save_job_step($1, $2, $3, $4, $5, $6, $7)
