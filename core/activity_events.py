@@ -21,6 +21,7 @@ from core.activity_documents import DOCUMENT_BYTES_MAX, bytes_of, factored, plai
 from core.queries import sql
 
 LAYER_API = "api"
+LAYER_JOB = "job"
 # What several targets do not share; more is told in further events.
 TARGETS_BYTES_MAX = 2 * DOCUMENT_BYTES_MAX
 
@@ -49,6 +50,7 @@ class Action(StrEnum):
     SORTEO_UPDATE = "SORTEO_UPDATE"
     BANCA_UPDATE = "BANCA_UPDATE"
     COMMISSION_POLICY_UPDATE = "COMMISSION_POLICY_UPDATE"
+    JOB_SETTINGS_UPDATE = "JOB_SETTINGS_UPDATE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ async def record_activities(
     actor_id: UUID | None,
     target_type: str,
     request_id: str | None,
+    layer: str = LAYER_API,
 ) -> None:
     """One operation on several targets: a row of the trail for each, in the order given, of one event.
 
@@ -119,9 +122,15 @@ async def record_activities(
     if bytes_of(targets) > TARGETS_BYTES_MAX and len(changes) > 1:
         for half in (changes[: len(changes) // 2], changes[len(changes) // 2 :]):
             await record_activities(
-                connection, action, half, actor_id=actor_id, target_type=target_type, request_id=request_id
+                connection,
+                action,
+                half,
+                actor_id=actor_id,
+                target_type=target_type,
+                request_id=request_id,
+                layer=layer,
             )
         return
     await connection.execute(
-        sql("activity/record"), action.value, actor_id, target_type, None, before, after, LAYER_API, request_id, targets
+        sql("activity/record"), action.value, actor_id, target_type, None, before, after, layer, request_id, targets
     )

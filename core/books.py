@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -27,7 +26,7 @@ CHECK_TIMEOUT_S = 900.0
 # Name of the check (and of its file under sql/queries/books) → what it proves.
 CHECKS: Mapping[str, str] = MappingProxyType(
     {
-        "account_balances": "each stored balance is the sum of its transfers",
+        "account_balances": "each stored balance is the sum of its transfers; no account may be overdrawn for no debt",
         "transfer_accounts": "every transfer moves between two accounts of its banca",
         "ticket_transfers": "every ticket has the transfers of its sale and of what moved it later, once",
         "ticket_jugadas": "a ticket's totals are those of its lines",
@@ -46,15 +45,19 @@ CHECKS: Mapping[str, str] = MappingProxyType(
         "jugada_moves": "a jugada counts or not as the last event that moved it says",
         "exclusions": "what an exclusion covers does not count, and nothing was sold past one",
         "payments": "prizes were handed out within the prize, of a result that stands",
+        "sorteo_takings": "what an evaluated draw came to for each seller is what its jugadas say",
+        "movement_transfers": "every movement of money between bank and sellers is in the ledger, once",
+        "statements": "every day of a statement is what its tickets and movements say",
+        "statement_chain": "every day begins with what the day before ended with",
+        "statement_ledger": "statements and ledger agree on what each seller owes",
+        "monthly_closings": "a closed month begins and ends with what its days say",
         "events_published": "every event left the outbox",
         "events_audited": "every event has its audit record, once",
         "audit_sequences": "the trail tells every sale of a draw, without a hole",
         "audit_chain": "the audit chain has no gap and recomputes",
     }
 )
-PIPELINE_CHECKS = frozenset({"events_published", "events_audited", "audit_sequences"})
-# They know where retention cut the trail.
-TRAIL_CHECKS = frozenset({"events_audited", "audit_sequences"})
+PIPELINE_CHECKS = frozenset({"statements", "events_published", "events_audited", "audit_sequences"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class BooksReport:
-    """findings: none when the books are right. audit_begins: None while nothing was cut off by retention."""
+    """findings: none when the books are right. audit_begins: None while nothing was cut off any trail by retention."""
 
     at: datetime
     findings: tuple[Finding, ...]
@@ -90,26 +93,19 @@ async def check_books(owner_url: str, *, pipeline_grace: timedelta | None = None
             begins = await connection.fetchval(sql("books/audit_begins"))
             findings: list[Finding] = []
             for check in CHECKS:
-                findings += await _check(connection, check, grace, begins)
-            cut = begins if isinstance(begins, datetime) and begins.year > 1 else None
-            return BooksReport(at, tuple(findings), cut)
+                findings += await _check(connection, check, grace)
+            return BooksReport(at, tuple(findings), begins)
     finally:
         await connection.close()
 
 
-async def _check(
-    connection: asyncpg.Connection[asyncpg.Record], check: str, grace: timedelta, begins: datetime
-) -> list[Finding]:
+async def _check(connection: asyncpg.Connection[asyncpg.Record], check: str, grace: timedelta) -> list[Finding]:
     if check == "audit_chain":
         return await _check_chains(connection)
     if check == "limits":
         return [Finding(check, banca_id, text) async for banca_id, text in over_limits(connection)]
     await connection.execute(sql("books/whole_tables"))
-    arguments: list[Any] = []
-    if check in PIPELINE_CHECKS:
-        arguments = [grace]
-    if check in TRAIL_CHECKS:
-        arguments.append(begins)
+    arguments = [grace] if check in PIPELINE_CHECKS else []
     rows = await connection.fetch(sql(f"books/{check}"), *arguments)
     return [Finding(check, row["banca_id"], row["finding"]) for row in rows]
 

@@ -27,6 +27,8 @@ REST_S = 1.0
 # Balances that wait to be published: the newest of each account, so that this many accounts are remembered.
 PUBLISHED_ACCOUNTS_MAX = 20_000
 PUBLISHED_AT_ONCE_MAX = 200
+# A balance is published at once, unless others just were: sales that come one after another share a command.
+PUBLISH_EVERY_S = 0.01
 
 # KEYS: accounts. ARGV: ttl in ms, then version and balance of each. An older version changes nothing. The time to live
 # is that of the limit, which only STORE brings: a seller whose balance is always new must not keep an old limit.
@@ -211,12 +213,15 @@ class BalanceCache:
     async def _publish_until_closed(self) -> None:
         while not self._is_closing:
             if await self.publish_once():
+                await asyncio.sleep(PUBLISH_EVERY_S)
                 continue
             self._news.clear()
             # What could not be sent is tried again after the rest; otherwise the next news wakes us.
             with suppress(TimeoutError):
                 async with asyncio.timeout(REST_S if self._unpublished else None):
                     await self._news.wait()
+            # The sale that woke us is answered first.
+            await asyncio.sleep(0)
 
     async def _key(self, banca_id: UUID, account_id: UUID) -> str:
         """A banca's keys share a hash tag, so that one script may take several of them in a cluster."""

@@ -16,6 +16,7 @@ from uuid import UUID
 import msgspec
 
 from core.instants import Instant
+from core.job_events import JobsRequested
 from core.later_events import LaterEvent, ListasExcluded, ListasIncluded, TicketsRestored
 from core.result_events import EvaluationRequested, ResultEvent, RevertRequested, SorteoEvaluated, SorteoReverted
 from core.sorteo_events import SorteosMoved
@@ -36,6 +37,7 @@ class EventType(enum.StrEnum):
     SORTEOS_EVALUATED = "sorteos.evaluated"
     SORTEOS_REVERT_REQUESTED = "sorteos.revert_requested"
     SORTEOS_REVERTED = "sorteos.reverted"
+    JOBS_REQUESTED = "jobs.requested"
 
 
 class EventUndecodableError(Exception):
@@ -177,6 +179,7 @@ Payload = (
     | ActivitiesRecorded
     | ResultEvent
     | SorteosMoved
+    | JobsRequested
 )
 
 _PAYLOADS: Mapping[str, msgspec.json.Decoder[Any]] = {
@@ -194,6 +197,7 @@ _PAYLOADS: Mapping[str, msgspec.json.Decoder[Any]] = {
     EventType.SORTEOS_EVALUATED: msgspec.json.Decoder(SorteoEvaluated),
     EventType.SORTEOS_REVERT_REQUESTED: msgspec.json.Decoder(RevertRequested),
     EventType.SORTEOS_REVERTED: msgspec.json.Decoder(SorteoReverted),
+    EventType.JOBS_REQUESTED: msgspec.json.Decoder(JobsRequested),
 }
 
 

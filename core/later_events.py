@@ -15,6 +15,7 @@ class TicketsRestored(msgspec.Struct, frozen=True, rename="camel"):
 
     action: ClassVar[str] = "TICKET_RESTORE"
     target_type: ClassVar[str] = "TICKET"
+    layer: ClassVar[str] = "api"
 
     at: Instant
     ticket_id: UUID
@@ -40,6 +41,7 @@ class ListasExcluded(msgspec.Struct, frozen=True, rename="camel"):
 
     action: ClassVar[str] = "LISTA_EXCLUDE"
     target_type: ClassVar[str] = "LISTA"
+    layer: ClassVar[str] = "api"
 
     at: Instant
     exclusion_id: UUID

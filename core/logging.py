@@ -40,10 +40,12 @@ class Log:
         action: str,
         *,
         request_id: str | None = None,
-        error: BaseException | None = None,
+        error: BaseException | str | None = None,
         **payload: object,
     ) -> None:
-        """error: its type, message and stack go to the log, never to a client."""
+        """error: its type, message and stack go to the log, never to a client; a text goes into the payload."""
+        if isinstance(error, str):
+            payload["error"], error = error, None
         self._write(logging.ERROR, action, request_id, payload, error)
 
     def _write(

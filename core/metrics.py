@@ -33,6 +33,11 @@ TILL_OUTCOMES = Counter("till_outcomes_total", "What became of tickets", ["outco
 TILL_QUEUE_TICKETS = Gauge("till_queue_tickets", "Tickets waiting for a batch", multiprocess_mode="livesum")
 
 DB_POOL_CONNECTIONS = Gauge("db_pool_connections", "Connections to PostgreSQL", ["state"], multiprocess_mode="livesum")
+# Reads that may lag, and where they were answered.
+READS = Counter("banca_reads", "Reads that a replica may answer", ["source"])
+REPLICA_LAG_SECONDS = Gauge(
+    "banca_replica_lag_seconds", "What the replica may lack at the most; 0: there is none", multiprocess_mode="livemax"
+)
 OUTBOX_LAG_SECONDS = Gauge("outbox_lag_seconds", "Age of the oldest unpublished event", multiprocess_mode="mostrecent")
 OUTBOX_UNPUBLISHED = Gauge("outbox_unpublished", "Events not yet published", multiprocess_mode="mostrecent")
 DEAD_LETTERS = Gauge("banca_dead_letters", "Dead letters that are parked", ["queue"], multiprocess_mode="mostrecent")

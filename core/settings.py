@@ -29,6 +29,8 @@ class Settings(BaseSettings):
     database_url: str
     migration_database_url: str | None = None
     database_url_replica: str | None = None
+    # How old an answer of the replica may be; a later one gives way to the primary.
+    replica_lag_max_ms: Annotated[int, Field(gt=0)] = 2_000
     redis_url: str | None = None
     amqp_url: str | None = None
 
@@ -81,6 +83,11 @@ class Settings(BaseSettings):
     worker_threads: int = 4
     relay_batch_events: int = 200
     outbox_resend_after_s: int = 25
+
+    # Jobs. How long the first pause of a warm-up is; the n-th is n times as long.
+    job_warm_up_pause_s: Annotated[float, Field(ge=0)] = 2.0
+    # Told what a clean-up of the audit trail deleted.
+    cleanup_webhook_url: str | None = None
 
     # Scheduler, relay and worker: where Prometheus reads them; 0: nowhere. The API's metrics are on its own port.
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0

@@ -23,6 +23,7 @@ _KEYS = frozenset(
     {
         *("digits", "numberRange", "minBetAmount", "maxBetAmount", "maxNumbersPerTicket", "allowedBetTypes"),
         *("reventadoConfig", "salesHours", "drawSchedule", "drawSchedules", "autoCreateSorteos"),
+        *("autoOpenEnabled", "autoCreateEnabled"),
         *("baseMultiplierX", "closingTimeBeforeDraw", "display"),
     }
 )
@@ -128,7 +129,8 @@ def _minute(day: Document, key: str) -> int | None:
 
 
 def _check_schedule(rules: Document) -> None:
-    rules.flag("autoCreateSorteos")
+    for flag in ("autoCreateSorteos", "autoCreateEnabled", "autoOpenEnabled"):
+        rules.flag(flag)
     blocks = [rules.object("drawSchedule")]
     for index, block in enumerate(rules.list("drawSchedules", length_max=SCHEDULES_MAX)):
         blocks.append(Document(block, path=rules.place(f"drawSchedules[{index}]"), violations=rules.violations))

@@ -55,7 +55,15 @@ class Permission(StrEnum):
     OVERRIDES_ADMINISTER = "overrides.administer"
     COMMISSIONS_READ = "commissions.read"
     COMMISSIONS_ADMINISTER = "commissions.administer"
+    STATEMENTS_READ = "statements.read"
+    STATEMENTS_RESET = "statements.reset"
+    STATEMENTS_DELETE = "statements.delete"
+    MOVEMENTS_READ = "movements.read"
+    MOVEMENTS_ADMINISTER = "movements.administer"
     ACTIVITY_READ = "activity.read"
+    JOBS_READ = "jobs.read"
+    JOBS_RUN = "jobs.run"
+    JOBS_ADMINISTER = "jobs.administer"
     DEAD_LETTERS_READ = "dead_letters.read"
     DEAD_LETTERS_ADMINISTER = "dead_letters.administer"
 
@@ -109,7 +117,17 @@ PERMISSIONS: Mapping[Permission, Mapping[Role, Scope]] = MappingProxyType(
         Permission.OVERRIDES_ADMINISTER: _ADMINISTRATORS_BY_PLACE,
         Permission.COMMISSIONS_READ: _BY_PLACE,
         Permission.COMMISSIONS_ADMINISTER: _ADMINISTRATORS_BY_PLACE,
+        Permission.STATEMENTS_READ: _BY_PLACE,
+        Permission.STATEMENTS_RESET: _ADMINISTRATORS,
+        Permission.STATEMENTS_DELETE: {Role.ADMIN: Scope.BANCA},
+        Permission.MOVEMENTS_READ: _BY_PLACE,
+        # No ventana moves the banca's own money.
+        Permission.MOVEMENTS_ADMINISTER: _ADMINISTRATORS_BY_PLACE,
         Permission.ACTIVITY_READ: _ADMINISTRATORS,
+        Permission.JOBS_READ: _ADMINISTRATORS,
+        # A banca runs those of its draws; the others whoever may set them (api/job_desk.py).
+        Permission.JOBS_RUN: _ADMINISTRATORS,
+        Permission.JOBS_ADMINISTER: {Role.ADMIN: Scope.BANCA},
         # They hold events of every banca.
         Permission.DEAD_LETTERS_READ: {Role.ADMIN: Scope.PLATFORM},
         Permission.DEAD_LETTERS_ADMINISTER: {Role.ADMIN: Scope.PLATFORM},

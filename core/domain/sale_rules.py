@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 from core.domain.calendar import format_instant
 from core.domain.money import format_cents
+from core.domain.multiplier_blocks import blocks_on, violation_of_block
 from core.domain.multipliers import refusal_of_multiplier
 from core.domain.numbers import NumberError, format_number, parse_number
 from core.domain.permissions import Role
 from core.domain.price_list import LineTerms, PriceList
-from core.domain.restrictions import RestrictionsInForce, rule_scope
+from core.domain.restrictions import RestrictionsInForce
 from core.domain.reventado import judge_reventados
 from core.domain.rulebook import JugadaType, Loteria, Restriction, Rulebook
 from core.domain.ticket import Draw, JugadaRequest, TicketRequest
@@ -80,29 +81,17 @@ def warnings_of(sale: Sale) -> tuple[Violation, ...]:
 
 
 def _blocks(sale: Sale) -> Iterator[tuple[int, Restriction]]:
-    """(index of the jugada, rule that blocks its multiplier); no REVENTADO is ever blocked."""
-    digits = sale.draw.digits
+    """(index of the jugada, rule that blocks its multiplier)."""
     for index, (jugada, terms) in enumerate(zip(sale.request.jugadas, sale.terms, strict=True)):
-        if terms is None or terms.multiplier_id is None:
+        if terms is None:
             continue
-        for rule in sale.restrictions.blocks.get(terms.multiplier_id, ()):
-            if rule.number is None or jugada.number_text == f"{rule.number:0{digits}d}":
-                yield index, rule
+        number, digits = jugada.number_text, sale.draw.digits
+        for rule in blocks_on(sale.restrictions, terms.multiplier_id, number_text=number, digits=digits):
+            yield index, rule
 
 
 def _blocked(sale: Sale, index: int, rule: Restriction) -> Violation:
-    assert rule.multiplier_id is not None, "a block names its multiplier"
-    name = sale.rulebook.multipliers[rule.multiplier_id].name
-    data = {
-        "ruleId": rule.id,
-        "ruleScope": rule_scope(rule),
-        "loteriaId": str(sale.loteria.id),
-        "loteriaName": sale.loteria.name,
-        "multiplierId": str(rule.multiplier_id),
-        "multiplierName": name,
-    }
-    message = rule.message or f"the multiplier {name} of {sale.loteria.name} is blocked"
-    return Violation("LOTTERY_MULTIPLIER_RESTRICTED", message, f"jugadas[{index}].multiplierId", data)
+    return violation_of_block(rule, rulebook=sale.rulebook, loteria=sale.loteria, index=index)
 
 
 def _loteria_is_the_draws(sale: Sale) -> Fault | None:

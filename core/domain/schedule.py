@@ -40,6 +40,15 @@ def occurrence_name(loteria_name: str, at: datetime) -> str:
     return f"{loteria_name} {minute // 60:02d}:{minute % 60:02d}"
 
 
+def opens_by_job(rules: Mapping[str, object]) -> bool:
+    return rules.get("autoOpenEnabled") is True
+
+
+def is_made_by_job(rules: Mapping[str, object]) -> bool:
+    """autoCreateSorteos: how the lottery says it where it does not say autoCreateEnabled."""
+    return rules.get("autoCreateEnabled", rules.get("autoCreateSorteos")) is True
+
+
 def _blocks(rules: Mapping[str, object]) -> list[Mapping[str, object]]:
     several, single = rules.get("drawSchedules"), rules.get("drawSchedule")
     if several:

@@ -18,6 +18,7 @@ class SorteoStatus(StrEnum):
 class SorteoAction(StrEnum):
     OPEN = "OPEN"
     CLOSE = "CLOSE"
+    CLOSE_UNSOLD = "CLOSE_UNSOLD"
     FORCE_OPEN = "FORCE_OPEN"
     DEACTIVATE = "DEACTIVATE"
     RESTORE = "RESTORE"
@@ -47,6 +48,8 @@ TRANSITIONS: Mapping[SorteoAction, Mapping[State, State]] = MappingProxyType(
     {
         SorteoAction.OPEN: {_SCHEDULED: _OPEN},
         SorteoAction.CLOSE: {_OPEN: _CLOSED, _OPEN_OFF: _CLOSED_OFF},
+        # By a job, once its time is over: of a draw that nobody sold, opened or not.
+        SorteoAction.CLOSE_UNSOLD: {_SCHEDULED: _CLOSED, _OPEN: _CLOSED},
         # Also what was closed too early, or switched off.
         SorteoAction.FORCE_OPEN: dict.fromkeys((_SCHEDULED, _SCHEDULED_OFF, _OPEN_OFF, _CLOSED, _CLOSED_OFF), _OPEN),
         SorteoAction.DEACTIVATE: _OFF,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from uuid import UUID
@@ -14,14 +13,14 @@ from core.domain.cutoffs import Cutoff, cutoff_in_force
 from core.domain.permissions import Role
 from core.domain.rulebook import Rulebook
 from core.domain.spans import ALWAYS
-from core.metrics import TILL_OUTCOMES
 from core.queries import sql
 from core.rulebooks import RulebookStore
 from core.till.caller import Caller
-from core.till.order import Actor, earliest_day
-from core.till.outcomes import Outcome, TicketPlace, Verdict
+from core.till.operations import OperationRequest, Reply, TicketNotFound, ask
+from core.till.order import earliest_day
+from core.till.outcomes import TicketPlace
 from core.till.records import TicketRecord, load_tickets
-from core.till.refusals import Refused, refused_by_till, refused_for, violations_of
+from core.till.refusals import Refused
 from core.till.sales import PriceKeepsChangingError
 from core.till.till import PublishBalance
 
@@ -30,13 +29,9 @@ ROUNDS_MAX = 4
 
 
 @dataclass(frozen=True, slots=True)
-class CancelRequest:
-    """Exactly one of ticket_id and sale_key. fingerprint: of method, path and canonical body."""
+class CancelRequest(OperationRequest):
+    """Exactly one of ticket_id and sale_key."""
 
-    actor: Actor
-    key: str
-    fingerprint: bytes
-    request_id: str
     ticket_id: UUID | None = None
     sale_key: str | None = None
 
@@ -55,11 +50,6 @@ class CancelledUnsold:
     sale_key: str
     at: datetime
     replayed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class TicketNotFound:
-    """Not there, or not this seller's: the caller is not told which."""
 
 
 CancelAnswer = Cancelled | CancelledUnsold | TicketNotFound | Refused
@@ -87,13 +77,12 @@ class Canceller:
         at = datetime.now(UTC)
         for _ in range(ROUNDS_MAX):
             vendedor_id = await self._vendedor_id(request)
-            # A caller that hangs up cancels nothing of the call.
-            row = await asyncio.shield(self._call(request, rulebook, vendedor_id, at))
+            row = await self._ask(request, rulebook, vendedor_id, at)
             if row["outcome"] == "STALE":
                 rulebook = await self._rulebooks.reload(request.actor.banca_id, older_than=rulebook.version)
                 at = row["at"]
             elif row["outcome"] != "RETRY":
-                return await self._answer(request, row)
+                return await self._answer(request, Reply.of(row))
         raise PriceKeepsChangingError
 
     async def _vendedor_id(self, request: CancelRequest) -> UUID | None:
@@ -112,69 +101,51 @@ class Canceller:
             )
         return vendedor_id
 
-    async def _call(
+    async def _ask(
         self, request: CancelRequest, rulebook: Rulebook, vendedor_id: UUID | None, at: datetime
     ) -> asyncpg.Record:
-        actor, cutoff = request.actor, _cutoff(rulebook, vendedor_id, at)
-        try:
-            [row] = await self._caller.call(
-                "tickets/cancel",
-                actor.banca_id,
-                actor.user_id,
-                vendedor_id,
-                actor.session_id,
-                actor.terminal_id,
-                actor.key_version,
-                request.key,
-                request.fingerprint,
-                request.ticket_id,
-                _sold_from(request),
-                request.sale_key,
-                request.request_id,
-                rulebook.version,
-                cutoff.seconds,
-                cutoff.span.start,
-                cutoff.span.end,
-                None,
-            )
-        except asyncpg.PostgresError as error:
-            raise DatabaseUnavailableError(f"{error.sqlstate}: {error}") from error
-        return row
+        cutoff = _cutoff(rulebook, vendedor_id, at)
+        return await ask(
+            self._caller,
+            "tickets/cancel",
+            request.actor.banca_id,
+            request.actor.user_id,
+            vendedor_id,
+            *request.session,
+            request.key,
+            request.fingerprint,
+            request.ticket_id,
+            _sold_from(request),
+            request.sale_key,
+            request.request_id,
+            rulebook.version,
+            cutoff.seconds,
+            cutoff.span.start,
+            cutoff.span.end,
+            None,
+        )
 
-    async def _answer(self, request: CancelRequest, row: asyncpg.Record) -> CancelAnswer:
-        replayed = row["outcome"] == "KNOWN"
-        result = row["recorded"] if replayed else row["outcome"]
-        TILL_OUTCOMES.labels(row["outcome"]).inc()
-        match result:
+    async def _answer(self, request: CancelRequest, reply: Reply) -> CancelAnswer:
+        match reply.result:
             case "CANCELLED":
-                return await self._cancelled(request, row, replayed=replayed)
+                return await self._cancelled(request, reply)
             case "CANCELLED_UNSOLD":
                 assert request.sale_key is not None
-                return CancelledUnsold(request.sale_key, row["at"], replayed)
-            case "TICKET_NOT_FOUND":
-                return TicketNotFound()
-            case "CANCEL_REFUSED":
-                violations = violations_of(row["violations"])
-                return refused_for(violations, recorded=True, replayed=replayed)
+                return CancelledUnsold(request.sale_key, reply.row["at"], reply.replayed)
             case _:
-                return refused_by_till(Outcome(Verdict(result), row["at"]))
+                return reply.refusal()
 
-    async def _cancelled(self, request: CancelRequest, row: asyncpg.Record, *, replayed: bool) -> Cancelled:
+    async def _cancelled(self, request: CancelRequest, reply: Reply) -> Cancelled:
+        row, banca_id = reply.row, request.actor.banca_id
         place = TicketPlace(row["business_date"], row["sorteo_id"], row["sequence"])
         try:
-            tickets = await load_tickets(self._database, request.actor.banca_id, [place])
+            tickets = await load_tickets(self._database, banca_id, [place])
         except DatabaseUnavailableError as error:
             # It is cancelled; to say that nothing was written would be a lie.
             raise OutcomeUnknownError(f"cancelled, but not read: {error}") from error
         record, _ = tickets[place]
-        if row["balance_cents"] is not None:
-            self._publish_balance(
-                request.actor.banca_id,
-                record.vendedor_id,
-                balance_cents=row["balance_cents"],
-                version=row["balance_version"],
-            )
-        return Cancelled(record, row["at"], replayed)
+        reply.publish(self._publish_balance, banca_id=banca_id, vendedor_id=record.vendedor_id)
+        return Cancelled(record, row["at"], reply.replayed)
 
 
 def _sold_from(request: CancelRequest) -> date | None:

@@ -27,6 +27,9 @@ def violation_after_sale(facts: Mapping[str, Any]) -> Violation:
     code = facts["code"]
     if code in SENTENCES:
         return Violation(code, SENTENCES[code], None)
+    if "message" in facts:
+        # Of today's rules, in their words.
+        return Violation(code, facts["message"], facts["field"], facts["data"])
     match code:
         case "DRAW_PASSED":
             return Violation(
@@ -36,6 +39,8 @@ def violation_after_sale(facts: Mapping[str, Any]) -> Violation:
             return Violation(code, "Only a cancelled ticket can be restored.", None, {"status": facts["status"]})
         case "TICKET_RESTORED_TOO_OFTEN":
             return Violation(code, f"This ticket was restored {facts['max']} times.", None, {"max": facts["max"]})
+        case "TICKET_PAID_TOO_OFTEN":
+            return Violation(code, f"This ticket was paid {facts['max']} times.", None, {"max": facts["max"]})
         case "ALREADY_PAID":
             figures = {"totalPayout": format_cents(facts["prizeCents"]), "totalPaid": format_cents(facts["paidCents"])}
             return Violation(code, "This ticket's prize is paid.", None, figures)

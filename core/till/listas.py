@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import asyncpg
-
-from core.database import DatabaseUnavailableError
 from core.metrics import TILL_OUTCOMES
 from core.till.caller import Caller
+from core.till.operations import ask
 from core.till.till import PublishBalance
 
 
@@ -65,30 +62,23 @@ class Listas:
         return await self._move("listas/include", request)
 
     async def _move(self, query: str, request: ListaRequest, *reason: str | None) -> ListaAnswer:
-        # A caller that hangs up cancels nothing of the call.
-        row = await asyncio.shield(self._call(query, request, *reason))
+        row = await ask(
+            self._caller,
+            query,
+            request.banca_id,
+            request.actor_id,
+            request.key,
+            request.fingerprint,
+            request.sorteo_id,
+            request.ventana_id,
+            request.vendedor_id,
+            request.multiplier_id,
+            *reason,
+            request.request_id,
+        )
         TILL_OUTCOMES.labels(row["outcome"]).inc()
         for account_id, balance_cents, version in row["balances"] or ():
             self._publish_balance(request.banca_id, UUID(account_id), balance_cents=balance_cents, version=version)
         if row["answer"] is None or row["outcome"] == "MISMATCH":
             return ListaRefused(row["outcome"])
         return ListaMoved(row["answer"], row["at"], row["outcome"] == "KNOWN")
-
-    async def _call(self, query: str, request: ListaRequest, *reason: str | None) -> asyncpg.Record:
-        try:
-            [row] = await self._caller.call(
-                query,
-                request.banca_id,
-                request.actor_id,
-                request.key,
-                request.fingerprint,
-                request.sorteo_id,
-                request.ventana_id,
-                request.vendedor_id,
-                request.multiplier_id,
-                *reason,
-                request.request_id,
-            )
-        except asyncpg.PostgresError as error:
-            raise DatabaseUnavailableError(f"{error.sqlstate}: {error}") from error
-        return row

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +10,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from core.database import Database, DatabaseUnavailableError
+from core.database import Database
 from core.domain.impersonation import selling_role
 from core.domain.limit_judge import LimitVerdict
 from core.domain.money import Cents
@@ -21,31 +19,28 @@ from core.domain.permissions import Role
 from core.domain.rulebook import Rulebook, Seller
 from core.domain.sold_again import terms_now
 from core.domain.ticket import PricedTicket, TicketRequest
-from core.metrics import TILL_OUTCOMES
+from core.domain.violations import Violation
 from core.queries import sql
 from core.rulebooks import RulebookStore
 from core.till.caller import Caller
-from core.till.cancels import ROUNDS_MAX, TicketNotFound
+from core.till.cancels import ROUNDS_MAX
 from core.till.claims import COUNTER_COLUMNS, GROWING_COLUMNS, KIND_COLUMNS, Claims
-from core.till.order import Actor, SaleOrder, earliest_day
-from core.till.outcomes import Outcome, TicketPlace, Verdict
+from core.till.operations import OperationRequest, Reply, TicketNotFound, ask
+from core.till.order import SaleOrder, earliest_day
+from core.till.outcomes import TicketPlace
 from core.till.records import TicketRecord, load_tickets
-from core.till.refusals import Refused, refused_by_till, refused_for, violations_of
+from core.till.refusals import Refused
 from core.till.sales import PriceKeepsChangingError
 from core.till.till import PublishBalance
 
+# No rulebook has it: under it nothing is restored.
+NO_VERSION = 0
 # Of Claims.columns(): the quick look at counters is of no use for one ticket.
 _QUICK_LOOK = slice(KIND_COLUMNS, KIND_COLUMNS + COUNTER_COLUMNS + GROWING_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
-class RestoreRequest:
-    """fingerprint: of method and path."""
-
-    actor: Actor
-    key: str
-    fingerprint: bytes
-    request_id: str
+class RestoreRequest(OperationRequest):
     ticket_id: UUID
 
 
@@ -74,14 +69,14 @@ class Restorer:
         """
         banca_id = request.actor.banca_id
         rulebook = await self._rulebooks.rulebook(banca_id)
-        record = await self._record(request)
+        record: TicketRecord | None = None
         at = datetime.now(UTC)
         for _ in range(ROUNDS_MAX):
+            record = record or await self._record(request)
             terms = None if record is None else await self._terms(request, record, rulebook, at)
-            # A caller that hangs up cancels nothing of the call.
-            row = await asyncio.shield(self._call(request, rulebook, terms))
+            row = await self._ask(request, rulebook, terms)
             if row["outcome"] != "STALE":
-                return self._answer(request, record, row)
+                return self._answer(request, record, Reply.of(row))
             rulebook = await self._rulebooks.reload(banca_id, older_than=rulebook.version)
             at = row["at"]
         raise PriceKeepsChangingError
@@ -101,8 +96,8 @@ class Restorer:
 
     async def _terms(
         self, request: RestoreRequest, record: TicketRecord, rulebook: Rulebook, at: datetime
-    ) -> tuple[SaleOrder, Sequence[LimitVerdict]]:
-        """The ticket as if it were ordered now, and the limits that it breaks by itself."""
+    ) -> tuple[SaleOrder, list[dict[str, Any]]]:
+        """The ticket as if it were ordered now, and what it breaks by itself."""
         draw = await self._rulebooks.draw(rulebook, record.sorteo_id)
         assert draw is not None, "a ticket's draw is never deleted"
         seller = Seller(record.vendedor_id, record.ventana_id)
@@ -135,67 +130,50 @@ class Restorer:
         order = SaleOrder(
             request.actor, request.key, request.fingerprint, request.request_id, request.ticket_id, priced
         )
-        return order, terms.broken
+        refused = [_refusal(violation) for violation in terms.refused]
+        return order, refused + [_facts(verdict, order) for verdict in terms.broken]
 
-    async def _call(
-        self, request: RestoreRequest, rulebook: Rulebook, terms: tuple[SaleOrder, Sequence[LimitVerdict]] | None
+    async def _ask(
+        self, request: RestoreRequest, rulebook: Rulebook, terms: tuple[SaleOrder, list[dict[str, Any]]] | None
     ) -> asyncpg.Record:
-        """terms: None of a ticket that we do not know; the function says so, after what speaks against the actor."""
+        """terms: None of a ticket that we do not know; the function says so, after what speaks against the actor. If
+        there is one after all it says STALE.
+        """
         actor = request.actor
-        order, broken = terms or (None, ())
+        order, broken = terms or (None, [])
         claims = Claims.of([] if order is None else [order]).columns()
         del claims[_QUICK_LOOK]
         if order is not None:
             vendedor_id: UUID | None = order.priced.vendedor_id
         else:
             vendedor_id = actor.user_id if actor.role == Role.VENDEDOR else None
-        try:
-            [row] = await self._caller.call(
-                "tickets/restore",
-                actor.banca_id,
-                actor.user_id,
-                vendedor_id,
-                actor.session_id,
-                actor.terminal_id,
-                actor.key_version,
-                request.key,
-                request.fingerprint,
-                request.ticket_id,
-                earliest_day(request.ticket_id),
-                request.request_id,
-                rulebook.version,
-                0 if order is None else order.priced.cutoff_s,
-                None if order is None else order.priced.valid_from,
-                None if order is None else order.priced.valid_until,
-                None if order is None or not broken else [_facts(verdict, order) for verdict in broken],
-                *claims,
-                None,
-            )
-        except asyncpg.PostgresError as error:
-            raise DatabaseUnavailableError(f"{error.sqlstate}: {error}") from error
-        return row
+        return await ask(
+            self._caller,
+            "tickets/restore",
+            actor.banca_id,
+            actor.user_id,
+            vendedor_id,
+            *request.session,
+            request.key,
+            request.fingerprint,
+            request.ticket_id,
+            earliest_day(request.ticket_id),
+            request.request_id,
+            NO_VERSION if order is None else rulebook.version,
+            0 if order is None else order.priced.cutoff_s,
+            None if order is None else order.priced.valid_from,
+            None if order is None else order.priced.valid_until,
+            broken or None,
+            *claims,
+            None,
+        )
 
-    def _answer(self, request: RestoreRequest, record: TicketRecord | None, row: asyncpg.Record) -> RestoreAnswer:
-        replayed = row["outcome"] == "KNOWN"
-        result = row["recorded"] if replayed else row["outcome"]
-        TILL_OUTCOMES.labels(row["outcome"]).inc()
-        match result:
-            case "RESTORED":
-                assert record is not None, "what was restored was there"
-                if row["balance_cents"] is not None:
-                    self._publish_balance(
-                        request.actor.banca_id,
-                        record.vendedor_id,
-                        balance_cents=row["balance_cents"],
-                        version=row["balance_version"],
-                    )
-                return Restored(record, row["at"], replayed)
-            case "TICKET_NOT_FOUND":
-                return TicketNotFound()
-            case "REFUSED":
-                return refused_for(violations_of(row["violations"]), recorded=True, replayed=replayed)
-            case _:
-                return refused_by_till(Outcome(Verdict(result), row["at"]))
+    def _answer(self, request: RestoreRequest, record: TicketRecord | None, reply: Reply) -> RestoreAnswer:
+        if reply.result != "RESTORED":
+            return reply.refusal()
+        assert record is not None, "what was restored was there"
+        reply.publish(self._publish_balance, banca_id=request.actor.banca_id, vendedor_id=record.vendedor_id)
+        return Restored(record, reply.row["at"], reply.replayed)
 
 
 def _facts(verdict: LimitVerdict, order: SaleOrder) -> dict[str, Any]:
@@ -211,3 +189,8 @@ def _facts(verdict: LimitVerdict, order: SaleOrder) -> dict[str, Any]:
         "capCents": verdict.limit_cents,
         "availableCents": verdict.available_cents,
     }
+
+
+def _refusal(violation: Violation) -> dict[str, Any]:
+    """Told in full: the rule that it comes from may be gone when it is told again."""
+    return {"code": violation.code, "message": violation.message, "field": violation.field, "data": violation.data}

@@ -2,17 +2,17 @@
 --
 -- Takes   f_*, t_*: from which states the action leads, and to which (core/domain/sorteo_states.py has the table);
 --         parallel arrays. p_actor: null when the draw does it by itself, and then what that was concluded from:
---         p_scheduled_at, p_version of the rules (null: of any), p_due_at.
--- Gives   one row. DONE; NOT_FOUND; WRONG_STATE: no row of the table has the draw's state; EVALUATING: its prizes are
---         being paid; STALE: what it was concluded from is not so any more; EARLY: p_due_at is still to come. status and
---         is_active: what they are now.
+--         p_scheduled_at, p_version of the rules (null: of any), p_due_at, p_last_sequence of what was sold (null: any).
+-- Gives   one row. DONE; NOT_FOUND; EVALUATION_RUNNING: its prizes are being paid; WRONG_STATE: no row of the table has
+--         the draw's state; STALE: what it was concluded from is not so any more; EARLY: p_due_at is still to come.
+--         status and is_active: what they are now.
 -- Locks   the draw: it waits for the batch of tickets in flight, and those after it find the new state.
 DROP FUNCTION IF EXISTS act_on_sorteo;
 CREATE FUNCTION act_on_sorteo(
     p_banca uuid, p_sorteo uuid, p_action text, f_status sorteo_status[], f_active boolean[],
     t_status sorteo_status[], t_active boolean[], p_actor uuid, p_layer text, p_reason text, p_request text,
     p_scheduled_at timestamptz DEFAULT NULL, p_version bigint DEFAULT NULL, p_due_at timestamptz DEFAULT NULL,
-    p_at timestamptz DEFAULT NULL
+    p_at timestamptz DEFAULT NULL, p_last_sequence bigint DEFAULT NULL
 ) RETURNS TABLE (outcome text, status text, is_active boolean, at timestamptz)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = public, pg_temp
@@ -40,10 +40,8 @@ BEGIN
                       WHERE r.banca_id = p_banca AND r.sorteo_id = p_sorteo AND r.state = 'RUNNING')
             THEN 'EVALUATION_RUNNING'
         WHEN v_place IS NULL THEN 'WRONG_STATE'
-        WHEN t_status[v_place] <> v_old.status AND EXISTS (
-             SELECT FROM sorteo_results r
-              WHERE r.banca_id = p_banca AND r.sorteo_id = p_sorteo AND r.state = 'RUNNING') THEN 'EVALUATING'
-        WHEN p_scheduled_at <> v_old.scheduled_at
+        WHEN p_scheduled_at <> v_old.scheduled_at OR p_last_sequence <> v_old.last_sequence
+          OR p_action = 'OPEN' AND p_due_at IS NOT NULL AND p_due_at IS DISTINCT FROM v_old.opens_at
           OR p_version <> (SELECT b.rulebook_version FROM bancas b WHERE b.id = p_banca) THEN 'STALE'
         WHEN v_at < p_due_at THEN 'EARLY'
         ELSE 'DONE' END;

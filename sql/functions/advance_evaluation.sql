@@ -6,7 +6,9 @@
 --         Of the sellers whose balance moved, parallel arrays: what stands in their accounts now.
 -- Locks   the draw's evaluation (advisory), without waiting; of a step with tickets then the accounts by id, of the last
 --         step the draw. So sales of other draws wait for no more than one step, and only where a seller won.
--- Plans   are made for each call: the tables may have been empty when the connection came.
+-- Plans   are made for each call: the tables may have been empty when the connection came. A ticket is looked up by its
+--         jugada's banca and draw: of a banca by name the planner believes that it has no tickets, until the statistics
+--         have seen them, and would read all of them for each winner.
 DROP FUNCTION IF EXISTS advance_evaluation;
 CREATE FUNCTION advance_evaluation(p_banca uuid, p_sorteo uuid, p_tickets integer)
 RETURNS TABLE (step text, account_ids uuid[], balances_cents bigint[], balance_versions bigint[])
@@ -84,8 +86,8 @@ BEGIN
         SELECT j.sequence, j.line, t.id, t.vendedor_id, p.x_hundredths, p.multiplier_id,
                (j.amount_cents * p.x_hundredths + 50) / 100 AS amount_cents
           -- OFFSET 0: of the others no more is read than the number, not whether they are excluded, far behind it.
-          FROM (SELECT j.sequence, j.line, j.type, j.amount_cents, j.multiplier_x_hundredths, j.multiplier_id,
-                       j.exclusion_id
+          FROM (SELECT j.banca_id, j.sorteo_id, j.sequence, j.line, j.type, j.amount_cents,
+                       j.multiplier_x_hundredths, j.multiplier_id, j.exclusion_id
                   FROM jugadas j
                  WHERE j.banca_id = p_result.banca_id AND j.business_date = v_day
                    AND j.sorteo_id = p_result.sorteo_id AND j.sequence BETWEEN p_result.next_sequence AND p_to
@@ -98,8 +100,8 @@ BEGIN
                                  ELSE p_result.extra_multiplier_id END AS multiplier_id) p
          CROSS JOIN LATERAL (
               SELECT k.id, k.vendedor_id FROM tickets k
-               WHERE k.banca_id = p_result.banca_id AND k.business_date = v_day
-                 AND k.sorteo_id = p_result.sorteo_id AND k.sequence = j.sequence AND k.status = 'ACTIVE'
+               WHERE k.banca_id = j.banca_id AND k.business_date = v_day
+                 AND k.sorteo_id = j.sorteo_id AND k.sequence = j.sequence AND k.status = 'ACTIVE'
               OFFSET 0) t
          WHERE j.exclusion_id IS NULL AND (j.amount_cents * p.x_hundredths + 50) / 100 > 0
     ), paid AS (
@@ -148,14 +150,16 @@ BEGIN
 
     WITH winner AS MATERIALIZED (
         SELECT t.id, p.vendedor_id, p.amount_cents
-          FROM (SELECT sequence, vendedor_id, sum(amount_cents)::bigint AS amount_cents FROM prizes
+          FROM (SELECT banca_id, sorteo_id, sequence, vendedor_id, sum(amount_cents)::bigint AS amount_cents
+                  FROM prizes
                  WHERE banca_id = p_result.banca_id AND business_date = v_day AND sorteo_id = p_result.sorteo_id
                    AND sequence BETWEEN p_result.next_sequence AND p_to AND evaluation = p_result.evaluation
-                 GROUP BY sequence, vendedor_id) p
+                 GROUP BY banca_id, sorteo_id, sequence, vendedor_id
+                OFFSET 0) p
          CROSS JOIN LATERAL (
               SELECT k.id FROM tickets k
-               WHERE k.banca_id = p_result.banca_id AND k.business_date = v_day
-                 AND k.sorteo_id = p_result.sorteo_id AND k.sequence = p.sequence
+               WHERE k.banca_id = p.banca_id AND k.business_date = v_day
+                 AND k.sorteo_id = p.sorteo_id AND k.sequence = p.sequence
               OFFSET 0) t
     ), posted AS (
         INSERT INTO transfers (banca_id, business_date, reference_id, event_id, kind, ordinal, debit_account_id,
@@ -183,7 +187,7 @@ BEGIN
     WITH moved AS (
         UPDATE accounts a
            SET balance_cents = a.balance_cents + m.amount, balance_version = a.balance_version + 1,
-               allowed_overdraft_cents = greatest(-(a.balance_cents + m.amount + a.credit_limit_cents), 0)
+               allowed_overdraft_cents = overdraft_of(a.balance_cents + m.amount, a.credit_limit_cents)
           FROM unnest(p_sellers, p_amounts) AS m (id, amount)
          WHERE a.banca_id = p_banca AND a.id = ANY (p_sellers) AND a.id = m.id
         RETURNING a.id, a.balance_cents, a.balance_version)
@@ -191,12 +195,17 @@ BEGIN
       INTO ids, balances, versions FROM moved m;
 END $$;
 
--- What is under way, the longest unmoved first: of every banca, for the workers.
+-- What is under way, the longest unmoved first, but those of p_resting last: of every banca, for the workers.
+-- Gives   at most p_limit rows; each says how many there are in all, and for how long the longest of these did not move.
 DROP FUNCTION IF EXISTS evaluations_under_way;
-CREATE FUNCTION evaluations_under_way(p_limit integer) RETURNS TABLE (banca_id uuid, sorteo_id uuid, unmoved interval)
+CREATE FUNCTION evaluations_under_way(p_limit integer, p_resting uuid[] DEFAULT '{}')
+RETURNS TABLE (banca_id uuid, sorteo_id uuid, under_way bigint, longest_unmoved interval)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    SELECT r.banca_id, r.sorteo_id, clock_timestamp() - r.progressed_at
-      FROM sorteo_results r WHERE r.state IN ('RUNNING', 'REVERTING') ORDER BY r.progressed_at LIMIT p_limit
+    SELECT r.banca_id, r.sorteo_id, count(*) OVER (), clock_timestamp() - min(r.progressed_at) OVER ()
+      FROM sorteo_results r
+     WHERE r.state IN ('RUNNING', 'REVERTING')
+     ORDER BY r.sorteo_id = ANY (p_resting), r.progressed_at
+     LIMIT p_limit
 $$;
 
 DO $$

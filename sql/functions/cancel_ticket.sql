@@ -5,8 +5,10 @@
 --         actor is no seller and the ticket is not known yet.
 -- Gives   one row. RETRY: the sale arrived while we looked; call again. STALE: p_cutoff_s is not this ticket's now. A
 --         tombstone (CANCELLED_UNSOLD) refuses the sale should it still come.
--- Locks   the draw → the account, as every writer does; by a sale's key the ticket is looked up before, and once
---         more under the account's lock.
+-- Locks   the draw → the account (claim_ticket); by a sale's key the ticket is looked up before, and once more under the
+--         account's lock.
+-- Plans   are made once: they keep to the keys, whatever the statistics said then. A ticket that is known is named by every
+--         key that it has, so that each index leads to it alone.
 DROP FUNCTION IF EXISTS cancel_ticket;
 CREATE FUNCTION cancel_ticket(
     p_banca uuid, p_actor uuid, p_vendedor uuid, p_session uuid, p_terminal uuid, p_key_version integer,
@@ -20,65 +22,35 @@ CREATE FUNCTION cancel_ticket(
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = public, pg_temp
 SET enable_seqscan = off
+SET jit = off
+SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 DECLARE
+    v_claim record;
     v_at timestamptz;
     v_event bigint;
-    v_gate text;
     v_ticket tickets;
     v_sorteo sorteos;
-    v_known idempotency;
     v_sale idempotency;
     v_account accounts;
     v_lines smallint[];
     v_violation jsonb;
 BEGIN
     PERFORM set_config('app.banca_id', p_banca::text, true);
-
-    IF p_sale_key IS NOT NULL THEN
-        SELECT * INTO v_sale FROM idempotency k
-         WHERE k.banca_id = p_banca AND k.actor_id = p_actor AND k.key = p_sale_key;
-        SELECT * INTO v_ticket FROM tickets t
-         WHERE t.banca_id = p_banca AND t.business_date = v_sale.business_date
-           AND t.sorteo_id = v_sale.sorteo_id AND t.sequence = v_sale.sequence AND v_sale.outcome = 'SOLD';
-    ELSE
-        SELECT * INTO v_ticket FROM tickets t
-         WHERE t.banca_id = p_banca AND t.id = p_ticket AND t.business_date >= p_sold_from;
-    END IF;
-
-    SELECT * INTO v_sorteo FROM sorteos s WHERE s.banca_id = p_banca AND s.id = v_ticket.sorteo_id
-       FOR NO KEY UPDATE;
-    SELECT * INTO v_account FROM accounts a
-     WHERE a.banca_id = p_banca AND a.id = coalesce(v_ticket.vendedor_id, p_vendedor) FOR NO KEY UPDATE;
-
-    v_at := date_trunc('milliseconds', clock_timestamp());
-    -- Only where the owner says so, in a table that nobody else writes.
-    IF p_at IS NOT NULL AND (SELECT i.test_clock FROM instance i) THEN
-        v_at := p_at;
-    END IF;
-
-    SELECT g.verdict INTO v_gate
-      FROM actor_gate(p_banca, p_actor, coalesce(v_ticket.vendedor_id, p_vendedor), p_session, p_terminal,
-                      p_key_version, v_at) g;
-    IF v_gate IS NOT NULL THEN
-        -- Who may not see a ticket is not told that there is one.
-        RETURN QUERY SELECT CASE v_gate WHEN 'SELLER_NOT_OWN' THEN 'TICKET_NOT_FOUND' ELSE v_gate END, NULL::text, NULL::date, NULL::uuid, NULL::bigint, v_at, NULL::jsonb,
-                            NULL::bigint, NULL::bigint;
+    SELECT * INTO v_claim
+      FROM claim_ticket(p_banca, p_actor, p_vendedor, p_session, p_terminal, p_key_version, p_key, p_fingerprint,
+                        p_ticket, p_sold_from, p_sale_key, p_version, p_valid_from, p_valid_until, p_at);
+    IF v_claim.outcome IS NOT NULL THEN
+        RETURN QUERY SELECT v_claim.outcome, v_claim.recorded, v_claim.business_date, v_claim.sorteo_id,
+                            v_claim.sequence, v_claim.at, v_claim.violations, NULL::bigint, NULL::bigint;
         RETURN;
     END IF;
+    v_at := v_claim.now_at;
+    v_ticket := v_claim.ticket;
+    v_sorteo := v_claim.sorteo;
 
-    SELECT * INTO v_known FROM idempotency k
-     WHERE k.banca_id = p_banca AND k.actor_id = p_actor AND k.key = p_key;
-    -- The sale's own key cannot name its cancel as well, whether the sale has come or not.
-    IF FOUND OR p_key = p_sale_key THEN
-        RETURN QUERY SELECT CASE WHEN v_known.fingerprint = p_fingerprint THEN 'KNOWN' ELSE 'MISMATCH' END,
-                            v_known.outcome::text, v_known.business_date, v_known.sorteo_id, v_known.sequence,
-                            coalesce(v_known.created_at, v_at), v_known.violations, NULL::bigint, NULL::bigint;
-        RETURN;
-    END IF;
-
-    IF v_ticket.id IS NULL AND p_sale_key IS NOT NULL THEN
+    IF v_ticket.id IS NULL THEN
         SELECT * INTO v_sale FROM idempotency k
          WHERE k.banca_id = p_banca AND k.actor_id = p_actor AND k.key = p_sale_key;
         IF v_sale.outcome = 'SOLD' THEN
@@ -105,21 +77,7 @@ BEGIN
                                 NULL::jsonb, NULL::bigint, NULL::bigint;
             RETURN;
         END IF;
-    ELSIF v_ticket.id IS NULL THEN
-        RETURN QUERY SELECT 'TICKET_NOT_FOUND', NULL::text, NULL::date, NULL::uuid, NULL::bigint, v_at, NULL::jsonb,
-                            NULL::bigint, NULL::bigint;
-        RETURN;
     ELSE
-        IF p_version <> (SELECT b.rulebook_version FROM bancas b WHERE b.id = p_banca)
-           OR v_ticket.vendedor_id IS DISTINCT FROM p_vendedor OR v_at < p_valid_from OR v_at >= p_valid_until THEN
-            RETURN QUERY SELECT 'STALE', NULL::text, NULL::date, NULL::uuid, NULL::bigint, v_at, NULL::jsonb,
-                                NULL::bigint, NULL::bigint;
-            RETURN;
-        END IF;
-        -- Under the locks now: read again what may have changed while we waited.
-        SELECT * INTO v_ticket FROM tickets t
-         WHERE t.banca_id = p_banca AND t.business_date = v_ticket.business_date
-           AND t.sorteo_id = v_ticket.sorteo_id AND t.sequence = v_ticket.sequence;
         v_violation := CASE
             WHEN v_ticket.status = 'CANCELLED' THEN
                 jsonb_build_object('code', 'TICKET_ALREADY_CANCELLED', 'at', v_ticket.cancelled_at)
@@ -142,7 +100,8 @@ BEGIN
     v_event := nextval('outbox_id');
     UPDATE tickets t SET status = 'CANCELLED', cancelled_at = v_at, cancelled_by = p_actor
      WHERE t.banca_id = p_banca AND t.business_date = v_ticket.business_date
-       AND t.sorteo_id = v_ticket.sorteo_id AND t.sequence = v_ticket.sequence;
+       AND t.sorteo_id = v_ticket.sorteo_id AND t.sequence = v_ticket.sequence
+       AND t.vendedor_id = v_ticket.vendedor_id AND t.id = v_ticket.id;
 
     -- What an exclusion took out is back with its seller already.
     SELECT array_agg(j.line) INTO v_lines FROM jugadas j

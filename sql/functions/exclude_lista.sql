@@ -7,45 +7,6 @@
 -- Locks   the draw → the sellers' accounts by id. Under the draw's lock nobody sells, cancels or excludes besides.
 -- Plans   must not try each pair of two long lists, whatever the statistics of the tables say.
 
--- Where the list is, and what speaks against touching it.
-DROP FUNCTION IF EXISTS find_lista;
-CREATE FUNCTION find_lista(
-    p_banca uuid, p_sorteo sorteos, INOUT p_ventana uuid, p_vendedor uuid, p_multiplier uuid, OUT verdict text
-)
-LANGUAGE plpgsql STABLE
-AS $$
-BEGIN
-    SELECT v.id INTO p_ventana FROM ventanas v
-     WHERE v.banca_id = p_banca
-       AND v.id = coalesce((SELECT u.ventana_id FROM users u
-                             WHERE u.banca_id = p_banca AND u.id = p_ventana AND u.role = 'VENTANA'), p_ventana);
-    verdict := CASE
-        WHEN p_sorteo.id IS NULL THEN 'SORTEO_NOT_FOUND'
-        WHEN p_ventana IS NULL THEN 'VENTANA_NOT_FOUND'
-        WHEN p_vendedor IS NOT NULL AND NOT EXISTS (
-            SELECT FROM users u WHERE u.banca_id = p_banca AND u.id = p_vendedor AND u.role = 'VENDEDOR')
-            THEN 'VENDEDOR_NOT_FOUND'
-        WHEN p_multiplier IS NOT NULL AND NOT EXISTS (
-            SELECT FROM loteria_multipliers m
-             WHERE m.banca_id = p_banca AND m.id = p_multiplier AND m.loteria_id = p_sorteo.loteria_id)
-            THEN 'MULTIPLIER_NOT_FOUND'
-        WHEN p_sorteo.status = 'SCHEDULED' THEN 'SORTEO_NOT_OPEN'
-        -- Also while its prizes are being paid, or taken back.
-        WHEN p_sorteo.status = 'EVALUATED' OR EXISTS (
-            SELECT FROM sorteo_results r
-             WHERE r.banca_id = p_banca AND r.sorteo_id = p_sorteo.id AND r.state <> 'REVERTED')
-            THEN 'SORTEO_EVALUATED'
-        -- Or was, when it sold for this draw.
-        WHEN p_vendedor IS NOT NULL AND NOT EXISTS (
-            SELECT FROM users u WHERE u.banca_id = p_banca AND u.id = p_vendedor AND u.ventana_id = p_ventana)
-         AND NOT EXISTS (
-            SELECT FROM tickets t
-             WHERE t.banca_id = p_banca AND t.vendedor_id = p_vendedor AND t.business_date = p_sorteo.business_date
-               AND t.sorteo_id = p_sorteo.id AND t.ventana_id = p_ventana)
-            THEN 'VENDEDOR_NOT_IN_VENTANA'
-    END;
-END $$;
-
 DROP FUNCTION IF EXISTS exclude_lista;
 CREATE FUNCTION exclude_lista(
     p_banca uuid, p_actor uuid, p_key text, p_fingerprint bytea, p_sorteo uuid, p_ventana uuid, p_vendedor uuid,
@@ -60,11 +21,10 @@ SET plan_cache_mode = force_custom_plan
 AS $$
 #variable_conflict use_column
 DECLARE
+    v_claim record;
     v_at timestamptz;
     v_event bigint;
     v_sorteo sorteos;
-    v_verdict text;
-    v_known idempotency;
     v_lista lista_exclusions;
     v_sequences bigint[];
     v_lines smallint[];
@@ -72,27 +32,19 @@ DECLARE
     v_balances jsonb;
 BEGIN
     PERFORM set_config('app.banca_id', p_banca::text, true);
-    SELECT * INTO v_sorteo FROM sorteos s WHERE s.banca_id = p_banca AND s.id = p_sorteo FOR NO KEY UPDATE;
-    v_at := date_trunc('milliseconds', clock_timestamp());
-    SELECT * INTO v_known FROM idempotency k
-     WHERE k.banca_id = p_banca AND k.actor_id = p_actor AND k.key = p_key;
-    IF FOUND THEN
-        RETURN QUERY SELECT CASE WHEN v_known.fingerprint = p_fingerprint THEN 'KNOWN' ELSE 'MISMATCH' END,
-                            v_known.created_at, v_known.answer, NULL::jsonb;
+    SELECT * INTO v_claim FROM claim_lista(p_banca, p_actor, p_key, p_fingerprint, p_sorteo, p_ventana, p_vendedor,
+                                           p_multiplier);
+    IF v_claim.outcome IS NOT NULL THEN
+        RETURN QUERY SELECT v_claim.outcome, v_claim.at, v_claim.answer, NULL::jsonb;
         RETURN;
     END IF;
-    SELECT * INTO p_ventana, v_verdict FROM find_lista(p_banca, v_sorteo, p_ventana, p_vendedor, p_multiplier);
-    IF v_verdict IS NOT NULL THEN
-        RETURN QUERY SELECT v_verdict, v_at, NULL::jsonb, NULL::jsonb;
-        RETURN;
-    END IF;
+    v_at := v_claim.at;
+    v_sorteo := v_claim.sorteo;
+    v_lista := v_claim.lista;
+    p_ventana := v_claim.ventana;
 
-    SELECT * INTO v_lista FROM lista_exclusions e
-     WHERE e.banca_id = p_banca AND e.sorteo_id = p_sorteo AND e.ventana_id = p_ventana
-       AND e.vendedor_id IS NOT DISTINCT FROM p_vendedor AND e.multiplier_id IS NOT DISTINCT FROM p_multiplier
-       AND e.lifted_at IS NULL;
     -- Since it was excluded nothing can have been sold of it.
-    IF NOT FOUND THEN
+    IF v_lista.id IS NULL THEN
         v_event := nextval('outbox_id');
         INSERT INTO lista_exclusions (banca_id, id, sorteo_id, ventana_id, vendedor_id, multiplier_id, reason, event_id,
                                       excluded_at, excluded_by)
@@ -124,12 +76,7 @@ BEGIN
           JOIN jugada j ON j.n = c.place
          WHERE j.exclusion_id IS NULL;
 
-        PERFORM 1 FROM accounts a
-          WHERE a.banca_id = p_banca
-            AND a.id IN (SELECT t.vendedor_id FROM unnest(v_sequences) AS x (sequence)
-                           JOIN tickets t ON t.banca_id = p_banca AND t.business_date = v_sorteo.business_date
-                                AND t.sorteo_id = p_sorteo AND t.sequence = x.sequence)
-          ORDER BY a.id FOR NO KEY UPDATE;
+        PERFORM lock_sellers(v_sorteo, v_sequences);
         UPDATE jugadas j SET exclusion_id = v_lista.id
           FROM unnest(v_sequences, v_lines) AS x (sequence, line)
          WHERE j.banca_id = p_banca AND j.business_date = v_sorteo.business_date AND j.sorteo_id = p_sorteo
@@ -183,11 +130,10 @@ SET plan_cache_mode = force_custom_plan
 AS $$
 #variable_conflict use_column
 DECLARE
+    v_claim record;
     v_at timestamptz;
     v_event bigint;
     v_sorteo sorteos;
-    v_verdict text;
-    v_known idempotency;
     v_lista lista_exclusions;
     v_sequences bigint[];
     v_lines smallint[];
@@ -195,28 +141,16 @@ DECLARE
     v_balances jsonb;
 BEGIN
     PERFORM set_config('app.banca_id', p_banca::text, true);
-    SELECT * INTO v_sorteo FROM sorteos s WHERE s.banca_id = p_banca AND s.id = p_sorteo FOR NO KEY UPDATE;
-    v_at := date_trunc('milliseconds', clock_timestamp());
-    SELECT * INTO v_known FROM idempotency k
-     WHERE k.banca_id = p_banca AND k.actor_id = p_actor AND k.key = p_key;
-    IF FOUND THEN
-        RETURN QUERY SELECT CASE WHEN v_known.fingerprint = p_fingerprint THEN 'KNOWN' ELSE 'MISMATCH' END,
-                            v_known.created_at, v_known.answer, NULL::jsonb;
+    SELECT * INTO v_claim FROM claim_lista(p_banca, p_actor, p_key, p_fingerprint, p_sorteo, p_ventana, p_vendedor,
+                                           p_multiplier);
+    IF v_claim.outcome IS NOT NULL OR (v_claim.lista).id IS NULL THEN
+        RETURN QUERY SELECT coalesce(v_claim.outcome, 'EXCLUSION_NOT_FOUND'), v_claim.at, v_claim.answer, NULL::jsonb;
         RETURN;
     END IF;
-    SELECT * INTO p_ventana, v_verdict FROM find_lista(p_banca, v_sorteo, p_ventana, p_vendedor, p_multiplier);
-    SELECT * INTO v_lista FROM lista_exclusions e
-     WHERE e.banca_id = p_banca AND e.sorteo_id = p_sorteo AND e.ventana_id = p_ventana
-       AND e.vendedor_id IS NOT DISTINCT FROM p_vendedor AND e.multiplier_id IS NOT DISTINCT FROM p_multiplier
-       AND e.lifted_at IS NULL;
-    -- The seller may have gone elsewhere since.
-    IF v_verdict = 'VENDEDOR_NOT_IN_VENTANA' AND v_lista.id IS NOT NULL THEN
-        v_verdict := NULL;
-    END IF;
-    IF v_verdict IS NOT NULL OR v_lista.id IS NULL THEN
-        RETURN QUERY SELECT coalesce(v_verdict, 'EXCLUSION_NOT_FOUND'), v_at, NULL::jsonb, NULL::jsonb;
-        RETURN;
-    END IF;
+    v_at := v_claim.at;
+    v_sorteo := v_claim.sorteo;
+    v_lista := v_claim.lista;
+    p_ventana := v_claim.ventana;
 
     v_event := nextval('outbox_id');
     UPDATE lista_exclusions e SET lifted_at = v_at, lifted_by = p_actor, lifted_event_id = v_event
@@ -258,12 +192,7 @@ BEGIN
       FROM freed f JOIN jugada j ON j.sequence = f.sequence AND j.line = f.line
      WHERE f.exclusion_id IS NULL AND j.status <> 'CANCELLED';
 
-    PERFORM 1 FROM accounts a
-      WHERE a.banca_id = p_banca
-        AND a.id IN (SELECT t.vendedor_id FROM unnest(v_sequences) AS x (sequence)
-                       JOIN tickets t ON t.banca_id = p_banca AND t.business_date = v_sorteo.business_date
-                            AND t.sorteo_id = p_sorteo AND t.sequence = x.sequence)
-      ORDER BY a.id FOR NO KEY UPDATE;
+    PERFORM lock_sellers(v_sorteo, v_sequences);
     UPDATE tickets t SET status = 'ACTIVE'
      WHERE t.banca_id = p_banca AND t.business_date = v_sorteo.business_date AND t.sorteo_id = p_sorteo
        AND t.sequence IN (SELECT unnest(v_sequences)) AND t.status = 'EXCLUDED';
@@ -286,25 +215,11 @@ BEGIN
     RETURN QUERY SELECT 'INCLUDED', v_at, v_answer, v_balances;
 END $$;
 
--- The event of a list: what was answered, and who asked for it.
-CREATE OR REPLACE FUNCTION lista_payload(p_answer jsonb, p_at timestamptz, p_actor uuid, p_key text, p_request text)
-RETURNS json
-LANGUAGE sql STABLE
-AS $$
-    SELECT json_build_object(
-               'at', p_at, 'exclusionId', p_answer -> 'exclusionId', 'sorteoId', p_answer -> 'sorteoId',
-               'ventanaId', p_answer -> 'ventanaId', 'vendedorId', p_answer -> 'vendedorId',
-               'multiplierId', p_answer -> 'multiplierId', 'reason', p_answer -> 'reason',
-               'tickets', p_answer -> 'tickets', 'jugadas', p_answer -> 'jugadas',
-               'amountCents', p_answer -> 'amountCents', 'actorId', p_actor,
-               'actorRole', (SELECT u.role FROM users u WHERE u.id = p_actor), 'key', p_key, 'requestId', p_request)
-$$;
-
 DO $$
 DECLARE
     function_name text;
 BEGIN
-    FOREACH function_name IN ARRAY ARRAY['find_lista', 'exclude_lista', 'include_lista', 'lista_payload'] LOOP
+    FOREACH function_name IN ARRAY ARRAY['exclude_lista', 'include_lista'] LOOP
         EXECUTE format('ALTER FUNCTION %I OWNER TO banca_definer', function_name);
         EXECUTE format('REVOKE ALL ON FUNCTION %I FROM PUBLIC', function_name);
     END LOOP;

@@ -1,30 +1,36 @@
+-- With other parameters a function is another one; both at once would be called by neither name.
+DROP FUNCTION IF EXISTS exposure_moves;
+
 -- What live jugadas move: per draw every counter that they match. The banca's own counters (each number, and −1 for
 -- the draw's sales) are always kept; narrower ones and those of a multiplier from the moment they are tracked.
 --
--- Takes   parallel arrays, one entry per jugada.
+-- Takes   parallel arrays: t_* one entry per ticket, j_* one per jugada; j_ticket refers to the ticket, from 1. A ticket
+--         without a draw moves nothing.
 -- Gives   one row per counter, amounts summed. The multiplier key of REVENTADO is the uuid 1, that of all jugadas 0.
-CREATE OR REPLACE FUNCTION exposure_moves(
-    p_banca uuid, j_sorteo uuid[], j_ventana uuid[], j_vendedor uuid[], j_number smallint[], j_reventado boolean[],
-    j_multiplier uuid[], j_amount bigint[]
+CREATE FUNCTION exposure_moves(
+    p_banca uuid, t_sorteo uuid[], t_ventana uuid[], t_vendedor uuid[], j_ticket integer[], j_number smallint[],
+    j_reventado boolean[], j_multiplier uuid[], j_amount bigint[]
 ) RETURNS TABLE (
     sorteo_id uuid, scope exposure_scope, scope_id uuid, multiplier_key uuid, number smallint, amount_cents bigint
 )
 LANGUAGE sql STABLE
 AS $$
-    WITH jugada AS MATERIALIZED (
-        SELECT * FROM unnest(j_sorteo, j_ventana, j_vendedor, j_number, j_reventado, j_multiplier, j_amount)
-                      AS j (sorteo, ventana, vendedor, number, reventado, multiplier, amount)
-    ), place AS (
-        SELECT sorteo, 'BANCA'::exposure_scope AS scope, p_banca AS scope_id FROM jugada
-        UNION SELECT sorteo, 'VENTANA', ventana FROM jugada
-        UNION SELECT sorteo, 'VENDEDOR', vendedor FROM jugada
-    ), tracked AS MATERIALIZED (
+    WITH tracked AS MATERIALIZED (
         SELECT p.sorteo, p.scope, p.scope_id, t.multiplier_key
-          FROM place p
+          FROM (SELECT DISTINCT t.sorteo, s.scope, s.scope_id
+                  FROM unnest(t_sorteo, t_ventana, t_vendedor) AS t (sorteo, ventana, vendedor)
+                 CROSS JOIN LATERAL (VALUES ('BANCA'::exposure_scope, p_banca), ('VENTANA', t.ventana),
+                                            ('VENDEDOR', t.vendedor)) AS s (scope, scope_id)
+                 WHERE t.sorteo IS NOT NULL) p
          CROSS JOIN LATERAL (
               SELECT multiplier_key FROM exposure_tracking
-               WHERE banca_id = p_banca AND sorteo_id = p.sorteo AND scope_id = p.scope_id
+               WHERE banca_id = p_banca AND sorteo_id = p.sorteo AND scope = p.scope AND scope_id = p.scope_id
               OFFSET 0) t
+    ), jugada AS MATERIALIZED (
+        SELECT t_sorteo[j.ticket] AS sorteo, j.ticket, j.number, j.reventado, j.multiplier, j.amount
+          FROM unnest(j_ticket, j_number, j_reventado, j_multiplier, j_amount)
+               AS j (ticket, number, reventado, multiplier, amount)
+         WHERE t_sorteo[j.ticket] IS NOT NULL
     ), move AS (
         SELECT sorteo, 'BANCA'::exposure_scope AS scope, p_banca AS scope_id,
                '00000000-0000-0000-0000-000000000000'::uuid AS multiplier_key, number, amount
@@ -32,10 +38,10 @@ AS $$
         UNION ALL
         SELECT t.sorteo, t.scope, t.scope_id, t.multiplier_key, j.number, j.amount
           FROM tracked t
-          JOIN (SELECT p_banca AS scope_id, sorteo, number, reventado, multiplier, amount FROM jugada
-                UNION ALL SELECT ventana, sorteo, number, reventado, multiplier, amount FROM jugada
-                UNION ALL SELECT vendedor, sorteo, number, reventado, multiplier, amount FROM jugada) j
-            ON j.sorteo = t.sorteo AND j.scope_id = t.scope_id
+          JOIN (SELECT j.*, s.scope_id
+                  FROM jugada j
+                 CROSS JOIN LATERAL (VALUES (p_banca), (t_ventana[j.ticket]), (t_vendedor[j.ticket])) AS s (scope_id)
+               ) j ON j.sorteo = t.sorteo AND j.scope_id = t.scope_id
          WHERE t.multiplier_key = '00000000-0000-0000-0000-000000000000'
             OR t.multiplier_key = j.multiplier
             OR t.multiplier_key = '00000000-0000-0000-0000-000000000001' AND j.reventado

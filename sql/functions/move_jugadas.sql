@@ -4,8 +4,8 @@
 -- Takes   parallel arrays: the places of jugadas that are all live (p_live false) or all not (true).
 -- Gives   one row per seller: the account as it stands now.
 -- Locks   nothing: the caller holds the draw and the sellers' accounts.
--- A seller whom it pushes under the limit may stand there: the overdraft is raised, and sales are refused until it is
--- repaid. A restore was judged before, so that only a lifted exclusion can do that.
+-- A seller whom it pushes under the limit may stand there, and sales are refused until that is repaid. A restore was
+-- judged before, so that only a lifted exclusion can do that.
 DROP FUNCTION IF EXISTS move_jugadas;
 CREATE FUNCTION move_jugadas(
     p_banca uuid, p_day date, p_sorteo uuid, j_sequence bigint[], j_line smallint[], p_live boolean, p_event bigint,
@@ -44,10 +44,12 @@ BEGIN
                coalesce(sum(j.commission_cents) FILTER (WHERE j.commission_origin = 'USER'), 0)::bigint AS credit,
                sum(j.listero_commission_cents)::bigint AS listero
           FROM unnest(j_sequence, j_line) AS m (sequence, line)
-          JOIN jugadas j ON j.banca_id = p_banca AND j.business_date = p_day AND j.sorteo_id = p_sorteo
-               AND j.sequence = m.sequence AND j.line = m.line
-          JOIN tickets t ON t.banca_id = p_banca AND t.business_date = p_day AND t.sorteo_id = p_sorteo
-               AND t.sequence = m.sequence
+         CROSS JOIN LATERAL (
+              SELECT amount_cents, commission_cents, commission_origin, listero_commission_cents FROM jugadas
+               WHERE banca_id = p_banca AND business_date = p_day AND sorteo_id = p_sorteo AND sequence = m.sequence
+                 AND line = m.line
+              OFFSET 0) j
+         CROSS JOIN LATERAL find_ticket(p_banca, p_day, p_sorteo, m.sequence) t
          GROUP BY t.id, t.vendedor_id, t.ventana_id
     ), posted AS (
         INSERT INTO transfers (banca_id, business_date, reference_id, event_id, kind, ordinal, debit_account_id,
@@ -72,9 +74,7 @@ BEGIN
     )
     UPDATE accounts a
        SET balance_cents = a.balance_cents + m.net, balance_version = a.balance_version + 1,
-           allowed_overdraft_cents = CASE
-               WHEN a.balance_cents + m.net + a.credit_limit_cents + a.allowed_overdraft_cents < 0
-               THEN -(a.balance_cents + m.net + a.credit_limit_cents) ELSE a.allowed_overdraft_cents END
+           allowed_overdraft_cents = overdraft_of(a.balance_cents + m.net, a.credit_limit_cents)
       FROM moved m
      WHERE a.banca_id = p_banca AND a.id = m.vendedor_id
     RETURNING a.id, a.balance_cents, a.balance_version;
@@ -92,20 +92,22 @@ LANGUAGE sql STABLE
 AS $$
     SELECT m.*
       FROM (SELECT array_agg(p_sorteo) AS sorteo, array_agg(g.ventana_id) AS ventana,
-                   array_agg(g.vendedor_id) AS vendedor, array_agg(g.number) AS number,
+                   array_agg(g.vendedor_id) AS vendedor, array_agg(g.n) AS n, array_agg(g.number) AS number,
                    array_agg(g.reventado) AS reventado, array_agg(g.multiplier_id) AS multiplier,
                    array_agg(g.amount) AS amount
-              -- Summed first: a whole list has few kinds of jugadas.
-              FROM (SELECT t.ventana_id, t.vendedor_id, j.number, j.type = 'REVENTADO' AS reventado, j.multiplier_id,
-                           sum(j.amount_cents)::bigint AS amount
+              -- Summed first: a whole list has few kinds of jugadas. Each kind goes for a ticket.
+              FROM (SELECT (row_number() OVER ())::integer AS n, t.ventana_id, t.vendedor_id, j.number,
+                           j.type = 'REVENTADO' AS reventado, j.multiplier_id, sum(j.amount_cents)::bigint AS amount
                       FROM unnest(j_sequence, j_line) AS p (sequence, line)
-                      JOIN jugadas j ON j.banca_id = p_banca AND j.business_date = p_day AND j.sorteo_id = p_sorteo
-                           AND j.sequence = p.sequence AND j.line = p.line
-                      JOIN tickets t ON t.banca_id = p_banca AND t.business_date = p_day AND t.sorteo_id = p_sorteo
-                           AND t.sequence = p.sequence
+                     CROSS JOIN LATERAL (
+                          SELECT number, type, multiplier_id, amount_cents FROM jugadas
+                           WHERE banca_id = p_banca AND business_date = p_day AND sorteo_id = p_sorteo
+                             AND sequence = p.sequence AND line = p.line
+                          OFFSET 0) j
+                     CROSS JOIN LATERAL find_ticket(p_banca, p_day, p_sorteo, p.sequence) t
                      GROUP BY t.ventana_id, t.vendedor_id, j.number, reventado, j.multiplier_id) g) x
-     CROSS JOIN LATERAL exposure_moves(p_banca, x.sorteo, x.ventana, x.vendedor, x.number, x.reventado, x.multiplier,
-                                       x.amount) m
+     CROSS JOIN LATERAL exposure_moves(p_banca, x.sorteo, x.ventana, x.vendedor, x.n, x.number, x.reventado,
+                                       x.multiplier, x.amount) m
 $$;
 ALTER FUNCTION exposure_of_jugadas OWNER TO banca_definer;
 REVOKE ALL ON FUNCTION exposure_of_jugadas FROM PUBLIC;

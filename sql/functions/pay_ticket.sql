@@ -6,6 +6,8 @@
 -- Gives   one row. answer: what is answered, now and to the same key again. PAID, PAYMENT_REVERSED, PAYMENT_FINALIZED and
 --         REFUSED are recorded under the key; the others are not.
 -- Locks   the draw shared, so that its result stands as long as we look → the ticket.
+-- Plans   are made once: they keep to the keys, whatever the statistics said then. A ticket that is known is named by every
+--         key that it has, so that each index leads to it alone.
 DROP FUNCTION IF EXISTS pay_ticket;
 CREATE FUNCTION pay_ticket(
     p_banca uuid, p_actor uuid, p_session uuid, p_terminal uuid, p_key_version integer, p_key text,
@@ -15,9 +17,13 @@ CREATE FUNCTION pay_ticket(
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = public, pg_temp
 SET enable_seqscan = off
+SET jit = off
+SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 DECLARE
+    -- Whoever pays one ticket and takes it back more often plays; all of a ticket's payments are read at once.
+    c_payments_max CONSTANT integer := 1000;
     v_at timestamptz;
     v_gate text;
     v_ticket tickets;
@@ -34,12 +40,12 @@ DECLARE
     v_answer jsonb;
 BEGIN
     PERFORM set_config('app.banca_id', p_banca::text, true);
-    SELECT * INTO v_ticket FROM tickets t
-     WHERE t.banca_id = p_banca AND t.id = p_ticket AND t.business_date >= p_sold_from;
+    SELECT * INTO v_ticket FROM find_ticket_by_id(p_banca, p_ticket, p_sold_from);
     SELECT * INTO v_sorteo FROM sorteos s WHERE s.banca_id = p_banca AND s.id = v_ticket.sorteo_id FOR SHARE;
     SELECT * INTO v_ticket FROM tickets t
      WHERE t.banca_id = p_banca AND t.business_date = v_ticket.business_date
-       AND t.sorteo_id = v_ticket.sorteo_id AND t.sequence = v_ticket.sequence FOR NO KEY UPDATE;
+       AND t.sorteo_id = v_ticket.sorteo_id AND t.sequence = v_ticket.sequence
+       AND t.vendedor_id = v_ticket.vendedor_id AND t.id = v_ticket.id FOR NO KEY UPDATE;
     v_at := date_trunc('milliseconds', clock_timestamp());
 
     SELECT u.* INTO v_actor FROM users u WHERE u.id = p_actor;
@@ -102,7 +108,11 @@ BEGIN
             jsonb_build_object('code', 'ALREADY_PAID', 'prizeCents', v_prize, 'paidCents', v_paid)
         WHEN p_operation = 'PAY' AND v_paid + p_amount > v_prize THEN
             jsonb_build_object('code', 'PAYMENT_EXCEEDS_REMAINING', 'amountCents', p_amount,
-                               'remainingCents', v_prize - v_paid) END;
+                               'remainingCents', v_prize - v_paid)
+        WHEN p_operation = 'PAY' AND c_payments_max <= (
+             SELECT max(p.ordinal) FROM ticket_payments p
+              WHERE p.banca_id = p_banca AND p.business_date = v_ticket.business_date AND p.ticket_id = v_ticket.id)
+            THEN jsonb_build_object('code', 'TICKET_PAID_TOO_OFTEN', 'max', c_payments_max) END;
     IF v_violation IS NOT NULL THEN
         INSERT INTO idempotency (banca_id, actor_id, key, fingerprint, outcome, violations, created_at)
         VALUES (p_banca, p_actor, p_key, p_fingerprint, 'REFUSED', jsonb_build_array(v_violation), v_at);

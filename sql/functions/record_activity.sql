@@ -67,3 +67,5 @@ BEGIN
     END LOOP;
 END $$;
 GRANT EXECUTE ON FUNCTION record_activity, record_failed_login TO banca_api;
+-- Jobs tell of what they make.
+GRANT EXECUTE ON FUNCTION record_activity TO banca_worker;

@@ -2,10 +2,12 @@
 -- judged again, as if it were sold now.
 --
 -- Takes   p_cutoff_s and the limits of p_vendedor's ticket, as the rulebook p_version says, from p_valid_from until
---         p_valid_until. p_broken: limits of a single ticket that it does not meet, as violations; null: none. k_*, r_*,
---         l_*, f_*, f_unbound: as sell_tickets takes them, of this one ticket.
+--         p_valid_until. p_broken: what it does not meet by itself, its multipliers and the limits of a single ticket, as
+--         violations; null: nothing. k_*, r_*, l_*, f_*, f_unbound: as sell_tickets takes them, of this one ticket.
 -- Gives   one row. STALE: they are not this ticket's now. RESTORED and REFUSED are recorded under the key.
--- Locks   the draw → the account.
+-- Locks   the draw → the account (claim_ticket).
+-- Plans   are made once: they keep to the keys, whatever the statistics said then. A ticket that is known is named by every
+--         key that it has, so that each index leads to it alone.
 DROP FUNCTION IF EXISTS restore_ticket;
 CREATE FUNCTION restore_ticket(
     p_banca uuid, p_actor uuid, p_vendedor uuid, p_session uuid, p_terminal uuid, p_key_version integer,
@@ -25,64 +27,39 @@ CREATE FUNCTION restore_ticket(
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = public, pg_temp
 SET enable_seqscan = off
+SET jit = off
+SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 DECLARE
     -- Whoever cancels and restores one ticket more often plays; the ordinals of its transfers are bounded.
     c_restores_max CONSTANT integer := 100;
+    v_claim record;
     v_at timestamptz;
     v_event bigint;
     v_gate text;
     v_ticket tickets;
     v_sorteo sorteos;
-    v_known idempotency;
     v_account accounts;
     v_lines smallint[];
     v_verdict sale_verdict;
     v_violations jsonb;
 BEGIN
     PERFORM set_config('app.banca_id', p_banca::text, true);
-    SELECT * INTO v_ticket FROM tickets t
-     WHERE t.banca_id = p_banca AND t.id = p_ticket AND t.business_date >= p_sold_from;
-    SELECT * INTO v_sorteo FROM sorteos s WHERE s.banca_id = p_banca AND s.id = v_ticket.sorteo_id
-       FOR NO KEY UPDATE;
-    SELECT * INTO v_account FROM accounts a
-     WHERE a.banca_id = p_banca AND a.id = v_ticket.vendedor_id FOR NO KEY UPDATE;
-
-    v_at := date_trunc('milliseconds', clock_timestamp());
-    -- Only where the owner says so, in a table that nobody else writes.
-    IF p_at IS NOT NULL AND (SELECT i.test_clock FROM instance i) THEN
-        v_at := p_at;
-    END IF;
-
-    SELECT g.verdict INTO v_gate
-      FROM actor_gate(p_banca, p_actor, coalesce(v_ticket.vendedor_id, p_vendedor), p_session, p_terminal,
-                      p_key_version, v_at) g;
-    IF v_gate IS NOT NULL THEN
-        -- Who may not see a ticket is not told that there is one.
-        RETURN QUERY SELECT CASE v_gate WHEN 'SELLER_NOT_OWN' THEN 'TICKET_NOT_FOUND' ELSE v_gate END, NULL::text,
-                            NULL::date, NULL::uuid, NULL::bigint, v_at, NULL::jsonb, NULL::bigint, NULL::bigint;
+    SELECT * INTO v_claim
+      FROM claim_ticket(p_banca, p_actor, p_vendedor, p_session, p_terminal, p_key_version, p_key, p_fingerprint,
+                        p_ticket, p_sold_from, NULL, p_version, p_valid_from, p_valid_until, p_at);
+    IF v_claim.outcome IS NOT NULL THEN
+        RETURN QUERY SELECT v_claim.outcome, v_claim.recorded, v_claim.business_date, v_claim.sorteo_id,
+                            v_claim.sequence, v_claim.at, v_claim.violations, NULL::bigint, NULL::bigint;
         RETURN;
     END IF;
+    v_at := v_claim.now_at;
+    v_ticket := v_claim.ticket;
+    v_sorteo := v_claim.sorteo;
+    v_account := v_claim.account;
 
-    SELECT * INTO v_known FROM idempotency k
-     WHERE k.banca_id = p_banca AND k.actor_id = p_actor AND k.key = p_key;
-    IF FOUND THEN
-        RETURN QUERY SELECT CASE WHEN v_known.fingerprint = p_fingerprint THEN 'KNOWN' ELSE 'MISMATCH' END,
-                            v_known.outcome::text, v_known.business_date, v_known.sorteo_id, v_known.sequence,
-                            v_known.created_at, v_known.violations, NULL::bigint, NULL::bigint;
-        RETURN;
-    END IF;
-
-    -- Under the locks now: read again what may have changed while we waited.
-    SELECT * INTO v_ticket FROM tickets t
-     WHERE t.banca_id = p_banca AND t.business_date = v_ticket.business_date
-       AND t.sorteo_id = v_ticket.sorteo_id AND t.sequence = v_ticket.sequence;
     v_gate := CASE
-        WHEN v_ticket.id IS NULL THEN 'TICKET_NOT_FOUND'
-        WHEN p_version <> (SELECT b.rulebook_version FROM bancas b WHERE b.id = p_banca)
-          OR v_ticket.vendedor_id IS DISTINCT FROM p_vendedor OR v_at < p_valid_from OR v_at >= p_valid_until
-             THEN 'STALE'
         WHEN v_sorteo.status = 'SCHEDULED' OR v_sorteo.status = 'OPEN' AND NOT v_sorteo.is_active
              THEN 'SORTEO_NOT_OPEN'
         WHEN v_sorteo.has_exclusions AND EXISTS (
@@ -146,7 +123,8 @@ BEGIN
     UPDATE tickets t
        SET status = 'ACTIVE', cancelled_at = NULL, cancelled_by = NULL, restored_at = v_at, restored_by = p_actor
      WHERE t.banca_id = p_banca AND t.business_date = v_ticket.business_date
-       AND t.sorteo_id = v_ticket.sorteo_id AND t.sequence = v_ticket.sequence;
+       AND t.sorteo_id = v_ticket.sorteo_id AND t.sequence = v_ticket.sequence
+       AND t.vendedor_id = v_ticket.vendedor_id AND t.id = v_ticket.id;
     INSERT INTO ticket_restores (banca_id, business_date, sorteo_id, sequence, event_id, rulebook_version, restored_by,
                                  restored_by_role, restored_at)
     SELECT p_banca, v_ticket.business_date, v_ticket.sorteo_id, v_ticket.sequence, v_event, p_version, p_actor,

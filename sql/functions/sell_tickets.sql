@@ -58,30 +58,30 @@ DECLARE
     v_event bigint;
     v_sales uuid;
     v_commissions uuid;
-    v_verdict sale_verdict[];
-    v_violations jsonb[];
+    -- What was locked, as it stood before the batch.
+    v_draws sorteos[];
+    v_draw_ids uuid[];
+    v_accounts accounts[];
+    v_account_ids uuid[];
+    -- Of each account what all its tickets together would take from it.
+    v_owed bigint[];
+    -- Of each ticket the places of its draw and its account among these; null: it is not there.
+    v_draw_place integer[];
+    v_account_place integer[];
     v_day date[];
-    v_digits smallint[];
-    v_sequence bigint[];
-    v_sellers uuid[];
-    v_nets bigint[];
-    v_sold integer;
-    -- What was locked, as it stands now: the draws, and the accounts.
-    d_id uuid[];
-    d_status sorteo_status[];
-    d_active boolean[];
-    d_scheduled timestamptz[];
-    d_day date[];
-    d_digits smallint[];
-    d_last bigint[];
-    d_excluded boolean[];
+    v_has_exclusions boolean := false;
     -- Tickets of which a standing exclusion takes something out.
     v_excluded integer[];
-    a_id uuid[];
-    a_balance bigint[];
-    a_version bigint[];
-    a_credit bigint[];
-    v_is_tight boolean;
+    v_verdict sale_verdict[];
+    v_violations jsonb[];
+    v_is_tight boolean := false;
+    -- Of each ticket that is sold; the others have none.
+    v_sequence bigint[] := array_fill(NULL::bigint, ARRAY[v_tickets]);
+    v_sold_in uuid[] := array_fill(NULL::uuid, ARRAY[v_tickets]);
+    v_sold integer := 0;
+    -- Of each draw its last sequence now, and of each account what is taken from it; null: nothing was sold there.
+    v_last bigint[];
+    v_net bigint[];
 BEGIN
     IF v_tickets = 0 THEN
         RETURN;
@@ -89,21 +89,17 @@ BEGIN
     PERFORM set_config('app.banca_id', p_banca::text, true);
 
     -- Of the rows that it locks a statement does see what stands now.
-    SELECT array_agg(s.id), array_agg(s.status), array_agg(s.is_active), array_agg(s.scheduled_at),
-           array_agg(s.business_date), array_agg(s.digits), array_agg(s.last_sequence), array_agg(s.has_exclusions)
-      INTO d_id, d_status, d_active, d_scheduled, d_day, d_digits, d_last, d_excluded
-      FROM (SELECT id, status, is_active, scheduled_at, business_date, digits, last_sequence, has_exclusions
-              FROM sorteos
-             WHERE banca_id = p_banca AND id = ANY (t_sorteo) ORDER BY id FOR NO KEY UPDATE) s;
-    SELECT array_agg(a.id), array_agg(a.balance_cents), array_agg(a.credit_limit_cents)
-      INTO a_id, a_balance, a_credit
-      FROM (SELECT id, balance_cents, credit_limit_cents FROM accounts
-             WHERE banca_id = p_banca AND id = ANY (t_vendedor) ORDER BY id FOR NO KEY UPDATE) a;
+    SELECT array_agg(l.s), coalesce(array_agg((l.s).id), '{}') INTO v_draws, v_draw_ids
+      FROM (SELECT s FROM sorteos s
+             WHERE banca_id = p_banca AND id = ANY (t_sorteo) ORDER BY id FOR NO KEY UPDATE) l;
+    SELECT array_agg(l.a), coalesce(array_agg((l.a).id), '{}') INTO v_accounts, v_account_ids
+      FROM (SELECT a FROM accounts a
+             WHERE banca_id = p_banca AND id = ANY (t_vendedor) ORDER BY id FOR NO KEY UPDATE) l;
 
     v_at := date_trunc('milliseconds', clock_timestamp());
     -- Only where the owner says so, in a table that nobody else writes.
-    IF p_at IS NOT NULL AND (SELECT i.test_clock FROM instance i) THEN
-        v_at := p_at;
+    IF p_at IS NOT NULL THEN
+        v_at := CASE WHEN (SELECT i.test_clock FROM instance i) THEN p_at ELSE v_at END;
     END IF;
     SELECT b.rulebook_version INTO v_version FROM bancas b WHERE b.id = p_banca;
 
@@ -111,7 +107,23 @@ BEGIN
         PERFORM track_exposure(p_banca, k_sorteo, k_scope::exposure_scope[], k_scope_id, k_multiplier_key);
     END IF;
 
-    IF true = ANY (d_excluded) THEN
+    -- In loops, here and below: a join or an aggregate costs a lone ticket more to set up than a batch to go through.
+    v_last := array_fill(NULL::bigint, ARRAY[cardinality(v_draw_ids)]);
+    v_net := array_fill(NULL::bigint, ARRAY[cardinality(v_account_ids)]);
+    v_owed := array_fill(0::bigint, ARRAY[cardinality(v_account_ids)]);
+    FOR i IN 1 .. v_tickets LOOP
+        v_draw_place[i] := array_position(v_draw_ids, t_sorteo[i]);
+        v_account_place[i] := array_position(v_account_ids, t_vendedor[i]);
+        v_day[i] := (v_draws[v_draw_place[i]]).business_date;
+        IF v_account_place[i] IS NOT NULL THEN
+            v_owed[v_account_place[i]] := v_owed[v_account_place[i]] + t_total[i] - t_seller_credit[i];
+        END IF;
+    END LOOP;
+
+    FOR k IN 1 .. cardinality(v_draw_ids) LOOP
+        v_has_exclusions := v_has_exclusions OR (v_draws[k]).has_exclusions;
+    END LOOP;
+    IF v_has_exclusions THEN
         SELECT array_agg(j_ticket[c.place]) INTO v_excluded
           FROM (SELECT array_agg(t_sorteo[j.ticket]) AS sorteo, array_agg(j.ticket::bigint) AS ticket,
                        array_agg(t_ventana[j.ticket]) AS ventana, array_agg(t_vendedor[j.ticket]) AS vendedor
@@ -121,45 +133,43 @@ BEGIN
     END IF;
 
     -- Each ticket by itself, in order of precedence; null: nothing speaks against it yet.
-    SELECT array_agg(x.verdict ORDER BY x.n), array_agg(x.day ORDER BY x.n), array_agg(x.digits ORDER BY x.n),
+    SELECT array_agg(x.verdict ORDER BY x.n),
            array_agg(CASE WHEN x.verdict IN ('KNOWN', 'CLOSED', 'CUTOFF') THEN x.facts END ORDER BY x.n)
-      INTO v_verdict, v_day, v_digits, v_violations
+      INTO v_verdict, v_violations
       FROM (
-        SELECT t.n, s.day, s.digits,
+        SELECT t.n,
                CASE
                    WHEN g.verdict IS NOT NULL THEN g.verdict::sale_verdict
                    WHEN k.outcome = 'TOMBSTONE' THEN 'CANCELLED_BEFORE_SALE'::sale_verdict
                    WHEN k.fingerprint = t.fingerprint THEN 'KNOWN'
                    WHEN k.key IS NOT NULL THEN 'MISMATCH'
-                   WHEN a.balance IS NULL THEN 'SELLER_NOT_FOUND'
+                   WHEN (v_accounts[t.account]).balance_cents IS NULL THEN 'SELLER_NOT_FOUND'
                    WHEN t.version <> v_version THEN 'STALE'
-                   WHEN s.id IS NULL THEN 'SORTEO_NOT_FOUND'
-                   WHEN s.status IN ('CLOSED', 'EVALUATED') THEN 'CLOSED'
-                   WHEN s.status <> 'OPEN' OR NOT s.active THEN 'SORTEO_NOT_OPEN'
+                   WHEN t.draw IS NULL THEN 'SORTEO_NOT_FOUND'
+                   WHEN (v_draws[t.draw]).status IN ('CLOSED', 'EVALUATED') THEN 'CLOSED'
+                   WHEN (v_draws[t.draw]).status <> 'OPEN' OR NOT (v_draws[t.draw]).is_active THEN 'SORTEO_NOT_OPEN'
                    WHEN t.n = ANY (v_excluded) THEN 'LISTA_EXCLUDED'
-                   WHEN v_at >= s.scheduled - make_interval(secs => t.cutoff_s - 1) THEN 'CUTOFF'
+                   WHEN v_at >= (v_draws[t.draw]).scheduled_at - make_interval(secs => t.cutoff_s - 1) THEN 'CUTOFF'
                    WHEN v_at < t.valid_from OR v_at >= t.valid_until THEN 'STALE'
                END AS verdict,
                CASE
                    WHEN k.key IS NOT NULL THEN k.violations
-                   WHEN s.status IN ('CLOSED', 'EVALUATED') THEN
-                       jsonb_build_array(jsonb_build_object('code', 'SORTEO_CLOSED', 'status', s.status))
-                   WHEN v_at >= s.scheduled - make_interval(secs => t.cutoff_s - 1) THEN
+                   WHEN (v_draws[t.draw]).status IN ('CLOSED', 'EVALUATED') THEN
                        jsonb_build_array(jsonb_build_object(
-                           'code', 'SALES_CUTOFF_REACHED', 'scheduledAt', s.scheduled,
+                           'code', 'SORTEO_CLOSED', 'status', (v_draws[t.draw]).status))
+                   WHEN v_at >= (v_draws[t.draw]).scheduled_at - make_interval(secs => t.cutoff_s - 1) THEN
+                       jsonb_build_array(jsonb_build_object(
+                           'code', 'SALES_CUTOFF_REACHED', 'scheduledAt', (v_draws[t.draw]).scheduled_at,
                            'cutoffS', t.cutoff_s, 'at', v_at))
                END AS facts
-          FROM unnest(t_sorteo, t_vendedor, t_actor, t_session, t_terminal, t_key_version, t_key,
+          FROM unnest(v_draw_place, v_account_place, t_vendedor, t_actor, t_session, t_terminal, t_key_version, t_key,
                       t_fingerprint, t_version, t_cutoff_s, t_valid_from, t_valid_until) WITH ORDINALITY
-               AS t (sorteo, vendedor, actor, session, terminal, key_version, key, fingerprint, version,
+               AS t (draw, account, vendedor, actor, session, terminal, key_version, key, fingerprint, version,
                      cutoff_s, valid_from, valid_until, n)
           LEFT JOIN LATERAL (
               SELECT verdict
                 FROM actor_gate(p_banca, t.actor, t.vendedor, t.session, t.terminal, t.key_version, v_at)
               OFFSET 0) g ON true
-          LEFT JOIN unnest(a_id, a_balance) AS a (id, balance) ON a.id = t.vendedor
-          LEFT JOIN unnest(d_id, d_status, d_active, d_scheduled, d_day, d_digits)
-               AS s (id, status, active, scheduled, day, digits) ON s.id = t.sorteo
           LEFT JOIN LATERAL (
               SELECT * FROM idempotency WHERE banca_id = p_banca AND actor_id = t.actor AND key = t.key
               OFFSET 0) k ON true
@@ -167,53 +177,62 @@ BEGIN
 
     -- Would all fit together, those that were judged already too, under the caps as they stand now? Then nothing is
     -- judged one by one. Of several limits on a counter the caller names the strictest.
-    v_is_tight := EXISTS (
-        SELECT FROM unnest(c_kind, c_number, c_claimed, c_cap) AS c (kind, number, claimed, cap)
-          LEFT JOIN LATERAL (
-              SELECT amount_cents FROM exposure
-               WHERE banca_id = p_banca AND sorteo_id = k_sorteo[c.kind] AND scope_id = k_scope_id[c.kind]
-                 AND multiplier_key = k_multiplier_key[c.kind] AND number = c.number
-              OFFSET 0) e ON true
-         WHERE c.claimed + coalesce(e.amount_cents, 0) > c.cap
-    ) OR EXISTS (
-        SELECT FROM unnest(g_kind, g_number, g_claimed, g_cap, g_base, g_basis_points, g_accumulates)
-                    AS g (kind, number, claimed, cap, base, basis_points, accumulates)
-          LEFT JOIN LATERAL (
-              SELECT amount_cents FROM exposure
-               WHERE g.accumulates AND banca_id = p_banca AND sorteo_id = k_sorteo[g.kind]
-                 AND scope_id = k_scope_id[g.kind] AND multiplier_key = k_multiplier_key[g.kind] AND number = g.number
-              OFFSET 0) e ON true
-          LEFT JOIN LATERAL (
-              SELECT amount_cents FROM exposure
-               WHERE g.basis_points IS NOT NULL AND banca_id = p_banca AND sorteo_id = k_sorteo[g.kind]
-                 AND scope_id = k_scope_id[g.kind] AND multiplier_key = c_nil AND number = -1
-              OFFSET 0) w ON true
-         WHERE g.claimed + coalesce(e.amount_cents, 0)
-               > least(g.cap, greatest(g.base, coalesce(w.amount_cents, 0) * g.basis_points / 10000))
-    ) OR EXISTS (
-        SELECT FROM unnest(a_id, a_balance, a_credit) AS a (id, balance, credit)
-          JOIN unnest(t_vendedor, t_total, t_seller_credit) AS t (vendedor, total, credit) ON t.vendedor = a.id
-         WHERE a.credit IS NOT NULL
-         GROUP BY a.id, a.balance, a.credit HAVING sum(t.total - t.credit) > a.balance + a.credit);
+    IF cardinality(c_kind) > 0 THEN
+        v_is_tight := EXISTS (
+            SELECT FROM unnest(c_kind, c_number, c_claimed, c_cap) AS c (kind, number, claimed, cap)
+              LEFT JOIN LATERAL (
+                  SELECT amount_cents FROM exposure
+                   WHERE banca_id = p_banca AND sorteo_id = k_sorteo[c.kind] AND scope_id = k_scope_id[c.kind]
+                     AND multiplier_key = k_multiplier_key[c.kind] AND number = c.number
+                  OFFSET 0) e ON true
+             WHERE c.claimed + coalesce(e.amount_cents, 0) > c.cap);
+    END IF;
+    IF NOT v_is_tight AND cardinality(g_kind) > 0 THEN
+        v_is_tight := EXISTS (
+            SELECT FROM unnest(g_kind, g_number, g_claimed, g_cap, g_base, g_basis_points, g_accumulates)
+                        AS g (kind, number, claimed, cap, base, basis_points, accumulates)
+              LEFT JOIN LATERAL (
+                  SELECT amount_cents FROM exposure
+                   WHERE g.accumulates AND banca_id = p_banca AND sorteo_id = k_sorteo[g.kind]
+                     AND scope_id = k_scope_id[g.kind] AND multiplier_key = k_multiplier_key[g.kind]
+                     AND number = g.number
+                  OFFSET 0) e ON true
+              LEFT JOIN LATERAL (
+                  SELECT amount_cents FROM exposure
+                   WHERE g.basis_points IS NOT NULL AND banca_id = p_banca AND sorteo_id = k_sorteo[g.kind]
+                     AND scope_id = k_scope_id[g.kind] AND multiplier_key = c_nil AND number = -1
+                  OFFSET 0) w ON true
+             WHERE g.claimed + coalesce(e.amount_cents, 0)
+                   > least(g.cap, greatest(g.base, coalesce(w.amount_cents, 0) * g.basis_points / 10000)));
+    END IF;
+    FOR k IN 1 .. cardinality(v_account_ids) LOOP
+        v_is_tight := v_is_tight
+            OR coalesce(v_owed[k] > (v_accounts[k]).balance_cents + (v_accounts[k]).credit_limit_cents, false);
+    END LOOP;
 
     IF v_is_tight THEN
         SELECT j.verdicts, j.violations INTO v_verdict, v_violations
-          FROM judge_tight_sales(
-                   p_banca, t_sorteo, t_vendedor, t_ventana, t_total, t_seller_credit, v_digits, v_verdict,
-                   v_violations, a_id, a_balance, a_credit, r_sorteo, r_scope, r_multiplier_key, r_cap, r_base,
+          FROM (SELECT array_agg(a.balance_cents) AS balance, array_agg(a.credit_limit_cents) AS credit
+                  FROM unnest(v_accounts) a) a
+         CROSS JOIN (SELECT array_agg((v_draws[t.draw]).digits ORDER BY t.n) AS digits
+                       FROM unnest(v_draw_place) WITH ORDINALITY AS t (draw, n)) t
+         CROSS JOIN LATERAL judge_tight_sales(
+                   p_banca, t_sorteo, t_vendedor, t_ventana, t_total, t_seller_credit, t.digits, v_verdict,
+                   v_violations, v_account_ids, a.balance, a.credit, r_sorteo, r_scope, r_multiplier_key, r_cap, r_base,
                    r_basis_points, r_accumulates, r_code, r_label, l_rule, l_scope_id, l_number,
                    f_ticket, f_limit, f_amount, f_unbound) j;
     END IF;
 
     -- Everything that is still unjudged is sold. Sequences run without a gap, draw by draw, in order of arrival.
-    SELECT array_agg(coalesce(x.verdict, 'SOLD') ORDER BY x.n), array_agg(x.sequence ORDER BY x.n),
-           count(x.sequence)
-      INTO v_verdict, v_sequence, v_sold
-      FROM (SELECT t.n, t.verdict,
-                   CASE WHEN t.verdict IS NULL THEN s.last
-                        + row_number() OVER (PARTITION BY t.sorteo, t.verdict IS NULL ORDER BY t.n) END AS sequence
-              FROM unnest(t_sorteo, v_verdict) WITH ORDINALITY AS t (sorteo, verdict, n)
-              LEFT JOIN unnest(d_id, d_last) AS s (id, last) ON s.id = t.sorteo) x;
+    FOR i IN 1 .. v_tickets LOOP
+        CONTINUE WHEN v_verdict[i] IS NOT NULL;
+        v_verdict[i] := 'SOLD';
+        v_sold := v_sold + 1;
+        v_sold_in[i] := t_sorteo[i];
+        v_last[v_draw_place[i]] := coalesce(v_last[v_draw_place[i]], (v_draws[v_draw_place[i]]).last_sequence) + 1;
+        v_sequence[i] := v_last[v_draw_place[i]];
+        v_net[v_account_place[i]] := coalesce(v_net[v_account_place[i]], 0) + t_total[i] - t_seller_credit[i];
+    END LOOP;
 
     IF v_sold > 0 THEN
         v_event := nextval('outbox_id');
@@ -259,48 +278,28 @@ BEGIN
                ('LISTERO_COMMISSION', v_commissions, t.ventana, t.listero)) AS m (kind, debit, credit, amount)
          WHERE t.sequence IS NOT NULL AND m.amount > 0;
 
-        SELECT array_agg(x.vendedor), array_agg(x.net) INTO v_sellers, v_nets
-          FROM (SELECT t.vendedor, sum(t.total - t.credit)::bigint AS net
-                  FROM unnest(t_vendedor, t_total, t_seller_credit, v_sequence)
-                       AS t (vendedor, total, credit, sequence)
-                 WHERE t.sequence IS NOT NULL GROUP BY t.vendedor) x;
-        WITH moved AS (
-            UPDATE accounts
-               SET balance_cents = balance_cents - v_nets[array_position(v_sellers, id)],
-                   balance_version = balance_version + 1
-             WHERE banca_id = p_banca AND id = ANY (v_sellers)
-            RETURNING id, balance_cents, balance_version)
-        SELECT array_agg(id), array_agg(balance_cents), array_agg(balance_version)
-          INTO a_id, a_balance, a_version FROM moved;
+        UPDATE accounts
+           SET balance_cents = balance_cents - v_net[array_position(v_account_ids, id)],
+               balance_version = balance_version + 1
+         WHERE banca_id = p_banca AND id = ANY (v_account_ids) AND v_net[array_position(v_account_ids, id)] IS NOT NULL;
 
         INSERT INTO exposure AS e (banca_id, sorteo_id, scope, scope_id, multiplier_key, number, amount_cents)
         SELECT p_banca, m.sorteo_id, m.scope, m.scope_id, m.multiplier_key, m.number, m.amount_cents
-          FROM (SELECT array_agg(t_sorteo[j.ticket]) AS sorteo, array_agg(t_ventana[j.ticket]) AS ventana,
-                       array_agg(t_vendedor[j.ticket]) AS vendedor, array_agg(j.number) AS number,
-                       array_agg(j.reventado) AS reventado, array_agg(j.multiplier) AS multiplier,
-                       array_agg(j.amount) AS amount
-                  FROM unnest(j_ticket, j_number, j_reventado, j_multiplier, j_amount)
-                       AS j (ticket, number, reventado, multiplier, amount)
-                 WHERE v_sequence[j.ticket] IS NOT NULL) j
-         CROSS JOIN LATERAL exposure_moves(p_banca, j.sorteo, j.ventana, j.vendedor, j.number, j.reventado,
-                                           j.multiplier, j.amount) m
+          FROM exposure_moves(p_banca, v_sold_in, t_ventana, t_vendedor, j_ticket, j_number, j_reventado, j_multiplier,
+                              j_amount) m
         ON CONFLICT (banca_id, sorteo_id, scope_id, multiplier_key, number)
         DO UPDATE SET amount_cents = e.amount_cents + excluded.amount_cents;
 
-        SELECT array_agg(x.sorteo), array_agg(x.last) INTO d_id, d_last
-          FROM (SELECT t.sorteo, max(t.sequence) AS last
-                  FROM unnest(t_sorteo, v_sequence) AS t (sorteo, sequence)
-                 WHERE t.sequence IS NOT NULL GROUP BY t.sorteo) x;
-        UPDATE sorteos SET last_sequence = d_last[array_position(d_id, id)]
-         WHERE banca_id = p_banca AND id = ANY (d_id);
+        UPDATE sorteos SET last_sequence = v_last[array_position(v_draw_ids, id)]
+         WHERE banca_id = p_banca AND id = ANY (v_draw_ids) AND v_last[array_position(v_draw_ids, id)] IS NOT NULL;
 
         INSERT INTO outbox (id, banca_id, type, payload, created_at)
         SELECT v_event, p_banca, 'tickets.sold', json_build_object(
                    'at', v_at, 'rulebookVersion', v_version,
-                   'sorteos', (SELECT json_agg(json_build_object('sorteoId', r.sorteo, 'from', r.first, 'to', r.last))
-                                 FROM (SELECT q.sorteo, min(q.sequence) AS first, max(q.sequence) AS last
-                                         FROM unnest(t_sorteo, v_sequence) AS q (sorteo, sequence)
-                                        WHERE q.sequence IS NOT NULL GROUP BY q.sorteo ORDER BY q.sorteo) r),
+                   'sorteos', (SELECT json_agg(json_build_object(
+                                          'sorteoId', s.id, 'from', (v_draws[s.n]).last_sequence + 1, 'to', s.last))
+                                 FROM unnest(v_draw_ids, v_last) WITH ORDINALITY AS s (id, last, n)
+                                WHERE s.last IS NOT NULL),
                    'ticketIds', json_agg(t.id), 'sorteoIds', json_agg(t.sorteo), 'sequences', json_agg(t.sequence),
                    'vendedorIds', json_agg(t.vendedor), 'actorIds', json_agg(t.actor), 'actorRoles', json_agg(t.role),
                    'terminalIds', json_agg(t.terminal), 'totalsCents', json_agg(t.total),
@@ -324,11 +323,11 @@ BEGIN
     RETURN QUERY
     SELECT t.n::integer, t.verdict::text, k.outcome::text,
            coalesce(t.day, k.business_date), coalesce(k.sorteo_id, t.sorteo), coalesce(t.sequence, k.sequence),
-           coalesce(k.created_at, v_at), v_violations[t.n], a.balance, a.version
-      FROM unnest(v_verdict, v_day, t_sorteo, v_sequence, t_vendedor, t_actor, t_key) WITH ORDINALITY
-           AS t (verdict, day, sorteo, sequence, vendedor, actor, key, n)
-      LEFT JOIN unnest(a_id, a_balance, a_version) AS a (id, balance, version)
-        ON a.id = t.vendedor AND t.verdict = 'SOLD'
+           coalesce(k.created_at, v_at), v_violations[t.n],
+           CASE WHEN t.verdict = 'SOLD' THEN (v_accounts[t.account]).balance_cents - v_net[t.account] END,
+           CASE WHEN t.verdict = 'SOLD' THEN (v_accounts[t.account]).balance_version + 1 END
+      FROM unnest(v_verdict, v_day, t_sorteo, v_sequence, v_account_place, t_actor, t_key) WITH ORDINALITY
+           AS t (verdict, day, sorteo, sequence, account, actor, key, n)
       LEFT JOIN LATERAL (
           SELECT * FROM idempotency
            WHERE banca_id = p_banca AND actor_id = t.actor AND key = t.key AND t.verdict = 'KNOWN' OFFSET 0) k ON true

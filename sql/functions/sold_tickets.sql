@@ -22,10 +22,7 @@ BEGIN
            t.listero_commission_cents, t.cliente_nombre, t.created_at, t.created_by, t.created_by_role::text,
            t.terminal_id, t.rulebook_version, t.warnings, t.status::text, t.cancelled_at, j.jugadas
       FROM unnest(k_day, k_sorteo, k_sequence) AS k (day, sorteo, sequence)
-     CROSS JOIN LATERAL (
-          SELECT * FROM tickets
-           WHERE banca_id = p_banca AND business_date = k.day AND sorteo_id = k.sorteo AND sequence = k.sequence
-          OFFSET 0) t
+     CROSS JOIN LATERAL find_ticket(p_banca, k.day, k.sorteo, k.sequence) t
      CROSS JOIN LATERAL (
           SELECT loteria_id, daily_ordinal, digits FROM sorteos WHERE banca_id = p_banca AND id = k.sorteo OFFSET 0) s
      CROSS JOIN LATERAL (

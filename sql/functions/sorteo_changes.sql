@@ -77,3 +77,5 @@ BEGIN
         EXECUTE format('GRANT EXECUTE ON FUNCTION %I TO banca_api', function_name);
     END LOOP;
 END $$;
+-- Jobs make draws too.
+GRANT EXECUTE ON FUNCTION create_sorteos TO banca_worker;

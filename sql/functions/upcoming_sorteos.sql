@@ -20,9 +20,12 @@ BEGIN
     END IF;
     RETURN QUERY
     SELECT s.banca_id, s.id, s.status::text, s.scheduled_at, s.opens_at, b.rulebook_version, v_at
-      FROM (SELECT * FROM sorteos WHERE status = 'OPEN' AND scheduled_at < v_at + p_ahead
+      -- In the order of the index that holds no others: another one that serves too would be read as a whole.
+      FROM ((SELECT * FROM sorteos WHERE status = 'OPEN' AND scheduled_at < v_at + p_ahead
+              ORDER BY scheduled_at LIMIT p_limit)
             UNION ALL
-            SELECT * FROM sorteos WHERE status = 'SCHEDULED' AND is_active AND opens_at <= v_at) s
+            (SELECT * FROM sorteos WHERE status = 'SCHEDULED' AND is_active AND opens_at <= v_at
+              ORDER BY opens_at LIMIT p_limit)) s
       JOIN bancas b ON b.id = s.banca_id
      ORDER BY s.scheduled_at, s.id
      LIMIT p_limit;

@@ -1,3 +1,4 @@
--- From when on the audit trail is complete: where its retention cut it; '-infinity' while nothing was cut.
-SELECT CASE WHEN coalesce(min(position), 1) = 1 THEN '-infinity'::timestamptz ELSE min(recorded_at) END AS begins
-  FROM audit_chain
+-- From when on the audit trail of every banca is complete: where its retention cut it latest; null while nothing was cut.
+SELECT max(c.recorded_at) AS begins
+  FROM (SELECT DISTINCT ON (banca_id) position, recorded_at FROM audit_chain ORDER BY banca_id, position) c
+ WHERE c.position > 1

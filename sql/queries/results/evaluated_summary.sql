@@ -1,8 +1,9 @@
 -- What the evaluated draws of some days came to, the earliest first: $1 banca, $2 and $3 the days (both included),
--- $4 lottery or null, $5 whether active or null, $6 seller or null, $7 ventana or null.
+-- $4 lottery or null, $5 whether active or null, $6 seller or null, $7 ventana or null, $8 whether with lines.
 --
 -- lines: [type, multiplier, its name, x of the result or null, cents sold, cents of commission, tickets, cents of prizes,
--- jugadas that won]. Only what is live counts: no cancelled ticket, no excluded jugada.
+-- jugadas that won], summed from the jugadas; the rest was summed when the draw was evaluated. Only what is live counts:
+-- no cancelled ticket, no excluded jugada.
 WITH draw AS MATERIALIZED (
     SELECT s.id, s.loteria_id, l.name AS loteria_name, s.name, s.digits, s.is_active, s.scheduled_at, s.business_date,
            r.evaluation, r.winning_number, r.extra_multiplier_id, r.extra_x_hundredths, r.extra_outcome_code, r.settled_at
@@ -13,16 +14,19 @@ WITH draw AS MATERIALIZED (
        AND ($4::uuid IS NULL OR s.loteria_id = $4)
        AND ($5::boolean IS NULL OR s.is_active = $5)
 )
-SELECT d.*, coalesce(t.tickets, 0) AS tickets, coalesce(w.winners, 0) AS winners, coalesce(w.paid, 0) AS paid,
+SELECT d.*, k.sales, k.commission, k.prizes, k.tickets, k.winners, coalesce(w.paid, 0) AS paid,
        coalesce(x.lines, '[]') AS lines
   FROM draw d
  CROSS JOIN LATERAL (
-      SELECT count(*) AS tickets FROM tickets t
-       WHERE t.banca_id = $1 AND t.business_date = d.business_date AND t.sorteo_id = d.id AND t.status = 'ACTIVE'
-         AND ($6::uuid IS NULL OR t.vendedor_id = $6) AND ($7::uuid IS NULL OR t.ventana_id = $7)) t
+      SELECT coalesce(sum(k.sales_cents), 0)::bigint AS sales, coalesce(sum(k.commission_cents), 0)::bigint AS commission,
+             coalesce(sum(k.payouts_cents), 0)::bigint AS prizes, coalesce(sum(k.ticket_count), 0)::bigint AS tickets,
+             coalesce(sum(k.winning_tickets), 0)::bigint AS winners
+        FROM sorteo_takings k
+       WHERE k.banca_id = $1 AND k.business_date = d.business_date AND k.sorteo_id = d.id AND k.evaluation = d.evaluation
+         AND ($6::uuid IS NULL OR k.vendedor_id = $6) AND ($7::uuid IS NULL OR k.ventana_id = $7)) k
  CROSS JOIN LATERAL (
       -- Paid: all of the prize, or the customer waived what was left.
-      SELECT count(*) AS winners, count(*) FILTER (WHERE c.is_final OR c.amount_cents >= p.amount_cents) AS paid
+      SELECT count(*) FILTER (WHERE c.is_final OR c.amount_cents >= p.amount_cents) AS paid
         FROM (SELECT p.sequence, p.vendedor_id, sum(p.amount_cents) AS amount_cents FROM prizes p
                WHERE p.banca_id = $1 AND p.business_date = d.business_date AND p.sorteo_id = d.id
                  AND p.evaluation = d.evaluation AND ($6::uuid IS NULL OR p.vendedor_id = $6)
@@ -34,7 +38,7 @@ SELECT d.*, coalesce(t.tickets, 0) AS tickets, coalesce(w.winners, 0) AS winners
               FROM ticket_payments c
              WHERE c.banca_id = $1 AND c.business_date = d.business_date AND c.ticket_id = t.id
                AND c.evaluation = d.evaluation AND c.reversed_at IS NULL) c) w
- CROSS JOIN LATERAL (
+  LEFT JOIN LATERAL (
       SELECT json_agg(json_build_array(
                  k.type, k.multiplier_id, m.name, CASE k.type WHEN 'REVENTADO' THEN d.extra_x_hundredths
                                                               ELSE m.value_x_hundredths END,
@@ -54,5 +58,5 @@ SELECT d.*, coalesce(t.tickets, 0) AS tickets, coalesce(w.winners, 0) AS winners
                  AND t.status = 'ACTIVE'
                  AND ($6::uuid IS NULL OR t.vendedor_id = $6) AND ($7::uuid IS NULL OR t.ventana_id = $7)
                GROUP BY 1, 2) k
-        LEFT JOIN loteria_multipliers m ON m.banca_id = $1 AND m.id = k.multiplier_id) x
+        LEFT JOIN loteria_multipliers m ON m.banca_id = $1 AND m.id = k.multiplier_id) x ON $8
  ORDER BY d.scheduled_at, d.loteria_id, d.id

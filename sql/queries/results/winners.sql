@@ -7,19 +7,21 @@ SELECT t.id, t.sequence, t.ventana_id, t.vendedor_id, u.name AS vendedor_name, t
                json_agg(json_build_array(p.line, j.type, j.number, j.amount_cents, p.multiplier_id, p.x_hundredths,
                                          p.amount_cents) ORDER BY p.line) AS jugadas
           FROM prizes p
-          JOIN jugadas j ON j.banca_id = $1 AND j.business_date = $2 AND j.sorteo_id = $3 AND j.sequence = p.sequence
-               AND j.line = p.line
+         CROSS JOIN LATERAL (
+              SELECT type, number, amount_cents FROM jugadas
+               WHERE banca_id = $1 AND business_date = $2 AND sorteo_id = $3 AND sequence = p.sequence AND line = p.line
+              OFFSET 0) j
          WHERE p.banca_id = $1 AND p.business_date = $2 AND p.sorteo_id = $3 AND p.evaluation = $4
            AND ($5::uuid IS NULL OR p.vendedor_id = $5)
            AND ($7::bigint IS NULL OR p.sequence > $7)
          GROUP BY p.sequence) w
-  JOIN tickets t ON t.banca_id = $1 AND t.business_date = $2 AND t.sorteo_id = $3 AND t.sequence = w.sequence
-       AND ($6::uuid IS NULL OR t.ventana_id = $6)
+ CROSS JOIN LATERAL find_ticket($1, $2, $3, w.sequence) t
   LEFT JOIN users u ON u.banca_id = $1 AND u.id = t.vendedor_id
  CROSS JOIN LATERAL (
       SELECT sum(c.amount_cents)::bigint AS paid_cents, bool_or(c.is_final OR c.finalized_at IS NOT NULL) AS is_final
         FROM ticket_payments c
-       WHERE c.banca_id = $1 AND c.business_date = $2 AND c.ticket_id = t.id AND c.evaluation = $4
-         AND c.reversed_at IS NULL) c
+       WHERE c.banca_id = $1 AND c.business_date = $2 AND c.ticket_id = t.id AND c.sorteo_id = $3
+         AND c.sequence = t.sequence AND c.evaluation = $4 AND c.reversed_at IS NULL) c
+ WHERE $6::uuid IS NULL OR t.ventana_id = $6
  ORDER BY w.sequence
  LIMIT $8 OFFSET $9

@@ -1,2 +1,2 @@
 -- Where a ticket is, by its id. It was sold on $3 at the earliest (its UUIDv7 says), so older months are not read.
-SELECT business_date, sorteo_id, sequence FROM tickets WHERE banca_id = $1 AND id = $2 AND business_date >= $3
+SELECT business_date, sorteo_id, sequence FROM find_ticket_by_id($1, $2, $3)

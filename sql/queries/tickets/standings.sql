@@ -5,9 +5,7 @@ SELECT t.business_date, t.sorteo_id, t.sequence, t.status::text, t.cancelled_at,
        CASE WHEN r.evaluation IS NOT NULL THEN coalesce(z.prizes, '[]') END AS prizes, coalesce(p.payments, '[]') AS payments,
        coalesce(e.excluded, '{}') AS excluded
   FROM unnest($2::date[], $3::uuid[], $4::bigint[]) AS k (day, sorteo, sequence)
- CROSS JOIN LATERAL (
-      SELECT * FROM tickets
-       WHERE banca_id = $1 AND business_date = k.day AND sorteo_id = k.sorteo AND sequence = k.sequence OFFSET 0) t
+ CROSS JOIN LATERAL find_ticket($1, k.day, k.sorteo, k.sequence) t
   LEFT JOIN LATERAL (
       SELECT evaluation FROM sorteo_results
        WHERE banca_id = $1 AND sorteo_id = k.sorteo AND state = 'DONE' OFFSET 0) r ON true
@@ -18,7 +16,8 @@ SELECT t.business_date, t.sorteo_id, t.sequence, t.status::text, t.cancelled_at,
  CROSS JOIN LATERAL (
       SELECT jsonb_agg(payment_facts(y) || jsonb_build_object('evaluation', y.evaluation) ORDER BY y.ordinal) AS payments
         FROM ticket_payments y
-       WHERE y.banca_id = $1 AND y.business_date = k.day AND y.ticket_id = t.id OFFSET 0) p
+       WHERE y.banca_id = $1 AND y.business_date = k.day AND y.ticket_id = t.id AND y.sorteo_id = k.sorteo
+         AND y.sequence = k.sequence OFFSET 0) p
  CROSS JOIN LATERAL (
       SELECT array_agg(line) AS excluded FROM jugadas
        WHERE banca_id = $1 AND business_date = k.day AND sorteo_id = k.sorteo AND sequence = k.sequence
