@@ -19,11 +19,12 @@ from core.events import (
     TicketsCancelled,
     TicketsSold,
 )
+from core.job_events import JobsRequested
 from core.later_events import LaterEvent, ListasExcluded, ListasIncluded, TicketsRestored
 from core.result_events import EvaluationRequested, ResultEvent, RevertRequested, SorteoEvaluated, SorteoReverted
 from core.sorteo_events import SorteosMoved
 
-# Where the operation came in; jobs will have a layer of their own.
+# Where the operation came in.
 LAYER_API = "api"
 LAYER_WORKER = "worker"
 # What was asked, and what the workers did of it.
@@ -37,7 +38,7 @@ RESULT_ACTIONS: Mapping[type, tuple[str, str]] = MappingProxyType(
 )
 # Told in columns of their own.
 RESULT_COLUMNS = frozenset({"at", "sorteoId", "actorId", "requestId"})
-LATER_COLUMNS = frozenset({"at", "ticketId", "exclusionId", "actorId", "requestId"})
+LATER_COLUMNS = frozenset({"at", "ticketId", "exclusionId", "runId", "layer", "actorId", "requestId"})
 # Reasons of a session's end that were not its user's own wish.
 REVOCATIONS = frozenset({"revoked", "refresh_reused", "fifo_displacement"})
 
@@ -72,7 +73,7 @@ def operations_of(payload: Payload) -> list[Operation]:
             return [sorteo_moved(payload)]
         case EvaluationRequested() | SorteoEvaluated() | RevertRequested() | SorteoReverted():
             return [result_moved(payload)]
-        case TicketsRestored() | ListasExcluded() | ListasIncluded():
+        case TicketsRestored() | ListasExcluded() | ListasIncluded() | JobsRequested():
             return [moved_later(payload)]
         case _:
             assert_never(payload)
@@ -135,14 +136,14 @@ def ticket_cancelled(payload: TicketsCancelled) -> Operation:
     )
 
 
-def moved_later(payload: LaterEvent) -> Operation:
+def moved_later(payload: LaterEvent | JobsRequested) -> Operation:
     members: dict[str, object] = msgspec.to_builtins(payload)
     return Operation(
         action=payload.action,
         actor_id=payload.actor_id,
         target_type=payload.target_type,
         target_id=payload.target_id,
-        layer=LAYER_API,
+        layer=payload.layer,
         request_id=payload.request_id,
         details={name: value for name, value in members.items() if name not in LATER_COLUMNS},
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Sequence
 
 FIRST_S = 0.1
 LONGEST_S = 5.0
@@ -22,3 +23,12 @@ async def wait(stop: asyncio.Event, seconds: float) -> None:
         await asyncio.wait_for(stop.wait(), seconds)
     except TimeoutError:
         return
+
+
+async def wait_for_any(events: Sequence[asyncio.Event], seconds: float) -> None:
+    """Return after so many seconds, or as soon as one of the events is set."""
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    await asyncio.wait(waits, timeout=max(0.0, seconds), return_when=asyncio.FIRST_COMPLETED)
+    for waiting in waits:
+        waiting.cancel()
+    await asyncio.wait(waits)

@@ -9,12 +9,18 @@ from core.events import EventType
 
 AUDIT = "audit"
 DRAWS = "draws"
-CONSUMERS: tuple[str, ...] = (AUDIT, DRAWS)
+STATEMENTS = "statements"
+JOBS = "jobs"
+CONSUMERS: tuple[str, ...] = (AUDIT, DRAWS, STATEMENTS, JOBS)
 # They want every event and keep an inbox of those that they have done; before that no event is forgotten.
 KEEPERS: tuple[str, ...] = (AUDIT,)
 # The others want only these, as a reason to look at once at what is written in their tables.
 WANTED: Mapping[str, frozenset[str]] = MappingProxyType(
-    {DRAWS: frozenset({EventType.SORTEOS_EVALUATION_REQUESTED, EventType.SORTEOS_REVERT_REQUESTED})}
+    {
+        DRAWS: frozenset({EventType.SORTEOS_EVALUATION_REQUESTED, EventType.SORTEOS_REVERT_REQUESTED}),
+        STATEMENTS: frozenset({EventType.SORTEOS_EVALUATED, EventType.SORTEOS_REVERTED}),
+        JOBS: frozenset({EventType.JOBS_REQUESTED}),
+    }
 )
 # What died together with others is tried here by itself: one message at a time, one event in it.
 ALONE = ".alone"

@@ -5,21 +5,18 @@ says that it is time to look, so that none can come twice, too late or in the wr
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from uuid import UUID
 
 import asyncpg
-import dramatiq
 
 from core.database import Database, DatabaseUnavailableError
 from core.logging import Log
 from core.queries import sql
 from core.till.till import PublishBalance
-from workers.backoff import backoff_s
-from workers.consumers import DRAWS, alone, queue_name
+from workers.backoff import backoff_s, wait_for_any
 from workers.metrics import EVALUATION_FAILURES, EVALUATION_STEPS, EVALUATION_UNMOVED_SECONDS, EVALUATIONS_UNDER_WAY
+from workers.troubles import Troubles
 
 # About a tenth of a second; the winners' accounts are held at its end only, for some thousandths.
 STEP_TICKETS = 20_000
@@ -33,15 +30,6 @@ LOOK_EVERY_S = 5.0
 log = Log("evaluations")
 
 
-@dataclass(slots=True)
-class Trouble:
-    """Of one draw: how often in a row, how many tickets are tried next, and not before when."""
-
-    failures: int
-    step_tickets: int
-    rests_until_s: float
-
-
 class Evaluations:
     """Any number may run at once; of one draw, one at a time gets on."""
 
@@ -51,7 +39,7 @@ class Evaluations:
         self.database = database
         self.publish_balance = publish_balance
         self.step_tickets = step_tickets
-        self._troubles: dict[UUID, Trouble] = {}
+        self.troubles = Troubles(at_once_min=STEP_TICKETS_MIN)
         self._news = asyncio.Event()
 
     def wake(self) -> None:
@@ -63,10 +51,12 @@ class Evaluations:
 
         Raises DatabaseUnavailableError when it cannot even be asked what there is.
         """
+        resting = self.troubles.resting()
         async with self.database.connection() as connection:
-            rows = await connection.fetch(sql("evaluations/under_way"), UNDER_WAY_MAX)
+            rows = await connection.fetch(sql("evaluations/under_way"), UNDER_WAY_MAX, list(resting))
         show_under_way(rows)
-        self._forget_finished({row["sorteo_id"] for row in rows})
+        # Those that rest come last, and so may not be among them.
+        self.troubles.forget_others({row["sorteo_id"] for row in rows} | resting)
         return sum([await self._try_step(row["banca_id"], row["sorteo_id"]) for row in rows])
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -87,18 +77,15 @@ class Evaluations:
 
     async def _try_step(self, banca_id: UUID, sorteo_id: UUID) -> int:
         """How many steps were made: one, or none. What fails here fails alone, and is tried again later."""
-        trouble = self._troubles.get(sorteo_id)
-        if trouble is not None and time.monotonic() < trouble.rests_until_s:
+        if sorteo_id in self.troubles.resting():
             return 0
+        tickets = self.troubles.at_once(sorteo_id, full=self.step_tickets)
         try:
-            step = await self._step(banca_id, sorteo_id, self.step_tickets if trouble is None else trouble.step_tickets)
+            step = await self._step(banca_id, sorteo_id, tickets)
         except (DatabaseUnavailableError, asyncpg.PostgresError) as error:
-            self._note(sorteo_id, error)
+            self._note(sorteo_id, error, tickets)
             return 0
-        if trouble is not None:
-            trouble.step_tickets *= 2
-            if trouble.step_tickets >= self.step_tickets:
-                del self._troubles[sorteo_id]
+        self.troubles.overcome(sorteo_id, full=self.step_tickets)
         return 0 if step in {"BUSY", "NOTHING"} else 1
 
     async def _step(self, banca_id: UUID, sorteo_id: UUID, tickets: int) -> str:
@@ -114,45 +101,19 @@ class Evaluations:
             log.info("EVALUATION_ENDED", step=step, banca=str(banca_id), sorteo=str(sorteo_id))
         return step
 
-    def _note(self, sorteo_id: UUID, error: Exception) -> None:
+    def _note(self, sorteo_id: UUID, error: Exception, tickets: int) -> None:
         EVALUATION_FAILURES.inc()
-        known = self._troubles.get(sorteo_id)
-        failures = 1 if known is None else known.failures + 1
-        tickets = self.step_tickets if known is None else known.step_tickets
-        # Perhaps it was too much for the time that a call has.
-        fewer = min(tickets, max(tickets // 2, STEP_TICKETS_MIN))
-        pause_s = backoff_s(failures)
-        self._troubles[sorteo_id] = Trouble(failures, fewer, time.monotonic() + pause_s)
+        trouble = self.troubles.note(sorteo_id, full=self.step_tickets)
         reason = f"{type(error).__name__}: {error}"
-        log.error("EVALUATION_STEP_FAILED", sorteo=str(sorteo_id), reason=reason, failures=failures, tickets=tickets)
-
-    def _forget_finished(self, under_way: set[UUID]) -> None:
-        for sorteo_id in self._troubles.keys() - under_way:
-            del self._troubles[sorteo_id]
+        log.error(
+            "EVALUATION_STEP_FAILED", sorteo=str(sorteo_id), reason=reason, failures=trouble.failures, tickets=tickets
+        )
 
     async def _wait(self, stop: asyncio.Event, seconds: float) -> None:
         """Return after so many seconds, on news, or as soon as stop is set."""
-        waits = [asyncio.ensure_future(event.wait()) for event in (stop, self._news)]
-        resting = [trouble.rests_until_s - time.monotonic() for trouble in self._troubles.values()]
-        await asyncio.wait(waits, timeout=max(0.0, min([seconds, *resting])), return_when=asyncio.FIRST_COMPLETED)
-        for waiting in waits:
-            waiting.cancel()
-        await asyncio.wait(waits)
+        await wait_for_any((stop, self._news), self.troubles.rest_s(seconds))
 
 
 def show_under_way(rows: Sequence[asyncpg.Record]) -> None:
-    EVALUATIONS_UNDER_WAY.set(len(rows))
-    EVALUATION_UNMOVED_SECONDS.set(rows[0]["unmoved"].total_seconds() if rows else 0.0)
-
-
-def declare_draws(
-    broker: dramatiq.Broker, evaluations: Callable[[], Evaluations], *, instance_id: str
-) -> dramatiq.Actor[[list[object]], None]:
-    """The actor that hears of what was asked. evaluations: asked in the worker's loop, where they run."""
-
-    async def draws(_: list[object]) -> None:
-        evaluations().wake()
-
-    queue = queue_name(instance_id, DRAWS)
-    broker.declare_queue(alone(queue))
-    return dramatiq.actor(broker=broker, actor_name=DRAWS, queue_name=queue)(draws)
+    EVALUATIONS_UNDER_WAY.set(rows[0]["under_way"] if rows else 0)
+    EVALUATION_UNMOVED_SECONDS.set(rows[0]["longest_unmoved"].total_seconds() if rows else 0.0)

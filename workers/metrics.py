@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
+from core.domain.jobs import JobName
 from core.settings import Settings
 
 # The audit may trail by two seconds; beyond a minute it is not late any more but stopped.
@@ -26,11 +27,28 @@ EVALUATION_STEPS = Counter("evaluation_steps_total", "Steps of evaluations, by w
 EVALUATION_FAILURES = Counter("evaluation_failures_total", "Steps of evaluations that failed; they are tried again")
 EVALUATIONS_UNDER_WAY = Gauge("evaluations_under_way", "Draws whose prizes are being paid or taken back")
 EVALUATION_UNMOVED_SECONDS = Gauge("evaluation_unmoved_seconds", "How long the longest of them did not move on")
+STATEMENT_REQUESTS = Counter(
+    "statement_requests_total", "Requests to compute a day of a statement that were worked off"
+)
+STATEMENT_FAILURES = Counter(
+    "statement_failures_total", "Calls that computed statements and failed; they are tried again"
+)
+STATEMENT_REQUESTS_WAITING = Gauge("statement_requests_waiting", "Requests to compute a day of a statement")
+STATEMENT_WAITING_SECONDS = Gauge("statement_waiting_seconds", "How long the longest of them has waited")
+JOB_RUNS = Counter("banca_job_runs_total", "Runs of jobs, by how they ended", ["job", "outcome"])
+JOB_SECONDS = Histogram(
+    "banca_job_seconds", "From the start of a job to its end", ["job"], buckets=(0.1, 1, 5, 30, 60, 300, 1_800, 7_200)
+)
+JOB_LAST_SUCCESS = Gauge("banca_job_last_success_timestamp_seconds", "When a job was done last", ["job"])
 
 # So that a scrape shows them before they first count: a rate needs a zero to start from.
 NEW, RESENT = RELAY_EVENTS.labels("new"), RELAY_EVENTS.labels("resent")
 for _action in ("OPEN", "CLOSE"):
     SCHEDULER_MOVES.labels(_action)
+JOB_OUTCOMES = ("done", "failed", "skipped", "disabled")
+for _job in JobName:
+    for _outcome in JOB_OUTCOMES:
+        JOB_RUNS.labels(_job, _outcome)
 
 
 @contextmanager

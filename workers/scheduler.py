@@ -1,4 +1,5 @@
-"""The scheduler: draws open and close by themselves, at their time or as soon after it as it can. `python -m workers.scheduler`.
+"""The scheduler: draws open and close by themselves, at their time or as soon after it as it can; what jobs are due is
+written down for the workers. `python -m workers.scheduler`.
 
 What is due is a row, not a message: whoever comes later finds it undone and does it, and whoever comes second finds it
 done. So any number may run, and die at any moment; one of them leads, so that they do not do each other's work.
@@ -17,7 +18,7 @@ from uuid import UUID
 import asyncpg
 
 from core import garbage
-from core.database import Database, DatabaseUnavailableError, create_pool
+from core.database import Database, create_pool
 from core.domain.sorteo_closing import CLOSING_AHEAD, closing_instant, over_at
 from core.domain.sorteo_states import TRANSITIONS, SorteoAction, SorteoStatus
 from core.logging import Log, configure_logging
@@ -25,6 +26,7 @@ from core.queries import sql
 from core.rulebooks import RulebookStore
 from core.settings import Settings, load_settings
 from workers.backoff import backoff_s, wait
+from workers.job_calendar import JobCalendar
 from workers.leadership import Leadership
 from workers.metrics import SCHEDULER_FAILURES, SCHEDULER_LATE_SECONDS, SCHEDULER_MOVES, served
 from workers.pools import close_pool
@@ -60,10 +62,18 @@ class Due:
 
 
 class Scheduler:
-    def __init__(self, database: Database, rulebooks: RulebookStore, *, at: datetime | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        rulebooks: RulebookStore,
+        *,
+        jobs: JobCalendar | None = None,
+        at: datetime | None = None,
+    ) -> None:
         """at: what time it is, where a test says so; the database's clock otherwise."""
         self.database = database
         self.rulebooks = rulebooks
+        self.jobs = jobs
         self.at = at
         self.leadership = Leadership(database)
         self._closings: dict[ClosingKey, datetime] = {}
@@ -75,7 +85,7 @@ class Scheduler:
         """Do what is due now; how many draws moved. None: another scheduler leads.
 
         Raises DatabaseUnavailableError: what is not done is due all the same. What fails in one draw is logged and
-        stays with it.
+        stays with it, also when its lock or its banca's rules take longer than a call may.
         """
         if not await self.leadership.held():
             return None
@@ -83,11 +93,10 @@ class Scheduler:
         async with self.database.connection() as connection:
             rows = await connection.fetch(sql("scheduler/upcoming"), CLOSING_AHEAD * 2, UPCOMING_MAX, self.at)
         due = await self._due(rows)
-        moved = await asyncio.gather(*(self._move(one) for one in due), return_exceptions=True)
-        for error in moved:
-            if isinstance(error, BaseException):
-                raise error
-        return sum(map(bool, moved))
+        moved = await asyncio.gather(*(self._move(one) for one in due))
+        if self._failures:
+            await self._require_database()
+        return sum(moved)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until stop is set; a cycle that runs is finished."""
@@ -96,6 +105,7 @@ class Scheduler:
         while not stop.is_set():
             try:
                 moved = await self.run_once()
+                await self._look_at_jobs(leads=moved is not None)
             except Exception as error:
                 failures += 1
                 SCHEDULER_FAILURES.inc()
@@ -109,29 +119,41 @@ class Scheduler:
                 was_leading = leads
             await wait(stop, TROUBLED_POLL_S if self._failures else POLL_S)
 
+    async def _look_at_jobs(self, *, leads: bool) -> None:
+        if self.jobs is None:
+            return
+        if leads:
+            await self.jobs.look()
+        else:
+            self.jobs.forget()
+
     async def _due(self, rows: Iterable[asyncpg.Record]) -> list[Due]:
         """What is due of what is near. Rows are the nearest first."""
         due: list[Due] = []
         closings: dict[ClosingKey, datetime] = {}
+        unread: set[UUID] = set()
         for row in rows:
             try:
-                found = await self._judge(row, closings)
-            except DatabaseUnavailableError:
-                raise
+                found = await self._judge(row, closings, unread)
             except Exception as error:
                 self._failed("SORTEO_NOT_JUDGED", row["id"], error)
+                unread.add(row["banca_id"])
+                await self._require_database()
                 continue
             due += [found] if found is not None else []
         self._closings = closings
         return due
 
-    async def _judge(self, row: asyncpg.Record, closings: dict[ClosingKey, datetime]) -> Due | None:
+    async def _judge(self, row: asyncpg.Record, closings: dict[ClosingKey, datetime], unread: set[UUID]) -> Due | None:
+        """unread: bancas whose rules could not be read a moment ago; their draws wait for the next cycle."""
         banca_id, sorteo_id, scheduled_at, at = row["banca_id"], row["id"], row["scheduled_at"], row["at"]
         if row["status"] == SorteoStatus.SCHEDULED:
             return Due(banca_id, sorteo_id, SorteoAction.OPEN, row["opens_at"], scheduled_at, None)
         if at >= over_at(scheduled_at):
             # Whatever the rules are, and even if they cannot be read; only their closing instant may be earlier.
             return Due(banca_id, sorteo_id, SorteoAction.CLOSE, over_at(scheduled_at), scheduled_at, None)
+        if banca_id in unread:
+            return None
         version: int = row["rulebook_version"]
         key = (banca_id, version, scheduled_at)
         closes_at = closings[key] = self._closings.get(key) or closings.get(key) or await self._closing(key)
@@ -151,8 +173,6 @@ class Scheduler:
         async with self._at_once:
             try:
                 outcome, at = await self._act(due)
-            except DatabaseUnavailableError:
-                raise
             except Exception as error:
                 self._failed("SORTEO_NOT_MOVED", due.sorteo_id, error)
                 return False
@@ -193,6 +213,13 @@ class Scheduler:
         assert row is not None, "act_on_sorteo gives one row"
         return row["outcome"], row["at"]
 
+    async def _require_database(self) -> None:
+        """After a failure, which may be one draw's lock or one banca's rules alone.
+
+        Raises DatabaseUnavailableError when there is no connection any more to whoever says that we lead.
+        """
+        await self.leadership.held()
+
     def _failed(self, action: str, sorteo_id: UUID, error: Exception) -> None:
         self._failures += 1
         SCHEDULER_FAILURES.inc()
@@ -219,7 +246,7 @@ async def schedule_until(stop: asyncio.Event, settings: Settings) -> None:
         database = Database(pool, acquire_timeout_s=settings.db_timeout_s)
         rulebooks = RulebookStore(database)
         closing.push_async_callback(rulebooks.close)
-        scheduler = Scheduler(database, rulebooks)
+        scheduler = Scheduler(database, rulebooks, jobs=JobCalendar(database))
         closing.push_async_callback(scheduler.leadership.close)
         log.info("SCHEDULER_STARTED")
         garbage.tame()

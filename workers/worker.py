@@ -9,7 +9,6 @@ import asyncio
 import logging
 import signal
 import threading
-from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING
 
 import dramatiq
@@ -17,17 +16,17 @@ from dramatiq.asyncio import get_event_loop_thread
 from dramatiq.middleware import AsyncIO, Middleware, Retries
 
 from core import garbage
-from core.cache import BalanceCache, Cache
 from core.database import Database, create_pool
 from core.logging import Log, configure_logging
 from core.settings import Settings, load_settings
+from workers.actor_loop import run_in_loop
 from workers.audit import Auditor, declare_audit
 from workers.backoff import backoff_s
 from workers.broker import create_broker
-from workers.evaluations import Evaluations, declare_draws
 from workers.instance import InstanceUnknownError, read_instance_id
 from workers.metrics import served
 from workers.pools import close_pool
+from workers.runners import declare_waker, runner_keepers
 
 if TYPE_CHECKING:
     from core.database import Pool
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
 IDLE_MS = 500
 HEALTH_CHECK_S = 1.0
 SHUTDOWN_TIMEOUT_MS = 10_000
-# A step of an evaluation that takes longer is left to the next worker; its transaction keeps nothing.
-EVALUATIONS_CLOSE_S = 5.0
 
 log = Log("worker")
 
@@ -59,15 +56,16 @@ def work_until(stopping: threading.Event, settings: Settings) -> int:
     instance_id = await_instance_id(settings, stopping)
     if instance_id is None:
         return 0
-    connections, evaluator = WorkerConnections(settings), Evaluator(settings, instance_id=instance_id)
+    connections, keepers = WorkerConnections(settings), runner_keepers(settings, instance_id=instance_id)
     broker = create_broker(
         instance_id=instance_id,
         redis_url=settings.redis_url,
         amqp_url=settings.amqp_url,
-        middleware=[Retries(), AsyncIO(), connections, evaluator],
+        middleware=[Retries(), AsyncIO(), connections, *keepers],
     )
     declare_audit(broker, connections.auditor, instance_id=instance_id, stopping=stopping)
-    declare_draws(broker, evaluator.evaluations, instance_id=instance_id)
+    for keeper in keepers:
+        declare_waker(broker, keeper, instance_id=instance_id)
     garbage.tame()
     return serve(broker, stopping, threads=settings.worker_threads)
 
@@ -101,60 +99,6 @@ class WorkerConnections(Middleware):
         self._auditor = Auditor(Database(self._pool, acquire_timeout_s=self.settings.db_timeout_s))
 
 
-class Evaluator(Middleware):
-    """Evaluates in the loop of the actors, with a connection of its own, from boot to shutdown. Comes after AsyncIO."""
-
-    def __init__(self, settings: Settings, *, instance_id: str) -> None:
-        self.settings = settings
-        self.instance_id = instance_id
-        self._evaluations: Evaluations | None = None
-        self._end: Callable[[], Coroutine[None, None, None]] | None = None
-
-    def evaluations(self) -> Evaluations:
-        assert self._evaluations is not None
-        return self._evaluations
-
-    def before_worker_boot(self, _broker: dramatiq.Broker, _worker: dramatiq.Worker) -> None:
-        run_in_loop(self._start())
-
-    def after_worker_shutdown(self, _broker: dramatiq.Broker, _worker: dramatiq.Worker) -> None:
-        if self._end is not None:
-            run_in_loop(self._end())
-
-    async def _start(self) -> None:
-        settings = self.settings
-        pool = await create_pool(
-            settings.database_url, size=1, timeout_s=settings.db_timeout_s, application_name="banca-worker evaluations"
-        )
-        database = Database(pool, acquire_timeout_s=settings.db_timeout_s)
-        balances = balance_cache(settings, self.instance_id)
-        balances.start()
-        self._evaluations = Evaluations(database, publish_balance=balances.publish)
-        stop = asyncio.Event()
-        running = asyncio.create_task(self._evaluations.run(stop), name="evaluations")
-
-        async def end() -> None:
-            stop.set()
-            await asyncio.wait([running], timeout=EVALUATIONS_CLOSE_S)
-            running.cancel()
-            await balances.close()
-            await close_pool(pool)
-
-        self._end = end
-
-
-def balance_cache(settings: Settings, instance_id: str) -> BalanceCache:
-    """Where the sellers' new balances are published, as the till does."""
-    client = None
-    if settings.cache_enabled and settings.redis_url is not None:
-        client = Cache(settings.redis_url, timeout_ms=settings.cache_timeout_ms)
-
-    async def read_instance() -> str:
-        return instance_id
-
-    return BalanceCache(client, read_instance=read_instance, ttl_s=settings.cache_balance_ttl_s)
-
-
 def serve(broker: dramatiq.Broker, stopping: threading.Event, *, threads: int) -> int:
     """Run a Dramatiq worker here until stopping is set (0) or one of its threads died (1)."""
     worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=IDLE_MS)
@@ -185,12 +129,6 @@ def stop(worker: dramatiq.Worker) -> None:
         worker.broker.close()
     except Exception as error:
         log.error("BROKER_CLOSE_FAILED", error=error)
-
-
-def run_in_loop(coroutine: Coroutine[None, None, None]) -> None:
-    loop_thread = get_event_loop_thread()
-    assert loop_thread is not None
-    loop_thread.run_coroutine(coroutine)
 
 
 def await_instance_id(settings: Settings, stopping: threading.Event) -> str | None:
