@@ -19,6 +19,7 @@ from api.json_body import decode_object
 from api.operations import PUBLIC, Answer, Key, Operation
 from api.problems import problem_response, refuse
 from api.rate_limits import TokenBuckets
+from api.readings import Readings
 from api.request_id import REQUEST_ID
 from api.sessions import Sessions
 from api.signed_requests import Signatures
@@ -61,11 +62,13 @@ class Admission:
         authentication: Authentication,
         sessions: Callable[[], Sessions],
         signatures: Callable[[], Signatures],
+        readings: Callable[[], Readings],
     ) -> None:
         self._app = app
         self._authentication = authentication
         self._sessions = sessions
         self._signatures = signatures
+        self._readings = readings
         # What is under way is what the next two batches take; what waits, as much as the till would hold.
         self._turnstiles = Turnstiles(
             inside_max=2 * settings.batch_tickets_max,
@@ -113,6 +116,8 @@ class Admission:
             context = RequestContext(
                 self._app, request, request[REQUEST_ID], principal, scope, banca_id, body, key, signer
             )
+            if operation.may_lag:
+                return answer(operation, await self._readings().answer(operation, context, arguments))
             return answer(operation, await operation.handler(context, *arguments))
 
         return endpoint

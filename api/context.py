@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID
 
 from aiohttp import web
@@ -11,6 +12,8 @@ from api.authentication import Principal
 from api.problems import refuse
 from api.terminals import Signer
 from api.validation import validation_failed
+from core.database import Database
+from core.domain.calendar import InstantError, parse_date
 from core.domain.permissions import Scope
 from core.domain.violations import Violation
 
@@ -29,7 +32,7 @@ class RequestContext:
     """A request that may do what it asks for.
 
     scope: how far its permission reaches. active_banca_id: the tenant; None only where an operation needs none.
-    raw_body: the bytes that were signed. signer: only where the operation is signed.
+    raw_body: the bytes that were signed. signer: only where the operation is signed. read_from: only where it may lag.
     """
 
     app: web.Application
@@ -41,6 +44,7 @@ class RequestContext:
     raw_body: bytes
     idempotency_key: str | None
     signer: Signer | None
+    read_from: Database | None = None
 
     @property
     def banca_id(self) -> UUID:
@@ -56,6 +60,12 @@ class RequestContext:
             raise refuse(401, "SIGNATURE_REQUIRED", "Sign the request.")
         return self.signer
 
+    @property
+    def readings(self) -> Database:
+        """Where an operation that may lag reads: the replica, or the primary."""
+        assert self.read_from is not None, "the operation does not say that it may lag"
+        return self.read_from
+
     def path_id(self, name: str) -> UUID:
         """A uuid in the path. Raises ProblemError VALIDATION_FAILED."""
         try:
@@ -63,3 +73,10 @@ class RequestContext:
         except ValueError:
             violation = Violation("ID_INVALID", "Expected a UUID.", name)
             raise validation_failed([violation]) from None
+
+    def path_date(self, name: str) -> date:
+        """A day in the path. Raises ProblemError VALIDATION_FAILED."""
+        try:
+            return parse_date(self.request.match_info[name])
+        except InstantError as error:
+            raise validation_failed([Violation("FIELD_INVALID", str(error), name)]) from None

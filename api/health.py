@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from math import isfinite
 from urllib.parse import urlsplit
 
 from core.cache import Cache, CacheUnavailableError
@@ -13,6 +14,7 @@ from core.database import Database, DatabaseUnavailableError
 from core.fresh import Fresh
 from core.metrics import DEAD_LETTERS, HEALTH_PART_UP, OUTBOX_LAG_SECONDS, OUTBOX_UNPUBLISHED
 from core.queries import sql
+from core.replica import Replica, ReplicaState
 
 CHECK_TIMEOUT_S = 1.0
 REPORT_AGE_MAX_S = 1.0
@@ -20,7 +22,7 @@ AMQP_PORTS = {"amqp": 5672, "amqps": 5671}
 # A second of lag is normal under load; a minute means that nobody publishes.
 OUTBOX_LAG_WARNING_S = 60.0
 
-NAMES = ("database", "cache", "broker", "outbox")
+NAMES = ("database", "replica", "cache", "broker", "outbox")
 UP, DOWN, OFF, LATE = "up", "down", "off", "late"
 
 
@@ -49,13 +51,20 @@ class Report:
 
 
 class Health:
-    """cache: None: off. The broker is RabbitMQ when amqp_url is set, else Redis."""
+    """cache, replica: None: off. The broker is RabbitMQ when amqp_url is set, else Redis."""
 
     def __init__(
-        self, database: Database, cache: Cache | None, *, amqp_url: str | None, redis_url: str | None = None
+        self,
+        database: Database,
+        cache: Cache | None,
+        *,
+        replica: Replica | None = None,
+        amqp_url: str | None,
+        redis_url: str | None = None,
     ) -> None:
         self._database = database
         self._cache = cache
+        self._replica = replica
         self._amqp_url = amqp_url
         # Not the cache's client: that one is told to be hasty, and there may be none.
         self._redis_broker = Cache(redis_url, timeout_ms=int(CHECK_TIMEOUT_S * 1000)) if redis_url else None
@@ -75,7 +84,13 @@ class Health:
             await self._redis_broker.close()
 
     async def _examine(self, _: None) -> Report:
-        checks = (self._check_database, self._check_cache, self._check_broker, self._check_outbox)
+        checks = (
+            self._check_database,
+            self._check_replica,
+            self._check_cache,
+            self._check_broker,
+            self._check_outbox,
+        )
         started = time.perf_counter()
         for name, check in zip(NAMES, checks, strict=True):
             if name not in self._running or self._running[name].done():
@@ -94,6 +109,20 @@ class Health:
         async with self._database.connection() as connection:
             await connection.fetchval("SELECT 1", timeout=CHECK_TIMEOUT_S)
         return UP, {}
+
+    async def _check_replica(self) -> tuple[str, dict[str, float]]:
+        """As it was found at the last look: what it cannot answer the primary does."""
+        if self._replica is None:
+            return OFF, {}
+        lag_s = self._replica.lag_s
+        detail = {"lagS": round(lag_s, 3)} if isfinite(lag_s) else {}
+        match self._replica.state:
+            case ReplicaState.FRESH:
+                return UP, detail
+            case ReplicaState.LATE:
+                return LATE, detail
+            case ReplicaState.AWAY | None:
+                return DOWN, detail
 
     async def _check_cache(self) -> tuple[str, dict[str, float]]:
         if self._cache is None:

@@ -10,12 +10,14 @@ from aiohttp import web
 from api.admission import Admission
 from api.dispatch import Handler
 from api.health import Health
-from api.rate_limits import LoginBuckets
+from api.rate_limits import LoginBuckets, TokenBuckets
+from api.readings import Readings
 from api.sessions import Sessions
 from api.signed_requests import Signatures
 from api.terminals import Terminals
 from core.cache import BalanceCache
 from core.database import Database
+from core.movements import Movements
 from core.rulebooks import RulebookStore
 from core.security.passwords import Passwords
 from core.security.terminal_secrets import MasterKeys
@@ -26,6 +28,7 @@ from core.till.sales import Counter
 
 SETTINGS = web.AppKey("SETTINGS", Settings)
 DATABASE = web.AppKey("DATABASE", Database)
+READINGS = web.AppKey("READINGS", Readings)
 CACHE = web.AppKey("CACHE", BalanceCache)
 PASSWORDS = web.AppKey("PASSWORDS", Passwords)
 MASTER_KEYS = web.AppKey("MASTER_KEYS", MasterKeys)
@@ -37,10 +40,13 @@ SUM_TURNS = web.AppKey("SUM_TURNS", asyncio.Semaphore)
 COUNTER = web.AppKey("COUNTER", Counter)
 CANCELLER = web.AppKey("CANCELLER", Canceller)
 AFTER_SALE = web.AppKey("AFTER_SALE", AfterSale)
+MOVEMENTS = web.AppKey("MOVEMENTS", Movements)
 HEALTH = web.AppKey("HEALTH", Health)
 SIGNATURES = web.AppKey("SIGNATURES", Signatures)
 ADMISSION = web.AppKey("ADMISSION", Admission)
 # What this process allows of logins; None: no limits.
 LOGIN_BUCKETS = web.AppKey[LoginBuckets | None]("LOGIN_BUCKETS")
+# What this process allows of exports; None: no limits.
+EXPORT_BUCKETS = web.AppKey[TokenBuckets | None]("EXPORT_BUCKETS")
 # By address: the endpoints of POSTs that are reached without the router.
 DIRECT = web.AppKey[Mapping[str, Handler]]("DIRECT")

@@ -50,6 +50,8 @@ class Operation:
     signed: a terminal must sign. Signed operations are hot: the SQL function that they end in looks at the session.
     tenant: the operation works in one banca. ticket_rate: counts against the seller's limit on ticket routes.
     batch: the body may have the size of a batch.
+    may_lag: a replica may answer, from a state that is up to REPLICA_LAG_MAX_MS old: nothing is decided from it, and
+    nobody waits there for what he has just done. The handler reads from context.readings, and may be called twice.
     """
 
     method: str
@@ -68,6 +70,7 @@ class Operation:
     tenant: bool = True
     ticket_rate: bool = False
     batch: bool = False
+    may_lag: bool = False
     problems: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
@@ -75,6 +78,8 @@ class Operation:
             raise ValueError(f"{self.method} {self.path} has no row in the table of permissions")
         if self.signed and self.permission is PUBLIC:
             raise ValueError(f"{self.method} {self.path}: a signed operation needs a user")
+        if self.may_lag and (self.method != "GET" or self.permission is PUBLIC):
+            raise ValueError(f"{self.method} {self.path}: only a user's reading may lag")
 
     @property
     def sells(self) -> bool:

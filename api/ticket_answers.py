@@ -61,6 +61,7 @@ STATUSES: Mapping[str, int] = MappingProxyType(
         "TICKET_NOT_WINNER": 409,
         "ALREADY_PAID": 409,
         "PAYMENT_NOT_FOUND": 409,
+        "TICKET_PAID_TOO_OFTEN": 409,
     }
 )
 RETRY_AFTER_S = 1

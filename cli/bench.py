@@ -21,7 +21,7 @@ WIDTH = 160
 
 def run(*, rows: str | None, plan: Plan, json: Path | None, svg: Path | None, data: Path) -> int:
     """1 when the books are wrong, a request failed or a row could not be measured; a missed goal is shown, no error."""
-    done = run_bench(chosen_rows(rows), plan, data=data, say=say)
+    done = run_bench(chosen_rows(rows, quick=plan.is_quick), plan, data=data, say=say)
     console = Console()
     # Where nobody looks, 80 columns would break every line of the table.
     show(done, console if console.is_terminal else Console(width=WIDTH))

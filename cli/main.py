@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from cli.dead import app as dead
+from cli.job import app as job
 from cli.stack import DEFAULT_DATA, Role, Stack
 from cli.trouble import Trouble
 
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 
 app.add_typer(dead, name="dead")
+app.add_typer(job, name="job")
 
 Data = Annotated[Path, typer.Option("--data", help="Where the stack keeps its data.", show_default=".banca")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -164,7 +166,7 @@ def explain(
 
 @app.command()
 def bench(  # noqa: PLR0913, PLR0917 - a command's options
-    quick: Annotated[bool, typer.Option("--quick", help="One short round of each: under 3 minutes.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A short round, without P12, P13: under 3 minutes.")] = False,
     rows: Annotated[str | None, typer.Option(help="Only these, as P1,P3; docs/bench.md tells them.")] = None,
     json: Annotated[Path | None, typer.Option(help="Write the figures there, and a chart beside them.")] = None,
     chart: Annotated[Path | None, typer.Option(help="Write the chart there, an SVG.")] = None,

@@ -133,27 +133,32 @@ class EmbeddedPostgres(EmbeddedServer):
     def _create_cluster(self, installation: Installation) -> None:
         """Make the cluster under another name first, so that one cut off half way is never used."""
         place = self.data if can_reach(installation.identity, self.data) else make_place_elsewhere(self.data)
-        draft, password_file = place / "postgres.new", place / "postgres.password"
+        draft = place / "postgres.new"
         self.cluster = place / "postgres"
-        self._password = secrets.token_hex(16)
         for leftover in (self.cluster, draft):
             remove_tree(leftover)
         draft.mkdir(mode=0o700)
+        give(draft, installation)
+        self._fill(draft, installation)
+        # The password before the cluster: a cluster whose password is lost is of no use.
+        self._save()
+        draft.rename(self.cluster)
+
+    def _fill(self, draft: Path, installation: Installation) -> None:
+        """Make the cluster in an empty directory that its server's user owns, and set its password."""
+        password_file = draft.with_name("postgres.password")
+        self._password = secrets.token_hex(16)
         try:
             password_file.unlink(missing_ok=True)
             password_file.touch(mode=0o600)
             password_file.write_text(f"{self._password}\n", encoding="ascii")
-            for path in (draft, password_file):
-                give(path, installation)
+            give(password_file, installation)
             sync = () if self._settings["fsync"] == "on" else ("--no-sync",)
             access = ("-U", "banca", "-A", "scram-sha-256", "--pwfile", password_file)
             installation.run("initdb", "-D", draft, *access, *LOCALE, *sync)
         finally:
             password_file.unlink(missing_ok=True)
         installation.run("postgres", "--single", "-D", draft, "postgres", text=f"CREATE DATABASE {DATABASE};\n")
-        # The password before the cluster: a cluster whose password is lost is of no use.
-        self._save()
-        draft.rename(self.cluster)
 
     def _restore(self, state: dict[str, Any]) -> None:
         super()._restore(state)

@@ -15,7 +15,7 @@ BACKOFF_MAX_S = 5.0
 HEALTHY_AFTER_S = 10.0
 # A child's end wakes the supervisor by signal; this bounds what a lost signal costs.
 TICK_MAX_S = 1.0
-# Longer than the API takes when everything that it waits for hangs (api/server.py, api/app.py).
+# Longer than the API takes when everything that it waits for hangs (api/server.py, api/lifetimes.py).
 STOP_GRACE_S = 20.0
 STOP_STEPS: Steps = ((signal.SIGTERM, STOP_GRACE_S),)
 

@@ -55,17 +55,22 @@ class Revert(AnswerModel):
     reverted_at: Instant | None = None
 
 
-class EvaluationAnswer(AnswerModel):
+class OutcomeMembers(AnswerModel):
+    """What came out of a draw. extraMultiplierX: what REVENTADO pays."""
+
+    winning_number: str
+    extra_multiplier_id: UUID | None = None
+    extra_multiplier_x: Hundredths | None = None
+    extra_outcome_code: str | None = None
+
+
+class EvaluationAnswer(OutcomeMembers):
     """A draw's newest evaluation. totalOut: what was paid so far. totalIn, netProfit and settledAt: once it is DONE."""
 
     sorteo_id: UUID
     sorteo_status: SorteoStatus
     evaluation: int
     state: ResultState
-    winning_number: str
-    extra_multiplier_id: UUID | None = None
-    extra_multiplier_x: Hundredths | None = None
-    extra_outcome_code: str | None = None
     progress: Progress
     has_winner: bool
     winning_tickets: int

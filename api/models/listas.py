@@ -57,7 +57,7 @@ class ListasQuery(RequestModel):
 
 class ListaLine(AnswerModel):
     """A seller's jugadas with one multiplier (null: REVENTADO, and the lottery's base) that count, or that one
-    exclusion takes out. totalSales, commissions: 0 when it is excluded; totalExcluded says how much then.
+    exclusion takes out; of an exclusion of all multipliers all together, as "Todos (Excluido)". totalSales, commissions: 0 when it is excluded; totalExcluded says how much then.
     """
 
     vendedor_id: UUID

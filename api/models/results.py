@@ -1,17 +1,24 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Literal
 from uuid import UUID
 
+from pydantic import Field
+
+from api.models.evaluations import OutcomeMembers
+from api.models.payments import PaymentMethod
 from api.models.wire import Amount, AnswerModel, Hundredths, Instant, IsoDate, RequestModel
 from api.pages import PageMeta, PageQuery
 from core.domain.rulebook import JugadaType
+from core.domain.statement_events import EventType
 
 
 class SummaryQuery(RequestModel):
     """Costa Rican days: one (`date`), or from `fromDate` to `toDate`, 31 at most; today unless told.
 
-    summaryOnly: without byMultiplier. vendedorId, ventanaId: within what the user may see.
+    summaryOnly: without what is told by multiplier. vendedorId, ventanaId: within what the user may see. ignoreReset: as if
+    the seller's balance had never been reset; not for sellers.
     """
 
     date: IsoDate | None = None
@@ -22,6 +29,7 @@ class SummaryQuery(RequestModel):
     vendedor_id: UUID | None = None
     ventana_id: UUID | None = None
     summary_only: bool = False
+    ignore_reset: bool = False
 
 
 class MultiplierSummary(AnswerModel):
@@ -42,27 +50,32 @@ class MultiplierSummary(AnswerModel):
     winning_jugadas_count: int
 
 
-class EvaluatedSorteo(AnswerModel):
-    """subtotal: sales − commission − prizes. accumulated: the subtotals of the list from its earliest draw to this one.
-
-    chronologicalIndex: 1 is the earliest. Commission is the seller's, of any origin.
-    """
-
+class EvaluatedDraw(AnswerModel):
     sorteo_id: UUID
     loteria_id: UUID
     loteria_name: str
     name: str
-    is_active: bool
     scheduled_at: Instant
     business_date: date
-    winning_number: str
     is_reventado: bool
-    extra_outcome_code: str | None = None
     settled_at: Instant
+
+
+class EvaluatedSorteo(EvaluatedDraw):
+    """subtotal: sales − commission − prizes; the commission is the seller's, of any origin.
+
+    accumulated: of one seller with all its draws what it owed after this one, as its statement tells it; else the subtotals
+    from the list's earliest draw to this one. chronologicalIndex: 1 is the earliest.
+    """
+
+    type: Literal["sorteo"] = "sorteo"
+    is_active: bool
+    winning_number: str
+    extra_outcome_code: str | None = None
     total_sales: Amount
     total_commission: Amount
-    commission_by_number: Amount
-    commission_by_reventado: Amount
+    commission_by_number: Amount | None
+    commission_by_reventado: Amount | None
     total_prizes: Amount
     subtotal: Amount
     accumulated: Amount
@@ -72,6 +85,24 @@ class EvaluatedSorteo(AnswerModel):
     unpaid_tickets_count: int
     chronological_index: int
     by_multiplier: list[MultiplierSummary] | None = None
+
+
+class SummaryMovement(AnswerModel):
+    """What else changed what the seller owed: a movement; a correction of an earlier day, or of this one told on a later
+    day; on the first of a month, where the list begins there, what the month before left.
+    """
+
+    sorteo_id: str = Field(description='"mov-…", "cor-…", "later-…".')
+    type: EventType
+    scheduled_at: Instant
+    business_date: date
+    amount: str | None = None
+    method: PaymentMethod | None = None
+    notes: str | None = None
+    is_reversed: bool | None = None
+    balance: Amount
+    accumulated: Amount
+    chronological_index: int
 
 
 class SummaryTotals(AnswerModel):
@@ -85,10 +116,11 @@ class SummaryTotals(AnswerModel):
 
 
 class EvaluatedSummary(AnswerModel):
-    """The latest draw first."""
+    """The latest first. meta: of the draws in the list. monthlyAccumulated: of the whole month of the last day."""
 
-    data: list[EvaluatedSorteo]
+    data: list[EvaluatedSorteo | SummaryMovement]
     meta: SummaryTotals
+    monthly_accumulated: SummaryTotals
 
 
 class WinnersQuery(PageQuery):
@@ -139,20 +171,8 @@ class WinnersTotals(AnswerModel):
     reventado: TypeTotals
 
 
-class WinnersSorteo(AnswerModel):
-    sorteo_id: UUID
-    loteria_id: UUID
-    loteria_name: str
-    name: str
-    scheduled_at: Instant
-    business_date: date
+class WinnersSorteo(EvaluatedDraw, OutcomeMembers):
     evaluation: int
-    winning_number: str
-    is_reventado: bool
-    extra_multiplier_id: UUID | None = None
-    extra_multiplier_x: Hundredths | None = None
-    extra_outcome_code: str | None = None
-    settled_at: Instant
 
 
 class WinnersList(AnswerModel):

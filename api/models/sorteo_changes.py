@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BeforeValidator, Field, StrictBool, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from api.models.decimals import LimitIn
@@ -17,6 +17,8 @@ DAYS_MAX = 31
 PREVIEW = 200
 PREVIEW_MAX = 1_000
 SEEDED_MAX = 1_000
+# From the earliest date that is given to the latest: tickets of each month take tables of their own.
+SEEDED_DAYS_MAX = 366
 
 
 def _instant(value: Any) -> datetime:
@@ -29,6 +31,12 @@ def _instant(value: Any) -> datetime:
         raise PydanticCustomError("FIELD_OUT_OF_RANGE", "Input should be an instant from 2000 to 2099")
     # As fine as instants are shown.
     return instant.replace(microsecond=instant.microsecond // 1_000 * 1_000)
+
+
+def _within_a_year(instants: list[datetime]) -> list[datetime]:
+    if max(instants) - min(instants) > timedelta(days=SEEDED_DAYS_MAX):
+        raise PydanticCustomError("FIELD_OUT_OF_RANGE", f"The dates lie within {SEEDED_DAYS_MAX} days of each other")
+    return instants
 
 
 def _day_or_instant(value: Any) -> datetime:
@@ -119,9 +127,11 @@ class SeedQuery(ScheduleQuery):
 
 
 class SeedIn(RequestModel):
-    """scheduledDates: these instants instead of the lottery's schedule."""
+    """scheduledDates: these instants instead of the lottery's schedule, within 366 days of each other."""
 
-    scheduled_dates: Annotated[list[InstantIn], Field(min_length=1, max_length=SEEDED_MAX)] | None = None
+    scheduled_dates: (
+        Annotated[list[InstantIn], Field(min_length=1, max_length=SEEDED_MAX), AfterValidator(_within_a_year)] | None
+    ) = None
 
 
 class OccurrenceAnswer(AnswerModel):

@@ -12,11 +12,14 @@ from api.routes.dead_letters import OPERATIONS as DEAD_LETTERS
 from api.routes.diagnostics import OPERATIONS as DIAGNOSTICS
 from api.routes.evaluations import OPERATIONS as EVALUATIONS
 from api.routes.health import OPERATIONS as HEALTH
+from api.routes.job_addresses import OPERATIONS as JOB_ADDRESSES
+from api.routes.jobs import OPERATIONS as JOBS
 from api.routes.limits import OPERATIONS as LIMITS
 from api.routes.lista_exclusions import OPERATIONS as LISTA_EXCLUSIONS
 from api.routes.listas import OPERATIONS as LISTAS
 from api.routes.loteria_changes import OPERATIONS as LOTERIA_CHANGES
 from api.routes.loterias import OPERATIONS as LOTERIAS
+from api.routes.movements import OPERATIONS as MOVEMENTS
 from api.routes.multiplier_overrides import OPERATIONS as MULTIPLIER_OVERRIDES
 from api.routes.restriction_changes import OPERATIONS as RESTRICTION_CHANGES
 from api.routes.restrictions import OPERATIONS as RESTRICTIONS
@@ -27,6 +30,10 @@ from api.routes.sorteo_limits import OPERATIONS as SORTEO_LIMITS
 from api.routes.sorteo_schedules import OPERATIONS as SORTEO_SCHEDULES
 from api.routes.sorteo_states import OPERATIONS as SORTEO_STATES
 from api.routes.sorteos import OPERATIONS as SORTEOS
+from api.routes.statement_changes import OPERATIONS as STATEMENT_CHANGES
+from api.routes.statement_exports import OPERATIONS as STATEMENT_EXPORTS
+from api.routes.statement_lists import OPERATIONS as STATEMENT_LISTS
+from api.routes.statements import OPERATIONS as STATEMENTS
 from api.routes.terminals import OPERATIONS as TERMINALS
 from api.routes.ticket_cancels import OPERATIONS as TICKET_CANCELS
 from api.routes.ticket_payments import OPERATIONS as TICKET_PAYMENTS
@@ -40,8 +47,9 @@ OPERATIONS: tuple[Operation, ...] = (
     *SESSIONS,
     *TERMINALS,
     *LOTERIAS,
-    # Before the draws: a name is found before a place for an id is.
+    # Before the draws and the rules: a name is found before a place for an id is.
     *RESULTS,
+    *JOB_ADDRESSES,
     *SORTEOS,
     *TICKET_SALES,
     *TICKET_CANCELS,
@@ -52,6 +60,11 @@ OPERATIONS: tuple[Operation, ...] = (
     *TICKETS,
     *LIMITS,
     *ACCOUNTS,
+    *MOVEMENTS,
+    *STATEMENTS,
+    *STATEMENT_CHANGES,
+    *STATEMENT_LISTS,
+    *STATEMENT_EXPORTS,
     *RESTRICTIONS,
     *RESTRICTION_CHANGES,
     *MULTIPLIER_OVERRIDES,
@@ -66,6 +79,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *WINNERS,
     *DIAGNOSTICS,
     *ACTIVITY,
+    *JOBS,
     *DEAD_LETTERS,
     *HEALTH,
 )

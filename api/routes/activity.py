@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date
 
 from api.context import RequestContext
-from api.keys import DATABASE
 from api.models.activity import ActivityAnswer, ActivityQuery
 from api.operations import Operation
 from api.pages import Page, page_of
@@ -20,7 +19,7 @@ async def list_activity(context: RequestContext, query: ActivityQuery) -> Page[A
 
     Operations appear here within two seconds. The days are Costa Rica's; within a day the order is that of the events.
     """
-    async with context.app[DATABASE].tenant(context.banca_id) as connection:
+    async with context.readings.tenant(context.banca_id) as connection:
         rows = await connection.fetch(
             sql("activity/page"),
             context.banca_id,
@@ -59,5 +58,6 @@ OPERATIONS = (
         tags=("activity",),
         query=ActivityQuery,
         responses={200: Page[ActivityAnswer]},
+        may_lag=True,
     ),
 )

@@ -10,7 +10,6 @@ from uuid import UUID
 import asyncpg
 
 from api.context import RequestContext
-from api.keys import DATABASE
 from api.models.listas import (
     ExclusionAnswer,
     ExclusionQuery,
@@ -31,6 +30,8 @@ from core.queries import sql
 
 # Of a row of listas/of_sorteo: a ventana, a seller of it, a seller's jugadas of one kind.
 VENTANA_LEVEL, KIND_LEVEL = 3, 0
+# In the place of a multiplier's name (§3.7).
+ALL_EXCLUDED = "Todos (Excluido)"
 
 
 async def read_listas(context: RequestContext, query: ListasQuery) -> ListasAnswer:
@@ -40,7 +41,7 @@ async def read_listas(context: RequestContext, query: ListasQuery) -> ListasAnsw
     """
     principal = context.principal
     vendedor_id = principal.user_id if context.scope is Scope.OWN else query.vendedor_id
-    async with turn_to_sum(context), context.app[DATABASE].tenant(context.banca_id) as connection:
+    async with turn_to_sum(context), context.readings.tenant(context.banca_id) as connection:
         sorteo = await connection.fetchrow(sql("listas/sorteo"), context.banca_id, context.path_id("sorteoId"))
         if sorteo is None:
             raise refuse(404, "SORTEO_NOT_FOUND", "There is no such sorteo.")
@@ -79,12 +80,13 @@ def lista_of(rows: list[asyncpg.Record], *, mode: ListasMode) -> Lista:
 
 def line_of(row: asyncpg.Record) -> ListaLine:
     is_excluded = row["exclusion_id"] is not None
+    is_whole = is_excluded and row["excluded_multiplier_id"] is None
     return ListaLine(
         vendedor_id=row["vendedor_id"],
         name=row["vendedor_name"],
         code=row["vendedor_code"],
         multiplier_id=row["multiplier_id"],
-        multiplier_name=row["multiplier_name"],
+        multiplier_name=ALL_EXCLUDED if is_whole else row["multiplier_name"],
         multiplier_x=row["multiplier_x"],
         is_excluded=is_excluded,
         exclusion_scope=("ventana" if row["is_of_ventana"] else "vendedor") if is_excluded else None,
@@ -112,7 +114,7 @@ def sums_of(row: asyncpg.Record) -> dict[str, int]:
 
 async def list_exclusions(context: RequestContext, query: ExclusionQuery) -> Page[ExclusionAnswer]:
     """Lists that are excluded, the newest first; a ventana sees its own."""
-    async with context.app[DATABASE].tenant(context.banca_id) as connection:
+    async with context.readings.tenant(context.banca_id) as connection:
         rows = await connection.fetch(
             sql("listas/excluded"),
             context.banca_id,
@@ -142,7 +144,7 @@ def ventana_seen(context: RequestContext) -> UUID | None:
     return context.principal.ventana_id if context.scope is Scope.VENTANA else None
 
 
-READING = partial(Operation, method="GET", tags=("listas",))
+READING = partial(Operation, method="GET", tags=("listas",), may_lag=True)
 OPERATIONS = (
     READING(
         path="/api/v1/sorteos/{sorteoId}/listas",

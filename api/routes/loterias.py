@@ -19,7 +19,7 @@ from core.queries import sql
 
 async def list_loterias(context: RequestContext, query: LoteriaQuery) -> Page[LoteriaAnswer]:
     """Lotteries by name, with their rules and active multipliers."""
-    async with context.app[DATABASE].tenant(context.banca_id) as connection:
+    async with context.readings.tenant(context.banca_id) as connection:
         rows = await connection.fetch(
             sql("loterias/list"),
             context.banca_id,
@@ -71,6 +71,7 @@ OPERATIONS = (
         tags=TAGS,
         query=LoteriaQuery,
         responses={200: Page[LoteriaAnswer]},
+        may_lag=True,
     ),
     Operation(
         method="GET",

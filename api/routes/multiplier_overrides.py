@@ -33,7 +33,7 @@ from core.queries import sql
 
 async def list_overrides(context: RequestContext, query: OverrideQuery) -> Page[OverrideAnswer]:
     """Overrides, the newest first: a ventana's own and its sellers'; a seller's own and its ventana's."""
-    async with context.app[DATABASE].tenant(context.banca_id) as connection:
+    async with context.readings.tenant(context.banca_id) as connection:
         rows = await connection.fetch(
             sql("overrides/list"),
             context.banca_id,
@@ -141,7 +141,7 @@ ONE = f"{ALL}/{{overrideId}}"
 READING = partial(Operation, method="GET", permission=Permission.OVERRIDES_READ, tags=("multiplier-overrides",))
 WRITING = partial(Operation, permission=Permission.OVERRIDES_ADMINISTER, tags=("multiplier-overrides",))
 OPERATIONS = (
-    READING(path=ALL, handler=list_overrides, query=OverrideQuery, responses={200: Page[OverrideAnswer]}),
+    READING(path=ALL, handler=list_overrides, query=OverrideQuery, responses={200: Page[OverrideAnswer]}, may_lag=True),
     READING(path=ONE, handler=get_override, responses={200: OverrideAnswer}),
     WRITING(
         method="POST",

@@ -23,7 +23,7 @@ async def list_restrictions(context: RequestContext, query: RestrictionQuery) ->
 
     A ventana sees its own, its sellers' and the banca's; a seller its own, its ventana's and the banca's.
     """
-    async with context.app[DATABASE].tenant(context.banca_id) as connection:
+    async with context.readings.tenant(context.banca_id) as connection:
         rows = await connection.fetch(
             sql("restrictions/list"),
             context.banca_id,
@@ -81,6 +81,7 @@ OPERATIONS = (
         tags=TAGS,
         query=RestrictionQuery,
         responses={200: Page[RestrictionAnswer]},
+        may_lag=True,
     ),
     Operation(
         method="GET",

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
-from itertools import compress
 from typing import Any
-from uuid import UUID, uuid4
 
 from api.context import RequestContext
 from api.keys import DATABASE
 from api.models.sorteo_changes import SEEDED_MAX, OccurrenceAnswer, Preview, PreviewQuery, Seeded, SeedIn, SeedQuery
-from api.models.sorteos import SorteoAnswer
 from api.operations import Operation
 from api.routes.loterias import ONE, loteria
-from api.routes.sorteo_changes import active_loteria, digits_of, record_created
-from api.routes.sorteos import sorteo_answer
+from api.routes.sorteo_changes import active_loteria
+from core.activity_events import LAYER_API
 from core.domain.permissions import Permission
 from core.domain.schedule import Occurrence, occurrence_name, occurrences
-from core.queries import sql
+from core.sorteo_seeding import Author, make_draws, missing_draws
 
 
 async def preview_schedule(context: RequestContext, query: PreviewQuery) -> Preview:
@@ -43,11 +39,9 @@ async def seed_sorteos(context: RequestContext, body: SeedIn, query: SeedQuery) 
     async with context.app[DATABASE].tenant(context.banca_id, readonly=False) as connection:
         found = await active_loteria(context, connection, loteria_id)
         wanted = wanted_draws(found, body, query)
-        instants = [one.scheduled_at for one in wanted]
-        rows = await connection.fetch(sql("sorteos/known_instants"), context.banca_id, loteria_id, instants)
-        known = {row["scheduled_at"] for row in rows}
-        missing = [one for one in wanted if one.scheduled_at not in known]
-        made = [] if query.dry_run or not missing else await make(context, connection, found, missing)
+        missing = await missing_draws(connection, context.banca_id, loteria_id, wanted)
+        author = Author(context.principal.user_id, LAYER_API, context.request_id)
+        made = [] if query.dry_run else await make_draws(connection, context.banca_id, found, missing, author)
         created = len(missing) if query.dry_run else len(made)
         return Seeded(
             created=created,
@@ -55,7 +49,7 @@ async def seed_sorteos(context: RequestContext, body: SeedIn, query: SeedQuery) 
             already_exists=len(wanted) - len(missing),
             processed=len(wanted),
             dry_run=query.dry_run,
-            sorteo_ids=[one.id for one in made],
+            sorteo_ids=made,
         )
 
 
@@ -67,33 +61,6 @@ def wanted_draws(found: Any, body: SeedIn, query: SeedQuery) -> list[Occurrence]
             found["rules"], loteria_name=found["name"], start=start, days=query.days, occurrences_max=SEEDED_MAX
         )
     return [Occurrence(at, occurrence_name(found["name"], at)) for at in sorted(set(body.scheduled_dates))]
-
-
-async def make(
-    context: RequestContext, connection: Any, found: Any, missing: Sequence[Occurrence]
-) -> list[SorteoAnswer]:
-    """Those that were made: of what another request made meanwhile, none."""
-    ids = [uuid4() for _ in missing]
-    rows = await connection.fetch(
-        sql("sorteos/create"),
-        context.banca_id,
-        found["id"],
-        digits_of(found),
-        None,
-        None,
-        True,
-        context.principal.user_id,
-        context.request_id,
-        ids,
-        [one.scheduled_at for one in missing],
-        [one.name for one in missing],
-    )
-    new: list[UUID] = list(compress(ids, (row["is_new"] for row in rows)))
-    if not new:
-        return []
-    made = [sorteo_answer(row) for row in await connection.fetch(sql("sorteos/get_several"), context.banca_id, new)]
-    await record_created(context, connection, made)
-    return made
 
 
 SCHEDULING = partial(Operation, permission=Permission.SORTEOS_ADMINISTER, tags=("sorteos",))

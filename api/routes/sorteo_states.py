@@ -71,8 +71,6 @@ async def act(context: RequestContext, action: SorteoAction, reason: str | None)
         assert row is not None, "act_on_sorteo gives one row"
         if row["outcome"] == "NOT_FOUND":
             raise sorteo_not_found()
-        if row["outcome"] == "EVALUATING":
-            raise refuse(409, "EVALUATION_RUNNING", "The draw is being evaluated.")
         if row["outcome"] == "EVALUATION_RUNNING":
             raise refuse(409, "EVALUATION_RUNNING", "The draw is being evaluated.")
         if row["outcome"] == "WRONG_STATE":
@@ -92,7 +90,7 @@ def wrong_state(action: SorteoAction, state: State) -> ProblemError:
 async def list_states(context: RequestContext, query: PageQuery) -> Page[SorteoState]:
     """Every change of a draw's state, the latest first."""
     sorteo_id = context.path_id("sorteoId")
-    async with context.app[DATABASE].tenant(context.banca_id) as connection:
+    async with context.readings.tenant(context.banca_id) as connection:
         await sorteo(context, connection, sorteo_id)
         rows = await connection.fetch(
             sql("sorteos/states"),
@@ -125,7 +123,12 @@ ACTING = partial(
 )
 OPERATIONS = (
     ADMINISTERING(
-        method="GET", path=f"{ONE}/states", handler=list_states, query=PageQuery, responses={200: Page[SorteoState]}
+        method="GET",
+        path=f"{ONE}/states",
+        handler=list_states,
+        query=PageQuery,
+        responses={200: Page[SorteoState]},
+        may_lag=True,
     ),
     ACTING(path=f"{ONE}/open", handler=open_sorteo),
     ACTING(path=f"{ONE}/close", handler=close_sorteo),

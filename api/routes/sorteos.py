@@ -18,7 +18,7 @@ from core.queries import sql
 
 async def list_sorteos(context: RequestContext, query: SorteoQuery) -> Page[SorteoAnswer]:
     """Draws, the latest first."""
-    async with context.app[DATABASE].tenant(context.banca_id) as connection:
+    async with context.readings.tenant(context.banca_id) as connection:
         rows = await connection.fetch(
             sql("sorteos/list"),
             context.banca_id,
@@ -56,6 +56,7 @@ OPERATIONS = (
         tags=TAGS,
         query=SorteoQuery,
         responses={200: Page[SorteoAnswer]},
+        may_lag=True,
     ),
     Operation(
         method="GET",

@@ -21,7 +21,8 @@ from api.validation import validation_failed
 from core.domain.calendar import format_instant
 from core.domain.permissions import Permission
 from core.domain.violations import Violation
-from core.till.cancels import CancelAnswer, Cancelled, CancelledUnsold, CancelRequest, TicketNotFound
+from core.till.cancels import CancelAnswer, Cancelled, CancelledUnsold, CancelRequest
+from core.till.operations import TicketNotFound
 from core.till.refusals import Refused
 from core.till.sales import TROUBLE
 

@@ -16,7 +16,7 @@ from api.routes.ticket_sales import SIGNED, actor_of
 from api.routes.tickets import ticket_not_found
 from api.ticket_answers import json_response, problem_of_refusal, problem_of_trouble, ticket_document
 from core.domain.permissions import Permission
-from core.till.cancels import TicketNotFound
+from core.till.operations import TicketNotFound
 from core.till.refusals import Refused
 from core.till.restores import Restored, RestoreRequest
 from core.till.sales import TROUBLE

@@ -16,6 +16,7 @@ from api.operations import Operation
 from api.problems import ProblemError, refuse
 from api.ticket_answers import json_response
 from api.ticket_readings import read_document
+from core.database import Database
 from core.domain.permissions import Permission, Scope
 from core.domain.ticket_number import TicketNumberError, parse_ticket_number
 from core.queries import sql
@@ -27,6 +28,8 @@ from core.till.standings import load_standings
 TAGS = ("tickets",)
 # A draw's ordinal is a smallint; a number with a greater one is no ticket's.
 ORDINAL_MAX = 32_767
+# Statuses that few tickets have are not looked for among all.
+PAGES = {"CANCELLED": "tickets/page_withdrawn", "EXCLUDED": "tickets/page_withdrawn", "PAID": "tickets/page_paid"}
 
 
 async def read_ticket(context: RequestContext) -> web.StreamResponse:
@@ -52,9 +55,10 @@ async def read_ticket_by_number(context: RequestContext) -> web.StreamResponse:
 
 
 async def found_ticket(context: RequestContext, query: str, *arguments: Any) -> web.StreamResponse:
-    async with context.app[DATABASE].tenant(context.banca_id) as connection:
+    database = context.app[DATABASE]
+    async with database.tenant(context.banca_id) as connection:
         row = await connection.fetchrow(sql(query), context.banca_id, *arguments)
-    tickets = await stored(context, [row] if row is not None else [])
+    tickets = await stored(context, database, [row] if row is not None else [])
     if not tickets:
         raise ticket_not_found()
     return json_response(tickets[0])
@@ -65,10 +69,10 @@ async def list_tickets(context: RequestContext, query: TicketsQuery) -> web.Stre
 
     `cursor` goes on where the page before ended; `page` counts from it.
     """
-    principal = context.principal
-    async with context.app[DATABASE].tenant(context.banca_id) as connection:
+    principal, database = context.principal, context.readings
+    async with database.tenant(context.banca_id) as connection:
         rows = await connection.fetch(
-            sql("tickets/page"),
+            sql(PAGES.get(query.status or "", "tickets/page")),
             context.banca_id,
             principal.user_id if context.scope is Scope.OWN else query.vendedor_id,
             principal.ventana_id if context.scope is Scope.VENTANA else None,
@@ -80,7 +84,7 @@ async def list_tickets(context: RequestContext, query: TicketsQuery) -> web.Stre
             query.page_size + 1,
         )
     page = rows[: query.page_size]
-    tickets = await stored(context, page)
+    tickets = await stored(context, database, page)
     last = page[-1]["id"] if len(rows) > query.page_size else None
     return json_response(
         {
@@ -90,9 +94,8 @@ async def list_tickets(context: RequestContext, query: TicketsQuery) -> web.Stre
     )
 
 
-async def stored(context: RequestContext, rows: Sequence[asyncpg.Record]) -> list[dict[str, Any]]:
+async def stored(context: RequestContext, database: Database, rows: Sequence[asyncpg.Record]) -> list[dict[str, Any]]:
     """The tickets of these places that the user may see, as they are read, in the order of the places."""
-    database = context.app[DATABASE]
     places = [TicketPlace(row["business_date"], row["sorteo_id"], row["sequence"]) for row in rows]
     tickets = await load_tickets(database, context.banca_id, places)
     seen = {place: tickets[place][0] for place in places if place in tickets and may_see(context, tickets[place][0])}
@@ -123,5 +126,7 @@ OPERATIONS = (
         problems=(404,),
     ),
     READING(path="/api/v1/tickets/{id}", handler=read_ticket, responses={200: ReadTicketOut}, problems=(404,)),
-    READING(path="/api/v1/tickets", handler=list_tickets, query=TicketsQuery, responses={200: TicketPageOut}),
+    READING(
+        path="/api/v1/tickets", handler=list_tickets, query=TicketsQuery, responses={200: TicketPageOut}, may_lag=True
+    ),
 )

@@ -9,7 +9,6 @@ import asyncpg
 
 from api.context import RequestContext
 from api.draw_readings import sorteo_not_found
-from api.keys import DATABASE
 from api.models.results import (
     TypeTotals,
     Winner,
@@ -22,7 +21,7 @@ from api.models.results import (
 from api.operations import Operation
 from api.pages import page_of
 from api.problems import refuse
-from api.routes.results import READING, whose
+from api.routes.results import READING, draw_members, whose
 from core.domain.numbers import format_number
 from core.domain.rulebook import JugadaType
 from core.domain.ticket_number import ticket_number
@@ -32,7 +31,7 @@ from core.queries import sql
 async def winners_list(context: RequestContext, query: WinnersQuery) -> WinnersList:
     """The tickets that won a draw, with what they won and what of it was handed out."""
     seller, ventana = whose(context, query.vendedor_id, None)
-    async with context.app[DATABASE].tenant(context.banca_id) as connection:
+    async with context.readings.tenant(context.banca_id) as connection:
         draw = await connection.fetchrow(sql("results/standing"), context.banca_id, context.path_id("sorteoId"))
         if draw is None:
             raise sorteo_not_found()
@@ -54,19 +53,10 @@ async def winners_list(context: RequestContext, query: WinnersQuery) -> WinnersL
 
 def winners_sorteo(draw: asyncpg.Record) -> WinnersSorteo:
     return WinnersSorteo(
-        sorteo_id=draw["id"],
-        loteria_id=draw["loteria_id"],
-        loteria_name=draw["loteria_name"],
-        name=draw["name"],
-        scheduled_at=draw["scheduled_at"],
-        business_date=draw["business_date"],
+        **draw_members(draw),
         evaluation=draw["evaluation"],
-        winning_number=format_number(draw["winning_number"], draw["digits"]),
-        is_reventado=draw["extra_multiplier_id"] is not None,
         extra_multiplier_id=draw["extra_multiplier_id"],
         extra_multiplier_x=draw["extra_x_hundredths"],
-        extra_outcome_code=draw["extra_outcome_code"],
-        settled_at=draw["settled_at"],
     )
 
 

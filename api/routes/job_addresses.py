@@ -1,0 +1,178 @@
+"""Jobs by the addresses that clients of the banca know: the same as /admin/jobs, in smaller answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import partial
+from types import MappingProxyType
+
+from api.context import RequestContext
+from api.job_desk import ask_for, change_settings, read_jobs
+from api.models.jobs import (
+    CronHealth,
+    JobAnswer,
+    JobList,
+    JobRunAnswer,
+    JobRunIn,
+    SettlementConfig,
+    SettlementConfigChange,
+    SorteosAutoConfig,
+    SorteosAutoConfigChange,
+)
+from api.operations import Operation
+from api.rule_refusals import require_change
+from core.domain.calendar import costa_rica_date
+from core.domain.jobs import JOBS, JobName
+from core.domain.permissions import Permission
+
+FLAGS: Mapping[str, JobName] = MappingProxyType(
+    {
+        "auto_open_enabled": JobName.SORTEOS_AUTO_OPEN,
+        "auto_create_enabled": JobName.SORTEOS_AUTO_CREATE,
+        "auto_close_enabled": JobName.SORTEOS_AUTO_CLOSE,
+    }
+)
+
+
+async def execute_auto_open(context: RequestContext, body: JobRunIn) -> JobRunAnswer:
+    """Open the draws of the day now, also while that job is off."""
+    return await ask_for(context, JOBS[JobName.SORTEOS_AUTO_OPEN], body)
+
+
+async def execute_auto_create(context: RequestContext, body: JobRunIn) -> JobRunAnswer:
+    """Make the draws of the days ahead now, also while that job is off."""
+    return await ask_for(context, JOBS[JobName.SORTEOS_AUTO_CREATE], body)
+
+
+async def execute_auto_close(context: RequestContext, body: JobRunIn) -> JobRunAnswer:
+    """Close the draws that nobody sold now, also while that job is off."""
+    return await ask_for(context, JOBS[JobName.SORTEOS_AUTO_CLOSE], body)
+
+
+async def execute_settlement(context: RequestContext, body: JobRunIn) -> JobRunAnswer:
+    """Settle statements now, also while that job is off."""
+    return await ask_for(context, JOBS[JobName.SETTLEMENT], body)
+
+
+async def sorteos_auto_status(context: RequestContext) -> JobList:
+    """The jobs of draws: whether they run, when they ran, whether they are well."""
+    return JobList(data=await read_jobs(context, FLAGS.values()))
+
+
+async def settlement_status(context: RequestContext) -> JobAnswer:
+    """The settlement: whether it runs, when it ran, whether it is well."""
+    [answer] = await read_jobs(context, [JobName.SETTLEMENT])
+    return answer
+
+
+async def sorteos_auto_config(context: RequestContext) -> SorteosAutoConfig:
+    """Which jobs of draws are on."""
+    jobs = {job.name: job.enabled for job in await read_jobs(context, FLAGS.values())}
+    return SorteosAutoConfig(**{flag: jobs[name] for flag, name in FLAGS.items()})
+
+
+async def change_sorteos_auto_config(context: RequestContext, body: SorteosAutoConfigChange) -> SorteosAutoConfig:
+    """Switch jobs of draws on or off."""
+    require_change(body)
+    flags = body.model_dump(exclude_unset=True)
+    await change_settings(context, {FLAGS[flag]: {"enabled": enabled} for flag, enabled in flags.items()})
+    return await sorteos_auto_config(context)
+
+
+async def settlement_config(context: RequestContext) -> SettlementConfig:
+    """What the settlement is set to."""
+    return config_of(await settlement_status(context))
+
+
+async def change_settlement_config(context: RequestContext, body: SettlementConfigChange) -> SettlementConfig:
+    """Change what the settlement is set to."""
+    require_change(body)
+    [answer] = await change_settings(context, {JobName.SETTLEMENT: body.model_dump(exclude_unset=True)})
+    return config_of(answer)
+
+
+def config_of(job: JobAnswer) -> SettlementConfig:
+    assert job.settlement_age_days is not None
+    assert job.batch_size is not None
+    return SettlementConfig(
+        enabled=job.enabled,
+        settlement_age_days=job.settlement_age_days,
+        batch_size=job.batch_size,
+        cron_schedule=job.schedule,
+    )
+
+
+async def restrictions_cron_health(context: RequestContext) -> CronHealth:
+    """Rules whose number is the day of the month: which number that is today, and whether the daily note was made."""
+    [job] = await read_jobs(context, [JobName.RESTRICTIONS_AUTO_DATE])
+    counts = {} if job.last_run is None else job.last_run.counts
+    return CronHealth(
+        healthy=job.healthy,
+        number_in_force=f"{costa_rica_date(datetime.now(UTC)).day:02d}",
+        active_rules=counts.get("activeRules"),
+        last_execution=job.last_success_at,
+    )
+
+
+SORTEOS = "/api/v1/sorteos"
+STATEMENTS = "/api/v1/account-statements"
+NAMED = partial(Operation, tags=("jobs",))
+READING = partial(NAMED, method="GET")
+SETTING = partial(NAMED, method="PATCH", permission=Permission.JOBS_ADMINISTER)
+EXECUTING = partial(
+    NAMED,
+    method="POST",
+    permission=Permission.JOBS_RUN,
+    body=JobRunIn,
+    body_optional=True,
+    responses={202: JobRunAnswer},
+)
+OPERATIONS = (
+    EXECUTING(path=f"{SORTEOS}/auto-open/execute", handler=execute_auto_open),
+    EXECUTING(path=f"{SORTEOS}/auto-create/execute", handler=execute_auto_create),
+    EXECUTING(path=f"{SORTEOS}/auto-close/execute", handler=execute_auto_close),
+    EXECUTING(path=f"{STATEMENTS}/execute", handler=execute_settlement),
+    READING(
+        path=f"{SORTEOS}/auto-status",
+        handler=sorteos_auto_status,
+        permission=Permission.SORTEOS_READ,
+        responses={200: JobList},
+    ),
+    READING(
+        path=f"{SORTEOS}/auto-config",
+        handler=sorteos_auto_config,
+        permission=Permission.JOBS_READ,
+        responses={200: SorteosAutoConfig},
+    ),
+    SETTING(
+        path=f"{SORTEOS}/auto-config",
+        handler=change_sorteos_auto_config,
+        body=SorteosAutoConfigChange,
+        responses={200: SorteosAutoConfig},
+    ),
+    READING(
+        path=f"{STATEMENTS}/auto-status",
+        handler=settlement_status,
+        permission=Permission.JOBS_READ,
+        responses={200: JobAnswer},
+    ),
+    READING(
+        path=f"{STATEMENTS}/auto-config",
+        handler=settlement_config,
+        permission=Permission.JOBS_READ,
+        responses={200: SettlementConfig},
+    ),
+    SETTING(
+        path=f"{STATEMENTS}/auto-config",
+        handler=change_settlement_config,
+        body=SettlementConfigChange,
+        responses={200: SettlementConfig},
+    ),
+    READING(
+        path="/api/v1/restrictions/cron-health",
+        handler=restrictions_cron_health,
+        permission=Permission.RESTRICTIONS_READ,
+        responses={200: CronHealth},
+    ),
+)

@@ -1,0 +1,131 @@
+"""Days of statements as they are read: of whom, which days, and what is stored of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from api.context import RequestContext
+from api.keys import DATABASE
+from api.statement_targets import Target, entity_not_found
+from core.domain.statements import Correction, Day, Figures, days_to_list, listed_days
+from core.queries import sql
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """ventana: of a seller the one that it belongs to now; of a ventana itself."""
+
+    id: UUID
+    name: str
+    code: str | None
+    ventana_id: UUID | None
+    ventana_name: str | None
+    ventana_code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Banca:
+    id: UUID
+    name: str
+    code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """by_entity: the days of each that has any, in order; of a single one always. today: Costa Rica's."""
+
+    target: Target
+    today: date
+    banca: Banca
+    entities: Mapping[UUID, Entity]
+    by_entity: Mapping[UUID, Sequence[Day]]
+
+
+async def read_days(
+    context: RequestContext, target: Target, *, first: date | None, last: date | None, uncut: bool = False
+) -> Reading:
+    """first, last: today unless told. uncut: as if no seller had been reset. Raises ProblemError ENTITY_NOT_FOUND."""
+    async with context.app[DATABASE].tenant(context.banca_id) as connection:
+        return await days_over(connection, context.banca_id, target, first=first, last=last, uncut=uncut)
+
+
+async def days_over(
+    connection: Any, banca_id: UUID, target: Target, *, first: date | None, last: date | None, uncut: bool = False
+) -> Reading:
+    """The same over a connection of the tenant's."""
+    rows = await connection.fetch(
+        sql("statements/entities"), banca_id, target.dimension.value, target.entity_id, target.ventana_id
+    )
+    entities = {row["id"]: entity_of(row) for row in rows if row["id"] is not None}
+    if not entities and target.entity_id is not None:
+        raise entity_not_found()
+    today = rows[0]["today"]
+    first, last = first or today, last or today
+    stored: dict[UUID, list[Day]] = {} if target.entity_id is None else {target.entity_id: []}
+    for row in await connection.fetch(
+        sql("statements/days"), banca_id, target.dimension.value, list(entities), first, last, uncut
+    ):
+        stored.setdefault(row["entity_id"], []).append(day_of(row))
+    happened = {each.day for days in stored.values() for each in days}
+    days = days_to_list(first, last, today=today, stored=happened)
+    return Reading(
+        target,
+        today,
+        Banca(banca_id, rows[0]["banca_name"], rows[0]["banca_code"]),
+        entities,
+        {entity_id: listed_days(entity_id, known, days) for entity_id, known in stored.items()},
+    )
+
+
+def entity_of(row: asyncpg.Record) -> Entity:
+    return Entity(row["id"], row["name"], row["code"], row["ventana_id"], row["ventana_name"], row["ventana_code"])
+
+
+def day_of(row: asyncpg.Record) -> Day:
+    return Day(
+        row["entity_id"],
+        row["business_date"],
+        figures_of(row),
+        settled_at=row["settled_at"],
+        settled_through=row["settled_through"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        corrections=[correction_of(facts) for facts in row["corrections"] or ()],
+    )
+
+
+def figures_of(row: asyncpg.Record) -> Figures:
+    return Figures(
+        opening_cents=row["opening_cents"],
+        sales_cents=row["sales_cents"],
+        payouts_cents=row["payouts_cents"],
+        listero_commission_cents=row["listero_commission_cents"],
+        vendedor_commission_cents=row["vendedor_commission_cents"],
+        balance_cents=row["balance_cents"],
+        corrections_cents=row["corrections_cents"],
+        paid_cents=row["paid_cents"],
+        collected_cents=row["collected_cents"],
+        ticket_count=row["ticket_count"],
+    )
+
+
+def correction_of(facts: Sequence[Any]) -> Correction:
+    """facts: as sql/queries/statements/days.sql tells them."""
+    day, sales, payouts, listero, vendedor, paid, collected, net, tickets, at = facts
+    figures = Figures(
+        sales_cents=sales,
+        payouts_cents=payouts,
+        listero_commission_cents=listero,
+        vendedor_commission_cents=vendedor,
+        balance_cents=net - paid + collected,
+        paid_cents=paid,
+        collected_cents=collected,
+        ticket_count=tickets,
+    )
+    return Correction(date.fromisoformat(day), figures, datetime.fromisoformat(at))
