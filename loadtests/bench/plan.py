@@ -18,32 +18,39 @@ EVENTS = 100_000
 QUICK_EVENTS = 6_000
 JUGADAS = 1_000_000
 QUICK_JUGADAS = 60_000
+# 500 of each of 200 sellers.
+DAY_TICKETS = 100_000
+QUICK_DAY_TICKETS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """seconds: of each measurement. yardstick_s: of pgbench at each number of clients. events: waiting in P11. jugadas: of the
-    draw that P12 evaluates.
+    draw that P12 evaluates. day_tickets: of the day that P13 computes.
     """
 
+    is_quick: bool = False
     rounds: int = ROUNDS
     seconds: float = SECONDS
     yardstick_s: float = YARDSTICK_SECONDS
     scale: int = SCALE
     events: int = EVENTS
     jugadas: int = JUGADAS
+    day_tickets: int = DAY_TICKETS
     api: int = 1
     connections: int = CONNECTIONS
 
     @classmethod
     def chosen(cls, *, quick: bool, rounds: int | None, seconds: float | None, scale: int, api: int) -> Self:
         return cls(
+            is_quick=quick,
             rounds=rounds or (1 if quick else ROUNDS),
             seconds=seconds or (QUICK_SECONDS if quick else SECONDS),
             yardstick_s=seconds or (QUICK_YARDSTICK_SECONDS if quick else YARDSTICK_SECONDS),
             scale=scale,
             events=QUICK_EVENTS if quick else EVENTS,
             jugadas=QUICK_JUGADAS if quick else JUGADAS,
+            day_tickets=QUICK_DAY_TICKETS if quick else DAY_TICKETS,
             api=api,
         )
 

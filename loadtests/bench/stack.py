@@ -28,6 +28,7 @@ LOG_FILE = "bench.log"
 PROGRAMS: Mapping[str, Callable[[list[str]], bool]] = MappingProxyType(
     {
         "api": lambda command: command[-2:] == ["-m", "api"],
+        "scheduler": lambda command: command[-2:] == ["-m", "workers.scheduler"],
         "relay": lambda command: command[-2:] == ["-m", "workers.relay"],
         "worker": lambda command: command[-2:] == ["-m", "workers"],
         "postgres": lambda command: Path(command[0]).name == "postgres",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from loadtests.faults import events, lines, processes
+from loadtests.faults import draws, events, lines, processes
 from loadtests.faults.lines import cut, half_open, harmed, hung
 from loadtests.faults.processes import ended, frozen, killed_at_work
 from loadtests.faults.proxy import Harm
@@ -33,6 +33,9 @@ BREAKAGES: Mapping[str, Breakage] = MappingProxyType(
         "worker_killed": Breakage(
             killed_at_work("worker", "banca-worker", in_transaction=True),
             "kill -9 of the worker, mostly amid an insert",
+        ),
+        "scheduler_killed": Breakage(
+            draws.scheduler_killed, "kill -9 of the scheduler while draws must close by themselves"
         ),
         "worker_frozen": Breakage(frozen("worker"), "the worker stands still, with what it has taken"),
         "postgres_restarted": Breakage(ended("postgres", signal.SIGQUIT), "immediate shutdown of PostgreSQL"),

@@ -14,6 +14,7 @@ import redis
 
 from core.books import check_books
 from core.queries import sql
+from loadtests.faults.draws import unclosed_draws
 from loadtests.faults.scene import UNREACHABLE
 from loadtests.faults.stack import FaultStack
 from loadtests.history_check import check_history
@@ -39,7 +40,8 @@ class Finding:
 
 async def stored_findings(stack: FaultStack, histories: Sequence[Path]) -> list[Finding]:
     """What the database and the broker say; the pipeline is given its time first."""
-    findings = await undrained(stack)
+    findings = [Finding("closed", text) for text in await unclosed_draws(stack)]
+    findings += await undrained(stack)
     findings += [Finding(found.check, found.text) for found in await check_history(stack.owner_url, histories)]
     # Everything is done: no event is too young to be judged.
     books = await check_books(stack.owner_url, pipeline_grace=timedelta(0))

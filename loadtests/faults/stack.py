@@ -1,6 +1,6 @@
 """The stack that is broken: two `./banca up`, one of the servers and one of our programs, and a proxy on every line between.
 
-POS ──► proxy ──► api, relay, worker ──► proxy ──► PostgreSQL, Valkey, RabbitMQ
+POS ──► proxy ──► api, scheduler, relay, worker ──► proxy ──► PostgreSQL, Valkey, RabbitMQ
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Self
+from uuid import UUID
 
 import asyncpg
 
@@ -30,7 +31,14 @@ from loadtests.faults.queues import Queues
 
 API_PROCESSES = 2
 # How many of each there are when nothing is broken.
-COUNTS: Mapping[str, int] = {"postgres": 1, "valkey": 1, "api": API_PROCESSES, "relay": 1, "worker": 1}
+COUNTS: Mapping[str, int] = {
+    "postgres": 1,
+    "valkey": 1,
+    "api": API_PROCESSES,
+    "scheduler": 1,
+    "relay": 1,
+    "worker": 1,
+}
 # Servers of its own, whatever the environment says; only a RabbitMQ may be somebody else's.
 REPLACED = ("DATABASE_URL", "MIGRATION_DATABASE_URL", "REDIS_URL", "AMQP_URL", "PROMETHEUS_MULTIPROC_DIR")
 # A round has no time for half a minute: what a broker lost comes again soon, and a silent database is given up soon.
@@ -80,13 +88,14 @@ class FaultStack:
     """async with FaultStack(folder, amqp_url=…) as stack: …; afterwards remove(), unless the folder is to be kept.
 
     folder: fresh, made here. amqp_url: None: the broker is the stack's own Valkey. garbage: messages that nobody can
-    read, to be found among the dead letters.
+    read, to be found among the dead letters. closing_draws: those that must have closed by themselves.
     """
 
     def __init__(self, folder: Path, *, amqp_url: str | None) -> None:
         self.folder = folder.resolve()
         self.amqp_url = amqp_url
         self.garbage: set[bytes] = set()
+        self.closing_draws: set[UUID] = set()
         self._closing = AsyncExitStack()
 
     async def __aenter__(self) -> Self:

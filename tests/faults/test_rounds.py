@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from loadtests.faults.breakages import BREAKAGES
@@ -23,7 +24,20 @@ pytestmark = [
     pytest.mark.timeout(180),
 ]
 
-QUIET_OPERATIONS = 60
+# A batch of sales is one event; so many that there are several.
+QUIET_OPERATIONS = 120
+TICKETS_AMID_OTHERS = """
+WITH sales AS (
+    SELECT t.id, t.sequence, c.position,
+           min(c.position) OVER draw AS first_link, max(c.position) OVER draw AS last_link,
+           min(t.sequence) OVER event AS first_sold, max(t.sequence) OVER event AS last_sold,
+           max(t.sequence) OVER draw AS last_sequence
+      FROM tickets t
+      JOIN audit_chain c ON c.banca_id = t.banca_id AND c.event_id = t.event_id
+    WINDOW draw AS (PARTITION BY t.sorteo_id), event AS (PARTITION BY t.sorteo_id, t.event_id)
+)
+SELECT array_agg(id ORDER BY position, sequence) FROM sales
+ WHERE position > first_link AND position < last_link AND first_sold > 1 AND last_sold < last_sequence"""
 
 
 async def stack_on(folder: Path, *, amqp_url: str | None) -> AsyncIterator[FaultStack]:
@@ -80,20 +94,21 @@ async def test_the_checker_sees(stack: FaultStack, quiet_round: Round, name: str
     async with stack.connection() as owner:
         # Neither triggers nor foreign keys stand in the way.
         await owner.execute("SET session_replication_role = replica")
-        async with mutation(owner, acknowledged_ticket(quiet_round)):
+        async with mutation(owner, await acknowledged_ticket(owner, quiet_round)):
             found = {finding.check for finding in await quiet_round.check()}
     assert telling <= found
     assert await quiet_round.check() == []
 
 
-def acknowledged_ticket(a_round: Round) -> UUID:
-    """One in the middle of a draw, so that there are others on both sides of it; not cancelled."""
-    entries = [
-        entry
-        for entry in read_entries([a_round.history.path])
-        if entry.event is Event.OK and entry.operation.kind is Kind.SALE
-    ]
-    cancelled = {entry.operation.content["saleKey"] for entry in read_entries([a_round.history.path])
-                 if entry.operation.kind is Kind.CANCEL}  # fmt: skip
-    whole = [entry for entry in entries if entry.operation.key not in cancelled]
-    return UUID(whole[len(whole) // 2].ticket["id"])
+async def acknowledged_ticket(owner: asyncpg.Connection[asyncpg.Record], a_round: Round) -> UUID:
+    """One not cancelled, with sales of other events before and after it, in its draw and in the trail."""
+    entries = list(read_entries([a_round.history.path]))
+    cancelled = {entry.operation.content["saleKey"] for entry in entries if entry.operation.kind is Kind.CANCEL}
+    sold = {
+        entry.ticket["id"]
+        for entry in entries
+        if entry.event is Event.OK and entry.operation.kind is Kind.SALE and entry.operation.key not in cancelled
+    }
+    amid = [ticket_id for ticket_id in await owner.fetchval(TICKETS_AMID_OTHERS) if str(ticket_id) in sold]
+    chosen: UUID = amid[len(amid) // 2]
+    return chosen

@@ -88,6 +88,11 @@ def test_rows_are_chosen_by_name(text: str | None, rows: list[str]) -> None:
     assert chosen_rows(text) == rows
 
 
+def test_a_quick_run_has_no_time_for_large_rows_unless_they_are_named() -> None:
+    assert set(ROWS) - set(chosen_rows(None, quick=True)) == {"P12", "P13"}
+    assert chosen_rows("P12", quick=True) == ["P12"]
+
+
 def test_a_row_that_is_not_there_is_refused() -> None:
     with pytest.raises(UsageTrouble, match="P99"):
         chosen_rows("P1,P99")

@@ -1,0 +1,2 @@
+-- The user of a name ($1).
+SELECT id FROM users WHERE username = $1
