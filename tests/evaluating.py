@@ -69,6 +69,13 @@ async def balances(owner: Owner) -> dict[UUID, int]:
     return {row["id"]: row["balance_cents"] for row in rows}
 
 
+async def account(owner: Owner, seller_id: UUID) -> tuple[int, int]:
+    """Balance and how far below the limit it may stand."""
+    row = await owner.fetchrow("SELECT balance_cents, allowed_overdraft_cents FROM accounts WHERE id = $1", seller_id)
+    assert row is not None
+    return row["balance_cents"], row["allowed_overdraft_cents"]
+
+
 async def result(owner: Owner, sorteo_id: UUID) -> dict[str, Any]:
     """The newest."""
     row = await owner.fetchrow(

@@ -6,23 +6,20 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from core.settings import Settings
 from tests.after_sale.desk import Desk
+from tests.api.selling import Contract
 from tests.arena import Arena
+from tests.database_alone import evaluator, settings
 from tests.databases import TestDatabase
-from tests.evaluating import Evaluator, open_evaluator
-from tests.running_api import api_settings
+from tests.running_api import RunningApi
 from tests.till.shop import Shop, open_shop
 
-
-@pytest.fixture
-def settings(database: TestDatabase) -> Settings:
-    """The arena needs the secrets only."""
-    return api_settings(database_url=database.api_url)
+__all__ = ["evaluator", "settings"]
 
 
 @pytest.fixture
 async def shop(database: TestDatabase) -> AsyncIterator[Shop]:
+    """Fifty act at once."""
     async with open_shop(database.api_url, pool_size=8) as opened:
         yield opened
 
@@ -33,6 +30,5 @@ def desk(arena: Arena, shop: Shop) -> Desk:
 
 
 @pytest.fixture
-async def evaluator(database: TestDatabase) -> AsyncIterator[Evaluator]:
-    async with open_evaluator(database.worker_url) as opened:
-        yield opened
+async def contract(api: RunningApi) -> Contract:
+    return await Contract.of(api)

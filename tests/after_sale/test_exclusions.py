@@ -199,29 +199,6 @@ async def test_of_fifty_at_once_one_exclusion_is_made_and_each_key_is_answered_o
     assert await findings(arena.owner, arena.banca_id) == []
 
 
-async def test_a_seller_who_spent_the_refund_may_end_up_under_the_limit(desk: Desk) -> None:
-    arena = desk.arena
-    seller = await arena.add_seller(credit_limit_cents=0)
-    # A deposit, as a transfer and in the balance.
-    await arena.owner.execute(
-        "INSERT INTO transfers SELECT banca_id, business_date, gen_random_uuid(), 0, 'PRIZE', 1, $2, $1, 1000, now()"
-        " FROM sorteos LIMIT 1",
-        seller.id, await arena.owner.fetchval("SELECT id FROM accounts WHERE kind = 'CASH'"),
-    )  # fmt: skip
-    await arena.owner.execute("UPDATE accounts SET balance_cents = 1000 WHERE id = $1", seller.id)
-    await desk.sell(("07", 900), seller=seller)
-    moved(await desk.exclude(vendedor_id=seller.id))
-    other = await arena.add_sorteo(minutes=60)
-    await desk.sell(("07", 950), seller=seller, sorteo_id=other)
-    moved(await desk.include(vendedor_id=seller.id))
-    account = await arena.owner.fetchrow(
-        "SELECT balance_cents, allowed_overdraft_cents FROM accounts WHERE id = $1", seller.id
-    )
-    assert account is not None
-    assert tuple(account) == (-850, 850)
-    assert isinstance(await desk.shop.sell(sale(seller, ticket(other, ("07", 1)))), Refused)
-
-
 async def test_what_cannot_be_excluded_changes_nothing(desk: Desk, evaluator: Evaluator) -> None:
     arena, owner = desk.arena, desk.arena.owner
     await desk.sell()

@@ -9,7 +9,7 @@ import pytest
 
 from api.payment_answers import settled_document
 from core.domain.permissions import Role
-from core.till.cancels import TicketNotFound
+from core.till.operations import TicketNotFound
 from core.till.payments import PaymentAnswer, Settled
 from core.till.refusals import Refused
 from tests.after_sale.desk import Desk, code, draw, settled
@@ -84,6 +84,24 @@ async def test_the_same_key_gets_the_same_answer_whatever_came_after(desk: Desk,
     refused = await desk.pay(winner, 1, key=new_key())
     assert isinstance(refused, Refused)
     assert refused.recorded
+
+
+async def test_a_ticket_is_not_paid_and_taken_back_for_ever(desk: Desk, winner: UUID) -> None:
+    owner = desk.arena.owner
+    settled(await desk.pay(winner, 100))
+    copied = await owner.fetchval(
+        "SELECT string_agg(column_name, ', ') FROM information_schema.columns WHERE table_name = 'ticket_payments'"
+        " AND column_name NOT IN ('ordinal', 'reversed_at')"
+    )
+    await owner.execute(
+        f"INSERT INTO ticket_payments ({copied}, ordinal, reversed_at) SELECT {copied}, n, now()"
+        " FROM ticket_payments, generate_series(2, 1000) n"
+    )
+    assert code(await desk.pay(winner, 1)) == "TICKET_PAID_TOO_OFTEN"
+    settled(await desk.finalize(winner))
+    settled(await desk.reverse(winner))
+    assert code(await desk.pay(winner, 1)) == "TICKET_PAID_TOO_OFTEN"
+    assert await findings(owner, desk.arena.banca_id) == []
 
 
 async def test_a_refusal_stands_for_its_key(desk: Desk, winner: UUID) -> None:

@@ -8,9 +8,11 @@ from uuid import UUID, uuid4
 import pytest
 
 from core.domain.permissions import Role
-from core.till.cancels import Cancelled, TicketNotFound
+from core.till.cancels import Cancelled
+from core.till.operations import TicketNotFound
+from core.till.records import TicketRecord
 from core.till.refusals import Refused
-from core.till.restores import Restored
+from core.till.restores import Restored, Restorer, RestoreRequest
 from tests.after_sale.desk import Desk, code, moved, restored
 from tests.arena import Arena
 from tests.evaluating import balances, draw_now
@@ -103,6 +105,28 @@ async def test_funds_are_judged_again(desk: Desk) -> None:
     await arena.owner.execute("UPDATE accounts SET credit_limit_cents = 1001 WHERE id = $1", arena.seller.id)
     restored(await desk.restore(ticket_id))
     assert await findings(arena.owner, arena.banca_id) == []
+
+
+class Belated(Restorer):
+    """The ticket was committed just after the first look for it."""
+
+    looks = 0
+
+    async def _record(self, request: RestoreRequest) -> TicketRecord | None:
+        self.looks += 1
+        return await super()._record(request) if self.looks > 1 else None
+
+
+async def test_a_ticket_that_was_not_seen_at_first_is_judged_like_any_other(desk: Desk) -> None:
+    arena, shop = desk.arena, desk.shop
+    ticket_id = await cancelled(desk, ("07", 600))
+    await arena.owner.execute("UPDATE bancas SET global_max_per_number_cents = 599 WHERE id = $1", arena.banca_id)
+    belated = Belated(
+        shop.caller, database=shop.database, rulebooks=shop.rulebooks, publish_balance=lambda *_, **__: None
+    )
+    asked = RestoreRequest(actor_of(arena.seller), new_key(), bytes(32), "test", ticket_id)
+    assert code(await belated.restore(asked)) == "NUMBER_MAXTOTAL_EXCEEDED"
+    assert belated.looks == 2
 
 
 async def test_of_fifty_restores_at_once_one_is_done(desk: Desk) -> None:

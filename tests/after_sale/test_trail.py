@@ -15,6 +15,7 @@ from tests.arena import Arena
 from tests.databases import TestDatabase
 from tests.evaluating import Evaluator
 from workers.audit import Auditor
+from workers.statements import Statements
 
 
 @pytest.fixture
@@ -53,6 +54,7 @@ async def test_every_operation_has_its_row_and_the_books_know_them(
     targets = {str(row["target_id"]) for row in rows}
     assert targets == {str(ticket_id), exclusion}
     assert await proven_rows(arena) == await arena.owner.fetchval("SELECT count(*) FROM activity_log")
+    await Statements(evaluator.database).run_once()
     await arena.owner.execute("UPDATE outbox SET published_at = now()")
     report = await check_books(database.owner_url, pipeline_grace=timedelta(0))
     assert report.findings == ()

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from redis.asyncio import Redis
 
-from core.cache import Balance, BalanceCache, Cache
+from core.cache import PUBLISH_EVERY_S, Balance, BalanceCache, Cache
 from core.settings import Settings
 from tests.arena import Arena, Seller
 from tests.proxy import Proxy
@@ -152,6 +153,33 @@ async def test_many_balances_are_published_in_the_background(cache: BalanceCache
         cache.publish(BANCA, account, balance_cents=place, version=1)
     await until_shown(cache, accounts[-1], balance(499, 1))
     assert await cache.read(BANCA, accounts[0]) == balance(0, 1)
+
+
+class CountedCache(Cache):
+    """commands: how many it was given."""
+
+    commands = 0
+
+    async def run(self, command: Callable[[Redis], Awaitable[Any]], *, even_at_rest: bool = False) -> Any:
+        self.commands += 1
+        return await super().run(command, even_at_rest=even_at_rest)
+
+
+async def test_balances_that_come_one_after_another_share_a_command(valkey_url: str) -> None:
+    async def read_instance() -> str:
+        return uuid4().hex
+
+    counted = CountedCache(valkey_url, timeout_ms=1_000)
+    cache = BalanceCache(counted, read_instance=read_instance, ttl_s=60)
+    cache.start()
+    began = time.monotonic()
+    for version in range(1, 51):
+        cache.publish(BANCA, ACCOUNT, balance_cents=version, version=version)
+        # As long as a command takes.
+        await counted.client.ping()
+    rests = (time.monotonic() - began) / PUBLISH_EVERY_S
+    assert 1 <= counted.commands <= 1 + rests
+    await cache.close()
 
 
 async def test_a_cache_that_went_away_is_not_waited_for(arena: Arena, valkey_url: str) -> None:

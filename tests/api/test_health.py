@@ -23,6 +23,7 @@ async def test_readiness_tells_of_every_part(api: RunningApi) -> None:
     checks = answer.json()["checks"]
     assert {name: check["status"] for name, check in checks.items()} == {
         "database": "up",
+        "replica": "off",
         "cache": "up",
         "broker": "up",
         "outbox": "up",

@@ -101,6 +101,46 @@ async def fill(arena: Arena) -> None:
         ),
         f"INSERT INTO jugada_moves SELECT $1, {day}, $2, 1, 1, 1, false",
         f"INSERT INTO ticket_restores SELECT $1, {day}, $2, 1, 1, 1, $2, 'VENDEDOR', now()",
+        (
+            "INSERT INTO sorteo_takings (banca_id, business_date, sorteo_id, evaluation, vendedor_id, ventana_id, sales_cents,"
+            " payouts_cents, commission_cents, vendedor_commission_cents, listero_commission_cents, ticket_count,"
+            f" winning_tickets) SELECT $1, {day}, $2, 1, $2, $2, 1, 0, 0, 0, 0, 1, 0"
+        ),
+        (
+            "INSERT INTO movements (banca_id, id, dimension, entity_id, business_date, occurred_at, type, method,"
+            " amount_cents, is_final, registered_by, registered_by_role, registered_by_name, created_at)"
+            " SELECT $1, $2, 'VENDEDOR', $2, costa_rica_date(now()), now(), 'payment', 'cash', 1, false, $2, 'ADMIN', 'x',"
+            " now()"
+        ),
+        (
+            "INSERT INTO balance_resets (banca_id, vendedor_id, ordinal, at, business_date, cut_days, created_at,"
+            " created_by) SELECT $1, $2, 1, now(), costa_rica_date(now()), '{}', now(), $2"
+        ),
+        (
+            "INSERT INTO statements (banca_id, dimension, entity_id, business_date, created_at, updated_at)"
+            f" SELECT $1, 'VENDEDOR', $2, {day}, now(), now()"
+        ),
+        f"INSERT INTO statement_cuts SELECT $1, $2, {day}, 0, 0, 0, 0, 0, 1, 0",
+        (
+            "INSERT INTO statement_corrections (banca_id, dimension, entity_id, posted_on, ordinal, business_date,"
+            " sales_cents, payouts_cents, listero_commission_cents, vendedor_commission_cents, ticket_count, paid_cents,"
+            f" collected_cents, created_at) SELECT $1, 'VENDEDOR', $2, {day} + 1, 1, {day}, 0, 0, 0, 0, 0, 1, 0, now()"
+        ),
+        f"INSERT INTO statement_work (banca_id, dimension, entity_id, business_date) SELECT $1, 'VENDEDOR', $2, {day}",
+        (
+            "INSERT INTO monthly_closings (banca_id, month, dimension, entity_id, opening_cents, sales_cents,"
+            " payouts_cents, commission_cents, corrections_cents, paid_cents, collected_cents, ticket_count,"
+            " closing_cents, closed_at, updated_at)"
+            f" SELECT $1, date_trunc('month', {day}), 'VENDEDOR', $2, 0, 0, 0, 0, 0, 0, 0, 0, 0, now(), now()"
+        ),
+        f"INSERT INTO closed_months SELECT $1, date_trunc('month', {day}), now() WHERE $2::uuid IS NOT NULL",
+        "INSERT INTO job_settings (banca_id, job, since, updated_by, updated_at) SELECT $1, 'settlement', now(), $2, now()",
+        (
+            "INSERT INTO job_runs (banca_id, id, job, period, trigger, state, due_at, next_attempt_at, requested_by,"
+            " requested_at) SELECT $1, gen_random_uuid(), 'settlement', '2026-01-15', 'MANUAL', 'REQUESTED', now(),"
+            " now(), $2, now()"
+        ),
+        "INSERT INTO retention_cuts SELECT $1, 'idempotency', now() WHERE $2::uuid IS NOT NULL",
         "INSERT INTO outbox SELECT nextval('outbox_id'), $1, 'tests.done', '{}', now() WHERE $2::uuid IS NOT NULL",
     ]
     for statement in statements:

@@ -77,10 +77,10 @@ async def test_sch_3_and_4_the_same_range_is_seeded_once(banca: Ruler, arena: Ar
 
 async def test_dates_that_are_given_take_the_place_of_the_schedule(banca: Ruler, arena: Arena) -> None:
     path = await schedule(banca, arena, drawSchedule=TWICE_A_WEEK)
-    dates = ["2026-01-15T18:55:00Z", "2026-01-15T12:55", "2026-02-01T00:00"]
+    dates = ["2026-01-15T18:55:00Z", "2026-01-15T12:55", "2027-01-16T12:55"]
     seeded = await banca.write("POST", f"{path}/seed_sorteos?{WEEK}", {"scheduledDates": dates})
     assert (seeded["created"], seeded["processed"]) == (2, 2)
-    assert await minutes(arena) == ["2026-01-15T18:55", "2026-02-01T06:00"]
+    assert await minutes(arena) == ["2026-01-15T18:55", "2027-01-16T18:55"]
     rest = await banca.write("POST", f"{path}/seed_sorteos?{WEEK}")
     assert (rest["created"], rest["alreadyExists"]) == (3, 1)
 
@@ -115,7 +115,12 @@ async def test_a_bad_range_makes_nothing(banca: Ruler, arena: Arena, query: str,
     assert await minutes(arena) == []
 
 
-@pytest.mark.parametrize("dates", [[], ["soon"], ["2026-01-15T12:55"] * 1_001, [7], "2026-01-15T12:55"])
+@pytest.mark.parametrize(
+    "dates",
+    [[], ["soon"], ["2026-01-15T12:55"] * 1_001, [7], "2026-01-15T12:55",
+     # Each month takes tables of its own.
+     ["2026-01-15T12:55", "2026-03-15T12:55", "2027-01-17T12:55"]],
+)  # fmt: skip
 async def test_bad_dates_make_nothing(banca: Ruler, arena: Arena, dates: Any) -> None:
     answer = await banca.send("POST", f"{API}/loterias/{arena.loteria_id}/seed_sorteos", {"scheduledDates": dates})
     assert (answer.status, answer.code) == (400, "VALIDATION_FAILED")

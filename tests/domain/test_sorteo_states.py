@@ -13,6 +13,7 @@ EXPECTED = {
     #                        SCHEDULED           OPEN                 CLOSED              EVALUATED
     SorteoAction.OPEN:       ("OPEN",   ".",     ".",      ".",       ".",      ".",      ".",      "."),
     SorteoAction.CLOSE:      (".",      ".",     "CLOSED", "CLOSED-", ".",      ".",      ".",      "."),
+    SorteoAction.CLOSE_UNSOLD: ("CLOSED", ".",    "CLOSED", ".",      ".",      ".",      ".",      "."),
     SorteoAction.FORCE_OPEN: ("OPEN",   "OPEN",  ".",      "OPEN",    "OPEN",   "OPEN",   ".",      "."),
     SorteoAction.DEACTIVATE: ("SCHEDULED-", ".", "OPEN-",  ".",       "CLOSED-", ".",     ".",      "."),
     SorteoAction.RESTORE:    (".", "SCHEDULED",  ".",      "OPEN",    ".",      "CLOSED", ".",      "."),

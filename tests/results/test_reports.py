@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from api.keys import SUM_TURNS
 from core.domain.permissions import Role
 from tests.api.ruling import Ruler, ruler
 from tests.api.selling import Contract, jugada, sell, ticket
@@ -77,6 +78,15 @@ async def test_the_summary_adds_up_draw_by_draw(season: Season) -> None:
     assert (lines[("NUMERO", "Base")]["ticketCount"], lines[("NUMERO", "Base")]["multiplierX"]) == (4, "90.00")
     # REVENTADO that lost has no multiplier.
     assert {line["type"]: line["multiplierId"] for line in later["byMultiplier"]}["REVENTADO"] is None
+
+
+async def test_summaries_wait_for_each_other(season: Season, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.routes.limits.SUM_WAIT_S", 0.01)
+    async with season.api.app[SUM_TURNS]:
+        busy = await season.boss.send("GET", f"{SUMMARY}?date={season.day}")
+        (await Contract.of(season.api)).require(busy, "GET", SUMMARY)
+        assert (busy.status, busy.code, busy.headers["Retry-After"]) == (503, "EXPOSURE_BUSY", "1")
+    await season.boss.get(f"{SUMMARY}?date={season.day}")
 
 
 async def test_everybody_sees_what_is_its_own(season: Season) -> None:

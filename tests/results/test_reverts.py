@@ -9,13 +9,13 @@ import pytest
 
 from core.till.refusals import Refused
 from tests.arena import Arena
-from tests.evaluating import Evaluator, balances, draw_now, prizes, request, request_revert, result
+from tests.evaluating import Evaluator, account, balances, draw_now, prizes, request, request_revert, result
 from tests.till.shop import Shop, sold
 from tests.till.state import findings
 from tests.till.tickets import sale, ticket
 
 if TYPE_CHECKING:
-    from tests.arena import Owner
+    pass
 
 NUMBERS = ("07", "15", "99")
 
@@ -137,10 +137,3 @@ async def pay(arena: Arena, ticket_id: UUID, amount_cents: int) -> None:
         " terminal_id, now() FROM tickets WHERE id = $1",
         ticket_id, amount_cents,
     )  # fmt: skip
-
-
-async def account(owner: Owner, seller_id: UUID) -> tuple[int, int]:
-    """Balance and how far below the limit it may stand."""
-    row = await owner.fetchrow("SELECT balance_cents, allowed_overdraft_cents FROM accounts WHERE id = $1", seller_id)
-    assert row is not None
-    return row["balance_cents"], row["allowed_overdraft_cents"]

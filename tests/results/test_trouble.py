@@ -18,6 +18,7 @@ from tests.till.state import findings
 from tests.till.tickets import sale, ticket
 from tests.workers.pipeline import eventually
 from workers.evaluations import LOOK_EVERY_S, STEP_TICKETS_MIN, UNDER_WAY_MAX, Evaluations
+from workers.metrics import EVALUATION_UNMOVED_SECONDS, EVALUATIONS_UNDER_WAY
 
 if TYPE_CHECKING:
     from tests.arena import Owner
@@ -66,10 +67,26 @@ async def test_what_takes_too_long_is_tried_with_fewer_tickets(arena: Arena, sho
     tried = []
     for _ in range(4):
         await evaluations.run_once()
-        trouble = evaluations._troubles[arena.sorteo_id]
-        tried.append(trouble.step_tickets)
+        trouble = evaluations.troubles.known[arena.sorteo_id]
+        tried.append(trouble.at_once)
         trouble.rests_until_s = 0
     assert tried == [200, STEP_TICKETS_MIN, STEP_TICKETS_MIN, STEP_TICKETS_MIN]
+
+
+async def test_draws_that_rest_after_a_failure_take_no_place_of_a_round(
+    arena: Arena, shop: Shop, evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.evaluations.UNDER_WAY_MAX", 1)
+    monkeypatch.setattr("workers.troubles.backoff_s", lambda _: 3_600)
+    await two_draws(arena, shop)
+    first, second = arena.sorteo_ids
+    await arena.owner.execute(STUMBLING_BLOCK, first)
+    assert [await evaluator.evaluations.run_once() for _ in range(4)] == [0, 1, 1, 0]
+    assert (await result(arena.owner, second))["state"] == "DONE"
+    assert set(evaluator.evaluations.troubles.known) == {first}
+    # Whoever watches is told of it all the same.
+    assert EVALUATIONS_UNDER_WAY._value.get() == 1
+    assert EVALUATION_UNMOVED_SECONDS._value.get() > 0
 
 
 async def test_who_is_busy_with_a_draw_is_not_waited_for(

@@ -1,4 +1,4 @@
-"""A draw from its making to its last payment, on `./banca up` and over HTTP alone, as an operator and a seller live it."""
+"""A draw from its making to its last payment, and the jobs of the night, on `./banca up` and over HTTP alone, as an operator and a seller live it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ import pytest
 from cli.pos import Answer, Pos
 from cli.stack import Stack
 from cli.verify import run as verify
+from core.domain.calendar import costa_rica_date
+from core.domain.jobs import JobName
 from tests.stack.up import running_up
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the embedded servers")
@@ -40,7 +42,7 @@ class Office:
         assert answer.is_ok, answer
         return answer.document
 
-    def await_that(self, target: str, member: str, value: str) -> dict[str, Any]:
+    def await_that(self, target: str, member: str, value: object) -> dict[str, Any]:
         deadline_s = time.monotonic() + PATIENCE_S
         while (document := self.done("GET", target))[member] != value:
             assert time.monotonic() < deadline_s, f"{target} is still {document}"
@@ -128,5 +130,34 @@ def test_a_draw_is_sold_closes_by_itself_and_its_prizes_are_paid_once_and_correc
     states = [state["toStatus"] for state in admin.done("GET", f"{sorteo}/states")["data"]]
     assert states[::-1][-5:] == ["OPEN", "CLOSED", "EVALUATED", "CLOSED", "EVALUATED"]
     # Relay and audit follow the commit.
+    time.sleep(2)
+    assert verify(data=data, json=True) == 0, capsys.readouterr().out
+
+
+def test_every_job_runs_on_a_real_stack_and_the_month_before_is_closed(
+    data: Path, admin: Office, seller: Pos, capsys: pytest.CaptureFixture[str]
+) -> None:
+    vendedor_id = seller.get("/api/v1/auth/me").document["id"]
+    last_day = costa_rica_date(datetime.now(UTC)).replace(day=1) - timedelta(days=1)
+    handed_out = {
+        "vendedorId": vendedor_id,
+        "date": f"{last_day}",
+        "amount": "2500.00",
+        "type": "payment",
+        "method": "cash",
+    }
+    before = balance(seller)
+    assert admin.pos.post("/api/v1/accounts/payment", handed_out, key=uuid4().hex).status == 201
+    assert balance(seller) == before - 2_500
+    month = f"{last_day:%Y-%m}"
+    for job in JobName:
+        asked = {"month": month} if job is JobName.MONTHLY_CLOSING else {}
+        run = admin.ask("POST", f"/admin/jobs/{job.value}/run", asked)
+        assert run.status == 202, run
+        admin.await_that(f"/admin/jobs/{job.value}", "count", 1)
+    closings = admin.done("GET", f"/accounts/monthly-closings?month={month}&dimension=vendedor")["data"]
+    assert [(row["entityId"], row["movement"]) for row in closings] == [(vendedor_id, "2500.00")]
+    today = admin.done("GET", f"/accounts/statement?vendedorId={vendedor_id}")["statements"][-1]
+    assert today["openingBalance"] == closings[0]["closingBalance"]
     time.sleep(2)
     assert verify(data=data, json=True) == 0, capsys.readouterr().out

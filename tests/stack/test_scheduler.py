@@ -17,7 +17,7 @@ from cli.stack import Stack
 from loadtests.bench.processes import children_of, command_of
 from tests.stack.up import Run, running_up
 from tests.workers.pipeline import eventually
-from tests.workers.test_scheduler import closing_waits
+from tests.workers.scheduling import closing_waits
 
 if TYPE_CHECKING:
     from tests.arena import Owner

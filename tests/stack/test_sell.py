@@ -149,7 +149,7 @@ def test_a_lost_answer_is_asked_for_again_with_the_same_key(data: Path) -> None:
 
 @pytest.mark.skipif(not all(map(shutil.which, ("bash", "curl", "openssl"))), reason="the tools of the README's sale")
 def test_the_sale_of_the_readme_works_when_it_is_pasted(data: Path, tmp_path: Path) -> None:
-    script, _ = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    script, *_ = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     (tmp_path / ".banca").symlink_to(data)
     run = subprocess.run(
         ["bash", "-eu"], input=script, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=30

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from api.app import CACHE_CLOSE_S, IDENTITY_CLOSE_S, POOL_CLOSE_S, TILL_CLOSE_S, create_app
+from api.app import create_app
+from api.lifetimes import CACHE_CLOSE_S, IDENTITY_CLOSE_S, POOL_CLOSE_S, TILL_CLOSE_S
 from api.server import DRAIN_S, Runner
 from cli.postgres import EmbeddedPostgres
 from cli.process import BoundProcess

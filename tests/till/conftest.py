@@ -7,23 +7,12 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from core.settings import Settings
+from tests.database_alone import settings, shop
 from tests.databases import TestDatabase
-from tests.running_api import api_settings
 from tests.till.crowd import two_shops
 from tests.till.shop import Shop, open_shop
 
-
-@pytest.fixture
-def settings(database: TestDatabase) -> Settings:
-    """The arena needs the secrets only."""
-    return api_settings(database_url=database.api_url)
-
-
-@pytest.fixture
-async def shop(database: TestDatabase) -> AsyncIterator[Shop]:
-    async with open_shop(database.api_url) as opened:
-        yield opened
+__all__ = ["settings", "shop"]
 
 
 @pytest.fixture

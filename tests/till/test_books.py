@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tests.arena import Owner
 
 # Check → a change that only it, or it among others, must find.
+STATEMENT = "INSERT INTO statements (banca_id, dimension, entity_id, business_date, created_at, updated_at"
 TAMPERING = {
     "account_balances": "UPDATE accounts SET balance_cents = balance_cents + 1 WHERE kind = 'SELLER'",
     "transfer_accounts": "UPDATE transfers SET credit_account_id = gen_random_uuid() WHERE kind = 'SALE'",
@@ -57,6 +58,27 @@ TAMPERING = {
         "INSERT INTO ticket_payments (banca_id, business_date, ticket_id, ordinal, sorteo_id, sequence, evaluation,"
         " amount_cents, method, is_final, paid_by, paid_by_role, terminal_id, created_at) SELECT banca_id, business_date,"
         " id, 1, sorteo_id, sequence, 1, 1, 'cash', false, created_by, created_by_role, terminal_id, now() FROM tickets"
+    ),
+    "sorteo_takings": (
+        "INSERT INTO sorteo_results (banca_id, sorteo_id, evaluation, winning_number, state, last_sequence, progressed_at,"
+        " event_id, requested_by, requested_at, settled_at, total_in_cents, net_profit_cents)"
+        " SELECT banca_id, id, 1, 99, 'DONE', last_sequence, now(), 1, id, now(), now(), 0, 0 FROM sorteos"
+    ),
+    "movement_transfers": (
+        "INSERT INTO movements (banca_id, id, dimension, entity_id, business_date, occurred_at, type, method, amount_cents,"
+        " is_final, registered_by, registered_by_role, registered_by_name, created_at)"
+        " SELECT banca_id, gen_random_uuid(), 'VENDEDOR', id, costa_rica_date(now()), now(), 'payment', 'cash', 1, false,"
+        " id, 'ADMIN', 'x', now() FROM accounts WHERE kind = 'SELLER'"
+    ),
+    "statement_chain": f"{STATEMENT}, opening_cents) SELECT banca_id, 'VENTANA', id, now(), now(), now(), 1 FROM ventanas",
+    "statement_ledger": (
+        f"{STATEMENT}, sales_cents) SELECT banca_id, 'VENDEDOR', id, now(), now(), now(), 1 FROM accounts"
+        " WHERE kind = 'SELLER'"
+    ),
+    "monthly_closings": (
+        "INSERT INTO monthly_closings (banca_id, month, dimension, entity_id, opening_cents, sales_cents, payouts_cents,"
+        " commission_cents, corrections_cents, paid_cents, collected_cents, ticket_count, closing_cents, closed_at,"
+        " updated_at) SELECT id, '2026-01-01', 'BANCA', id, 1, 0, 0, 0, 0, 0, 0, 0, 1, now(), now() FROM bancas"
     ),
 }
 

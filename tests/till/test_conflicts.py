@@ -49,7 +49,7 @@ async def test_trouble_of_the_database_is_neither_repeated_nor_bisected(
     assert await tickets_count(owner) == 0
 
 
-async def test_a_real_deadlock_costs_the_sale_a_repetition_only(
+async def test_a_real_deadlock_costs_the_sale_repetitions_only(
     owner: Owner, arena: Arena, database: TestDatabase, intruder: Owner
 ):
     # The sale notices first and is the one that is rolled back. Who waits looks for a deadlock once, so long after it
@@ -66,7 +66,8 @@ async def test_a_real_deadlock_costs_the_sale_a_repetition_only(
         await intruder.execute("SELECT 1 FROM sorteos WHERE id = $1 FOR UPDATE", arena.sorteo_id)
         await transaction.commit()
         assert sold(await selling).sequence == 1
-    assert await deadlocks(owner) == 1
+    # The repetition may be back before the intruder has taken what was let go.
+    assert await deadlocks(owner) >= 1
     assert await findings(owner, arena.banca_id) == []
 
 

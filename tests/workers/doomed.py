@@ -1,9 +1,10 @@
-"""Real processes that meet their end at the worst moment: `doomed.py relay`, `worker`, `poisoned` or `evaluator <seed>`.
+"""Real processes that meet their end at the worst moment: `doomed.py relay`, `worker`, `poisoned`, `evaluator <seed>` or
+`jobs <seed>`.
 
 relay: killed when the broker has confirmed and nothing is marked. worker: says "recorded" when the transaction is
 committed, and never acknowledges; the test kills it. poisoned: a worker that dies at once of an event of the type
 `poison.swallowed`, and of any message for the actor `poison`; it allows few deliveries. evaluator: a worker that is
-killed, ticket by ticket, somewhere in one of its first steps of an evaluation.
+killed, ticket by ticket, somewhere in one of its first steps of an evaluation. jobs: likewise, draw by draw, of a job.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ import sys
 import threading
 from collections.abc import Sequence
 from typing import Any
+from unittest.mock import patch
 from uuid import UUID
 
 import dramatiq
 
-from workers import audit, broker, evaluations, relay, transport, worker
+from workers import audit, broker, cleanup_jobs, evaluations, jobs, relay, sorteo_jobs, transport, worker
 
 # Each costs the start of a process.
 FEW_DELIVERIES = 1
@@ -77,7 +79,7 @@ def doom_by_poison() -> None:
         dramatiq.actor(broker=the_broker, actor_name="poison", queue_name=queue)(die)
         return declare(the_broker, *arguments, instance_id=instance_id, **others)
 
-    audit.Auditor.record = record_or_die  # type: ignore[method-assign] # that is the doom
+    patch.object(audit.Auditor, "record", record_or_die).start()
     program.declare_audit = declare_poison
     sys.exit(worker.main())
 
@@ -97,9 +99,36 @@ def doom_evaluator() -> None:
 
     defaults: Any = evaluations.Evaluations.__init__.__kwdefaults__
     defaults["step_tickets"] = 1
-    evaluations.Evaluations._step = step_or_die  # type: ignore[method-assign] # that is the doom
+    patch.object(evaluations.Evaluations, "_step", step_or_die).start()
     sys.exit(worker.main())
 
 
+def doom_jobs() -> None:
+    chance = random.Random(int(sys.argv[2]))
+    steps_left = chance.randint(1, STEPS_MAX)
+    step = jobs.Jobs._step
+
+    async def step_or_die(self: jobs.Jobs, *arguments: Any) -> int:
+        nonlocal steps_left
+        steps_left -= 1
+        if steps_left == 0:
+            threading.Timer(chance.uniform(0, STEP_S), os.kill, (os.getpid(), signal.SIGKILL)).start()
+        return await step(self, *arguments)
+
+    sorteo_jobs.SORTEOS_PER_STEP = 1
+    cleanup_jobs.ROWS_PER_STEP = 1
+    program: Any = jobs.Jobs
+    program._step = step_or_die
+    sys.exit(worker.main())
+
+
+DOOMS = {
+    "relay": doom_relay,
+    "worker": doom_worker,
+    "poisoned": doom_by_poison,
+    "evaluator": doom_evaluator,
+    "jobs": doom_jobs,
+}
+
 if __name__ == "__main__":
-    {"relay": doom_relay, "worker": doom_worker, "poisoned": doom_by_poison, "evaluator": doom_evaluator}[sys.argv[1]]()
+    DOOMS[sys.argv[1]]()

@@ -26,11 +26,11 @@ from workers.audit import declare_audit
 from workers.broker import ParkingRedisBroker, create_broker
 from workers.consumers import AUDIT, queue_name, queue_names
 from workers.dead_queues import create_dead_queues
-from workers.evaluations import declare_draws
 from workers.parking import Parking
 from workers.relay import Relay
+from workers.runners import declare_waker, runner_keepers
 from workers.transport import Transport, create_transport
-from workers.worker import Evaluator, WorkerConnections, serve
+from workers.worker import WorkerConnections, serve
 
 ROOT = Path(__file__).resolve().parents[2]
 DOOMED = Path(__file__).with_name("doomed.py")
@@ -125,10 +125,11 @@ class Pipeline:
     def worker(self) -> Iterator[Acknowledgements]:
         """A worker in a thread of this process; gives the count of what it acknowledged."""
         settings, counted, stopping = self.settings(), Acknowledgements(), threading.Event()
-        connections, evaluator = WorkerConnections(settings), Evaluator(settings, instance_id=self.instance_id)
-        broker = self.broker([Retries(), AsyncIO(), connections, evaluator, counted])
+        connections, keepers = WorkerConnections(settings), runner_keepers(settings, instance_id=self.instance_id)
+        broker = self.broker([Retries(), AsyncIO(), connections, *keepers, counted])
         declare_audit(broker, connections.auditor, instance_id=self.instance_id, stopping=stopping)
-        declare_draws(broker, evaluator.evaluations, instance_id=self.instance_id)
+        for keeper in keepers:
+            declare_waker(broker, keeper, instance_id=self.instance_id)
         exit_codes: list[int] = []
         thread = threading.Thread(target=lambda: exit_codes.append(serve(broker, stopping, threads=3)))
         thread.start()

@@ -21,7 +21,7 @@ from tests.till.tickets import sale, ticket
 from tests.workers.pipeline import DOOMED, Pipeline, eventually
 from workers.evaluations import LOOK_EVERY_S
 
-TICKETS = 24
+TICKETS = 40
 DEATHS = 4
 
 

@@ -18,7 +18,7 @@ from tests.arena import Arena
 from tests.databases import TestDatabase
 from tests.till.state import findings
 from tests.workers.pipeline import ROOT, eventually
-from tests.workers.test_scheduler import closing_waits, locked
+from tests.workers.scheduling import closing_waits, locked
 
 if TYPE_CHECKING:
     from tests.arena import Owner
