@@ -1,0 +1,2 @@
+-- The segments of WAL that were written till now are there to be used again.
+CHECKPOINT
