@@ -5,9 +5,7 @@ Authenticate → signature over the raw bytes → authorise → validate → ide
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
 from uuid import UUID
 
 from aiohttp import web
@@ -15,22 +13,19 @@ from pydantic import BaseModel
 
 from api.authentication import Authentication, Principal
 from api.context import PublicContext, RequestContext
-from api.json_body import decode_object
 from api.operations import PUBLIC, Answer, Key, Operation
 from api.problems import problem_response, refuse
 from api.rate_limits import TokenBuckets
 from api.readings import Readings
+from api.request_body import read_arguments, read_body
 from api.request_id import REQUEST_ID
 from api.sessions import Sessions
 from api.signed_requests import Signatures
 from api.terminals import Signer
 from api.turnstile import FULL, Turnstiles
-from api.validation import parse_model, parse_query
 from core.domain.permissions import Role, scope_of
 from core.settings import Settings
 
-# A client that sends its body more slowly than this is let go.
-BODY_TIMEOUT_S = 30.0
 # A ticket request that found no place inside by then is told to come again.
 TURN_WAIT_MAX_S = 2.0
 KEY_LENGTH_MIN, KEY_LENGTH_MAX = 8, 100
@@ -192,62 +187,6 @@ def refuse_repeated_headers(request: web.Request) -> None:
             seen.add(lowered)
 
 
-async def read_body(request: web.Request, bytes_max: int) -> bytes:
-    """The bytes as they were sent: they are what is signed. Raises ProblemError BODY_TOO_LARGE."""
-    if not request.body_exists:
-        return b""
-    if "Content-Encoding" in request.headers:
-        raise refuse(415, "CONTENT_ENCODING_UNSUPPORTED", "Send the body without a content encoding.")
-    content = request.content
-    if content.is_eof():  # It came with the headers, as small bodies do.
-        body = content.read_nowait()
-        if len(body) > bytes_max:
-            raise _too_large(bytes_max)
-        return body
-    if (request.content_length or 0) > bytes_max:
-        raise _too_large(bytes_max)
-    chunks, length = [], 0
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            while chunk := await content.readany():
-                chunks.append(chunk)
-                length += len(chunk)
-                if length > bytes_max:
-                    raise _too_large(bytes_max)
-    except ConnectionError as error:
-        # Nobody will read it; it is the client's doing and not ours.
-        raise refuse(400, "BODY_INCOMPLETE", "The connection ended before the body did.") from error
-    except TimeoutError:
-        raise refuse(408, "BODY_TIMEOUT", "The body took too long to arrive.") from None
-    return b"".join(chunks)
-
-
-def read_arguments(operation: Operation, request: web.Request, body: bytes) -> tuple[Any, ...]:
-    """What the handler takes besides its context: the validated body, then the validated query."""
-    arguments: tuple[Any, ...] = ()
-    if operation.body_optional and operation.body is not None and not body:
-        arguments = (parse_model(operation.body, {}),)
-    elif operation.body is not None:
-        require_json(request)
-        if operation.read is not None:
-            return (operation.read(body),)
-        decoded = decode_object(body)
-        arguments = (decoded if operation.raw_body else parse_model(operation.body, decoded),)
-    if operation.query is not None:
-        arguments += (parse_query(operation.query, request.query),)
-    return arguments
-
-
-def require_json(request: web.Request) -> None:
-    content_type = request.headers.get("Content-Type", "")
-    if content_type == "application/json":
-        return
-    kind, _, parameters = content_type.partition(";")
-    charset = parameters.strip().lower().removeprefix("charset=").strip('"')
-    if kind.strip().lower() != "application/json" or charset not in ("", "utf-8", "utf8"):
-        raise refuse(415, "UNSUPPORTED_MEDIA_TYPE", "The body must be application/json in UTF-8.")
-
-
 def require_key(rule: Key, key: str | None) -> None:
     if rule is Key.NONE:
         return
@@ -267,7 +206,3 @@ def answer(operation: Operation, value: Answer) -> web.StreamResponse:
         body = value.__pydantic_serializer__.to_json(value, by_alias=True)
         return web.Response(body=body, status=operation.success_status, content_type="application/json")
     return web.Response(status=204)
-
-
-def _too_large(bytes_max: int) -> Exception:
-    return refuse(413, "BODY_TOO_LARGE", f"The body must not be larger than {bytes_max} bytes.")

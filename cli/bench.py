@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 from rich.console import Console
 
-from cli.up import say
+from cli.progress import say
 from loadtests.bench.chart import chart
 from loadtests.bench.plan import Plan
 from loadtests.bench.report import document, show

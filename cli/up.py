@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import http.client
 import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from cli.data_directory import DEMO_FILE, METRICS_DIRECTORY, empty, lock
 from cli.migrate import migrate
@@ -21,15 +19,14 @@ from cli.ports import LOOPBACK, free_port, is_free
 from cli.postgres import EmbeddedPostgres
 from cli.private_files import read_json_object, write_private_json
 from cli.process import BoundProcess
+from cli.progress import say, step
+from cli.readiness import await_ready
 from cli.signals import Signals
 from cli.stack import ROOT, STACK_FILE, Role, Secrets, Stack
 from cli.supervisor import Child, Supervisor
 from cli.trouble import Trouble, UsageTrouble
 from cli.valkey import EmbeddedValkey
 
-READY_TIMEOUT_S = 60.0
-READY_REQUEST_TIMEOUT_S = 2.0
-READY_POLL_S = 0.05
 DEMO_TIMEOUT_S = 60.0
 
 
@@ -202,34 +199,6 @@ def child(stack: Stack, program: Program, name: str, *, metrics: Path | None) ->
     return Child(name, spawn, on_death=forget)
 
 
-def await_ready(stack: Stack, supervisor: Supervisor) -> None:
-    """Look after the children until the API says that it is ready. Raises Trouble when it takes too long."""
-    deadline_s = time.monotonic() + READY_TIMEOUT_S
-    answer = "nothing"
-    while time.monotonic() < deadline_s:
-        supervisor.tick()
-        try:
-            status = get_status(stack.api_url, "/health/ready")
-        except (OSError, http.client.HTTPException) as error:
-            answer = str(error)
-        else:
-            if status == http.HTTPStatus.OK:
-                return
-            answer = f"HTTP {status}"
-        time.sleep(READY_POLL_S)
-    raise Trouble(f"the API was not ready in {READY_TIMEOUT_S:.0f} s ({answer}); see {stack.data / 'log'}")
-
-
-def get_status(url: str, path: str) -> int:
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or LOOPBACK, parts.port, timeout=READY_REQUEST_TIMEOUT_S)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status
-    finally:
-        connection.close()
-
-
 def show(stack: Stack, credentials: Mapping[str, str], counts: Mapping[str, int], *, seconds: float) -> None:
     api = [("API", stack.api_url), ("Docs", f"{stack.api_url}/api-docs"), ("Metrics", f"{stack.api_url}/metrics")]
     places = [
@@ -253,20 +222,3 @@ def show(stack: Stack, credentials: Mapping[str, str], counts: Mapping[str, int]
 def section(title: str, rows: Sequence[tuple[str, str]]) -> list[str]:
     width = max((len(name) for name, _ in rows), default=0)
     return ["", *([title] if title else []), *(f"  {name:<{width}}  {value}" for name, value in rows)] if rows else []
-
-
-@contextmanager
-def step(verb: str, what: str) -> Iterator[None]:
-    """Say what was done and how long it took."""
-    started_s = time.monotonic()
-    yield
-    say(f"{verb} {what} ({time.monotonic() - started_s:.2f} s)")
-
-
-def say(line: str) -> None:
-    """Progress, for the person who watches; nobody watching is no reason to fall over."""
-    try:
-        sys.stderr.write(f"banca: {line}\n")
-        sys.stderr.flush()
-    except OSError:
-        return

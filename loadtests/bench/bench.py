@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from cli.ports import free_port
+from cli.readiness import get_status
 from cli.stack import Role, Stack
 from cli.trouble import Trouble
-from cli.up import get_status
 from loadtests.bench.plan import Plan
 from loadtests.bench.queries import ask
 from loadtests.bench.shops import Stock, make_demo

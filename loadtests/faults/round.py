@@ -11,7 +11,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Self
 
-from cli.up import get_status
+from cli.readiness import get_status
 from loadtests.faults.answers import Answers
 from loadtests.faults.breakages import BREAKAGES
 from loadtests.faults.checker import Finding, stored_findings

@@ -1,0 +1,76 @@
+"""What a request brings: its bytes as they were sent, and what the handler is given of them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from aiohttp import web
+
+from api.json_body import decode_object
+from api.operations import Operation
+from api.problems import refuse
+from api.validation import parse_model, parse_query
+
+# A client that sends its body more slowly than this is let go.
+BODY_TIMEOUT_S = 30.0
+
+
+async def read_body(request: web.Request, bytes_max: int) -> bytes:
+    """The bytes as they were sent: they are what is signed. Raises ProblemError BODY_TOO_LARGE."""
+    if not request.body_exists:
+        return b""
+    if "Content-Encoding" in request.headers:
+        raise refuse(415, "CONTENT_ENCODING_UNSUPPORTED", "Send the body without a content encoding.")
+    content = request.content
+    if content.is_eof():  # It came with the headers, as small bodies do.
+        body = content.read_nowait()
+        if len(body) > bytes_max:
+            raise _too_large(bytes_max)
+        return body
+    if (request.content_length or 0) > bytes_max:
+        raise _too_large(bytes_max)
+    chunks, length = [], 0
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            while chunk := await content.readany():
+                chunks.append(chunk)
+                length += len(chunk)
+                if length > bytes_max:
+                    raise _too_large(bytes_max)
+    except ConnectionError as error:
+        # Nobody will read it; it is the client's doing and not ours.
+        raise refuse(400, "BODY_INCOMPLETE", "The connection ended before the body did.") from error
+    except TimeoutError:
+        raise refuse(408, "BODY_TIMEOUT", "The body took too long to arrive.") from None
+    return b"".join(chunks)
+
+
+def read_arguments(operation: Operation, request: web.Request, body: bytes) -> tuple[Any, ...]:
+    """What the handler takes besides its context: the validated body, then the validated query."""
+    arguments: tuple[Any, ...] = ()
+    if operation.body_optional and operation.body is not None and not body:
+        arguments = (parse_model(operation.body, {}),)
+    elif operation.body is not None:
+        require_json(request)
+        if operation.read is not None:
+            return (operation.read(body),)
+        decoded = decode_object(body)
+        arguments = (decoded if operation.raw_body else parse_model(operation.body, decoded),)
+    if operation.query is not None:
+        arguments += (parse_query(operation.query, request.query),)
+    return arguments
+
+
+def require_json(request: web.Request) -> None:
+    content_type = request.headers.get("Content-Type", "")
+    if content_type == "application/json":
+        return
+    kind, _, parameters = content_type.partition(";")
+    charset = parameters.strip().lower().removeprefix("charset=").strip('"')
+    if kind.strip().lower() != "application/json" or charset not in ("", "utf-8", "utf8"):
+        raise refuse(415, "UNSUPPORTED_MEDIA_TYPE", "The body must be application/json in UTF-8.")
+
+
+def _too_large(bytes_max: int) -> Exception:
+    return refuse(413, "BODY_TOO_LARGE", f"The body must not be larger than {bytes_max} bytes.")
