@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from functools import partial
 from types import MappingProxyType
 
-import orjson
 from aiohttp import web
 
 from api.context import RequestContext
+from api.fingerprints import fingerprint_of
 from api.keys import AFTER_SALE
 from api.models.listas import ListaExclusionIn, ListaIn, ListaMovedOut
 from api.operations import Key, Operation
@@ -67,13 +66,11 @@ async def include_lista(context: RequestContext, body: ListaIn) -> web.StreamRes
 
 def request_of(context: RequestContext, action: str, body: ListaIn) -> ListaRequest:
     sorteo_id = context.path_id("sorteoId")
-    path = f"/sorteos/{sorteo_id}/listas/{action}"
-    canonical = orjson.dumps(["POST", path, body.model_dump(mode="json")], option=orjson.OPT_SORT_KEYS)
     return ListaRequest(
         context.banca_id,
         context.principal.user_id,
         context.idempotency_key or "",
-        hashlib.sha256(canonical).digest(),
+        fingerprint_of(f"/sorteos/{sorteo_id}/listas/{action}", body.model_dump(mode="json")),
         context.request_id,
         sorteo_id,
         body.ventana_id,

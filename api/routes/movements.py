@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Awaitable, Mapping
 from dataclasses import replace
@@ -11,10 +10,10 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-import orjson
 from aiohttp import web
 
 from api.context import RequestContext
+from api.fingerprints import fingerprint_of
 from api.keys import DATABASE, MOVEMENTS
 from api.models.movements import MovedOut, MovementIn, MovementPageOut, MovementReversalIn, MovementsQuery
 from api.movement_answers import moved_document, movement_document
@@ -124,12 +123,11 @@ def time_of(text: str) -> time:
 
 def request_members(context: RequestContext, action: str, members: Mapping[str, Any]) -> dict[str, Any]:
     """What every request has: who asks, and what names the request under its key."""
-    canonical = orjson.dumps(["POST", f"/accounts/{action}", members], option=orjson.OPT_SORT_KEYS)
     return {
         "banca_id": context.banca_id,
         "actor_id": context.principal.user_id,
         "key": context.idempotency_key or "",
-        "fingerprint": hashlib.sha256(canonical).digest(),
+        "fingerprint": fingerprint_of(f"/accounts/{action}", members),
         "request_id": context.request_id,
     }
 

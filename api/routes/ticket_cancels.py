@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import partial
 from uuid import UUID
 
-import orjson
 from aiohttp import web
 
 from api.context import RequestContext
+from api.fingerprints import fingerprint_of
 from api.keys import CANCELLER
 from api.models.tickets import CancelBySaleKeyIn, CancelOut, TicketOut
 from api.operations import Key
@@ -47,11 +46,10 @@ async def cancel_by_sale_key(context: RequestContext, body: CancelBySaleKeyIn) -
 async def cancel(
     context: RequestContext, path: str, *, ticket_id: UUID | None = None, sale_key: str | None = None
 ) -> web.StreamResponse:
-    canonical = orjson.dumps(["POST", path, {} if sale_key is None else {"saleKey": sale_key}])
     request = CancelRequest(
         actor_of(context),
         context.idempotency_key or "",
-        hashlib.sha256(canonical).digest(),
+        fingerprint_of(path, {} if sale_key is None else {"saleKey": sale_key}),
         context.request_id,
         ticket_id,
         sale_key,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import partial
 from typing import Any
 
-import orjson
 from aiohttp import web
 
 from api.context import RequestContext
+from api.fingerprints import fingerprint_of
 from api.keys import AFTER_SALE
 from api.models.payments import PaymentFinalizingIn, PaymentIn, PaymentReversalIn, SettledTicketOut
 from api.operations import Key
@@ -57,11 +56,10 @@ async def settle(
 ) -> web.StreamResponse:
     """members: of PaymentRequest, as they were understood; they name the request together with its address."""
     ticket_id = context.path_id("id")
-    canonical = orjson.dumps(["POST", f"/tickets/{ticket_id}/{action}", members], option=orjson.OPT_SORT_KEYS)
     request = PaymentRequest(
         actor_of(context),
         context.idempotency_key or "",
-        hashlib.sha256(canonical).digest(),
+        fingerprint_of(f"/tickets/{ticket_id}/{action}", members),
         context.request_id,
         ticket_id,
         operation,

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-
-import orjson
 from aiohttp import web
 
 from api.context import RequestContext
+from api.fingerprints import fingerprint_of
 from api.keys import AFTER_SALE
 from api.models.tickets import TicketOut
 from api.operations import Key
@@ -28,11 +26,10 @@ async def restore_ticket(context: RequestContext) -> web.StreamResponse:
     At the terms that it was sold at; cutoff, limits and funds are judged again, as they are now.
     """
     ticket_id = context.path_id("id")
-    canonical = orjson.dumps(["POST", f"/tickets/{ticket_id}/restore", {}])
     request = RestoreRequest(
         actor_of(context),
         context.idempotency_key or "",
-        hashlib.sha256(canonical).digest(),
+        fingerprint_of(f"/tickets/{ticket_id}/restore", {}),
         context.request_id,
         ticket_id,
     )
