@@ -15,6 +15,7 @@ from api.readings import Readings
 from api.sessions import Sessions
 from api.signed_requests import Signatures
 from api.terminals import Terminals
+from core.balance_resets import BalanceResets
 from core.cache import BalanceCache
 from core.database import Database
 from core.movements import Movements
@@ -43,6 +44,7 @@ AFTER_SALE = web.AppKey("AFTER_SALE", AfterSale)
 MOVEMENTS = web.AppKey("MOVEMENTS", Movements)
 HEALTH = web.AppKey("HEALTH", Health)
 SIGNATURES = web.AppKey("SIGNATURES", Signatures)
+BALANCE_RESETS = web.AppKey("BALANCE_RESETS", BalanceResets)
 ADMISSION = web.AppKey("ADMISSION", Admission)
 # What this process allows of logins; None: no limits.
 LOGIN_BUCKETS = web.AppKey[LoginBuckets | None]("LOGIN_BUCKETS")

@@ -12,6 +12,7 @@ from api.health import Health
 from api.installation import Installation
 from api.keys import (
     AFTER_SALE,
+    BALANCE_RESETS,
     CACHE,
     CANCELLER,
     COUNTER,
@@ -33,6 +34,7 @@ from api.sessions import Sessions
 from api.signed_requests import Signatures
 from api.terminals import Terminals
 from core.cache import BalanceCache, Cache
+from core.balance_resets import BalanceResets
 from core.database import Database, create_pool
 from core.logging import Log
 from core.metrics import show_pool
@@ -97,6 +99,7 @@ async def hold_till(app: web.Application) -> AsyncIterator[None]:
     yield
     await close_within(TILL_CLOSE_S, till.close(), end_rulebooks(listening, rulebooks))
 
+    app[BALANCE_RESETS] = BalanceResets(caller)
 
 async def hold_database(app: web.Application) -> AsyncIterator[None]:
     settings = app[SETTINGS]

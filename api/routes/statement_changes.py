@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from aiohttp import web
 
 from api.context import RequestContext
-from api.keys import DATABASE
+from api.keys import BALANCE_RESETS, DATABASE
 from api.models.statement_changes import BalanceResetIn, BalanceResetOut
 from api.movement_answers import day_document
-from api.operations import Operation
+from api.operations import Key, Operation
 from api.problems import Problem, ProblemError
-from api.routes.movements import settled_problem
-from api.statement_targets import entity_not_found
-from api.ticket_answers import json_response
+from api.routes.movements import request_members, settled_problem
+from api.ticket_answers import json_response, problem_of_trouble
+from core.balance_resets import BalanceReset, NotReset, ResetRefusal, ResetRequest
 from core.domain.calendar import parse_date
 from core.domain.permissions import Permission
 from core.domain.statements import Dimension
 from core.queries import sql
 from core.till.later_refusals import instant_text
+from core.till.outcomes import Verdict
+from core.till.refusals import SENTENCES
+from core.till.sales import TROUBLE
 
-NOT_RESET = {
-    "FUTURE_DATE": Problem(400, "FUTURE_DATE", "The instant is still to come."),
-    "DATE_TOO_OLD": Problem(400, "DATE_TOO_OLD", "The instant is more than a year ago."),
-    "NOT_RESET": Problem(409, "NOT_RESET", "There is no reset to take back."),
-    "ALREADY_RESET": Problem(409, "ALREADY_RESET", "The statement was reset at this instant, or later."),
+REFUSALS = {
+    ResetRefusal.KEY_MISMATCH: Problem(422, *SENTENCES[Verdict.MISMATCH]),
+    ResetRefusal.ENTITY_NOT_FOUND: Problem(404, "ENTITY_NOT_FOUND", "There is no such seller."),
+    ResetRefusal.NOT_RESET: Problem(409, "NOT_RESET", "There is no reset to take back."),
+    ResetRefusal.STATEMENT_SETTLED: Problem(409, "STATEMENT_SETTLED", "The statement of this day is closed."),
+    ResetRefusal.FUTURE_DATE: Problem(400, "FUTURE_DATE", "The instant is still to come."),
+    ResetRefusal.DATE_TOO_OLD: Problem(400, "DATE_TOO_OLD", "The instant is more than a year ago."),
+    ResetRefusal.ALREADY_RESET: Problem(409, "ALREADY_RESET", "The statement was reset at this instant, or later."),
 }
 NOT_DELETED = {
     "STATEMENT_NOT_FOUND": Problem(404, "STATEMENT_NOT_FOUND", "There is no such statement."),
@@ -45,35 +53,38 @@ async def reset_balance(context: RequestContext, body: BalanceResetIn) -> web.St
 
     What it owes stays on its account: a reset is a line in the statement, and moves no money.
     """
-    async with context.app[DATABASE].tenant(context.banca_id, readonly=False) as connection:
-        row = await connection.fetchrow(
-            sql("statements/reset"),
-            context.banca_id,
-            context.principal.user_id,
-            body.vendedor_id,
-            body.reset_at,
-            body.revert,
-            context.request_id,
-        )
-    assert row is not None, "reset_balance gives one row"
-    match row["outcome"]:
-        case "DONE":
-            facts = row["answer"]
-        case "ENTITY_NOT_FOUND":
-            raise entity_not_found()
-        case "STATEMENT_SETTLED":
-            raise ProblemError(settled_problem(row["settled_through"], field="resetAt"))
-        case outcome:
-            raise ProblemError(NOT_RESET[outcome])
+    members: dict[str, Any] = {
+        "vendedor_id": body.vendedor_id,
+        "reset_at": body.reset_at,
+        "is_revert": body.revert,
+    }
+    asked = ResetRequest(**request_members(context, "reset-balance", members), **members)
+    try:
+        answer = await context.app[BALANCE_RESETS].reset(asked)
+    except TROUBLE as error:
+        raise ProblemError(problem_of_trouble(error)) from error
+    match answer:
+        case BalanceReset():
+            return json_response(reset_document(answer.facts), replayed=answer.replayed)
+        case NotReset():
+            raise ProblemError(problem_of(answer))
+
+
+def reset_document(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of api.models.statement_changes.BalanceResetOut."""
     day, reverted_at = facts["statement"], facts["revertedAt"]
-    return json_response(
-        {
-            "vendedorId": facts["vendedorId"],
-            "resetAt": instant_text(facts["at"]),
-            "revertedAt": None if reverted_at is None else instant_text(reverted_at),
-            "statement": None if day is None else day_document(Dimension.VENDEDOR, facts["vendedorId"], day),
-        }
-    )
+    return {
+        "vendedorId": facts["vendedorId"],
+        "resetAt": instant_text(facts["at"]),
+        "revertedAt": None if reverted_at is None else instant_text(reverted_at),
+        "statement": None if day is None else day_document(Dimension.VENDEDOR, facts["vendedorId"], day),
+    }
+
+
+def problem_of(answer: NotReset) -> Problem:
+    if answer.settled_through is not None and answer.refusal is ResetRefusal.STATEMENT_SETTLED:
+        return settled_problem(answer.settled_through, field="resetAt")
+    return REFUSALS[answer.refusal]
 
 
 async def delete_statement(context: RequestContext) -> None:
@@ -112,8 +123,9 @@ OPERATIONS = (
         body=BalanceResetIn,
         permission=Permission.STATEMENTS_RESET,
         tags=("accounts",),
+        key=Key.REQUIRED,
         responses={200: BalanceResetOut},
-        problems=(404, 409, 503),
+        problems=(404, 409, 422, 503),
     ),
     Operation(
         method="DELETE",

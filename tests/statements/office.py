@@ -115,8 +115,8 @@ class Office:
 
     async def reset(self, at: datetime | None, *, seller: Seller | None = None, now: datetime | None = None) -> str:
         outcome: str = await self.arena.owner.fetchval(
-            "SELECT outcome FROM reset_balance($1, $2, $3, $4, 'r', $5)",
-            self.arena.banca_id, self.admin.id, (seller or self.arena.seller).id, at, now,
+            "SELECT outcome FROM reset_balance($1, $2, $3, $4, $5, $6, 'r', $7)",
+            self.arena.banca_id, self.admin.id, new_key(), bytes(32), (seller or self.arena.seller).id, at, now,
         )  # fmt: skip
         return outcome
 

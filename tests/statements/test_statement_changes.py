@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -11,8 +12,9 @@ import pytest
 from core.domain.permissions import Role
 from tests.api.selling import Contract, require_no_insides
 from tests.arena import Arena
-from tests.running_api import RunningApi
-from tests.statements.clerk import ACCOUNTS, Clerk, days_ago, money, today
+from tests.pos import new_key
+from tests.running_api import Answer, RunningApi
+from tests.statements.clerk import ACCOUNTS, REPLAYED, Clerk, days_ago, money, today
 from tests.statements.office import Office
 
 
@@ -21,8 +23,9 @@ async def boss(api: RunningApi, arena: Arena) -> Clerk:
     return await Clerk.of(api, arena)
 
 
-async def reset(clerk: Clerk, seller_id: object, **others: Any) -> Any:
-    return await clerk.send("POST", "/reset-balance", {"vendedorId": str(seller_id), **others})
+async def reset(clerk: Clerk, seller_id: object, *, key: str | None = None, **others: Any) -> Answer:
+    document = {"vendedorId": str(seller_id), **others}
+    return await clerk.send("POST", "/reset-balance", document, key=key or new_key())
 
 
 async def test_a_reset_begins_at_nothing_and_can_be_taken_back(
@@ -72,6 +75,7 @@ async def test_bad_resets_are_refused_and_change_nothing(api: RunningApi, arena:
         (boss, own, {"resetAt": "noon"}, 400, "VALIDATION_FAILED"),
         (boss, own, {"revert": "yes"}, 400, "VALIDATION_FAILED"),
         (boss, "nonsense", {}, 400, "VALIDATION_FAILED"),
+        (boss, own, {"key": "short"}, 400, "IDEMPOTENCY_KEY_INVALID"),
     ]  # fmt: skip
     for clerk, seller_id, members, status, code in table:
         answer = await reset(clerk, seller_id, **members)
@@ -79,7 +83,50 @@ async def test_bad_resets_are_refused_and_change_nothing(api: RunningApi, arena:
         require_no_insides(answer)
         if code == "STATEMENT_SETTLED":
             assert answer.json()["violations"][0]["settledThrough"] == str(days_ago(9))
+    keyless = await boss.send("POST", "/reset-balance", {"vendedorId": str(own)})
+    assert (keyless.status, keyless.code) == (400, "IDEMPOTENCY_KEY_REQUIRED")
     assert await money(arena) == before
+
+
+async def test_resets_are_replayed_with_the_same_bytes(arena: Arena, boss: Clerk, office: Office) -> None:
+    """What came after them counts once: a POST without an answer is sent again."""
+    key, back_key, own, other = new_key(), new_key(), arena.seller.id, arena.sellers[1].id
+    await boss.moved("7.00", vendedorId=own, day=days_ago(3), type="payment")
+    first = await reset(boss, own, key=key)
+    await boss.moved("1.00", vendedorId=own, day=today(), type="payment")
+    back = await reset(boss, own, key=back_key, revert=True)
+    assert (first.status, back.status) == (200, 200)
+    assert REPLAYED not in first.headers
+    assert REPLAYED not in back.headers
+    before = await money(arena)
+    for known, again in (
+        (first, await reset(boss, own, key=key)),
+        (first, await reset(boss, own, key=key, revert=False, resetAt=None)),
+        (back, await reset(boss, own, key=back_key, revert=True)),
+    ):
+        assert (again.status, again.body, again.headers[REPLAYED]) == (200, known.body, "true")
+    mismatches = (
+        await reset(boss, own, key=key, revert=True),
+        await reset(boss, other, key=key),
+        await reset(boss, own, key=back_key),
+        await boss.move("1.00", key=key, vendedorId=own),
+    )
+    assert [(answer.status, answer.code) for answer in mismatches] == [(422, "IDEMPOTENCY_PAYLOAD_MISMATCH")] * 4
+    assert await money(arena) == before
+    assert await office.findings() == []
+
+
+async def test_the_same_key_at_once_is_one_reset(arena: Arena, boss: Clerk, office: Office) -> None:
+    key = new_key()
+    answers = await asyncio.gather(*(reset(boss, arena.seller.id, key=key) for _ in range(10)))
+    assert {(answer.status, answer.body) for answer in answers} == {(200, answers[0].body)}
+    assert sum(REPLAYED not in answer.headers for answer in answers) == 1
+    # One key for two sellers: whoever comes second is told so.
+    key = new_key()
+    pair = await asyncio.gather(*(reset(boss, seller.id, key=key) for seller in arena.sellers[:2]))
+    assert sorted(answer.status for answer in pair) == [200, 422]
+    assert await arena.owner.fetchval("SELECT count(*) FROM balance_resets") == 2
+    assert await office.findings() == []
 
 
 async def test_a_day_on_which_nothing_happened_is_deleted(

@@ -14,6 +14,7 @@ from core.domain.permissions import Role
 from tests.api.auditing import audited, proven_rows
 from tests.arena import Arena
 from tests.databases import TestDatabase
+from tests.pos import new_key
 from tests.running_api import RunningApi
 from tests.statements.clerk import Clerk, days_ago
 from workers.audit import Auditor
@@ -35,7 +36,7 @@ async def test_every_change_has_its_row_and_the_books_know_them(
     taken_back = await boss.reverse(moved["id"], reason="no such money")
     assert (await boss.move(vendedorId=seller, day=days_ago(400))).status == 400
     resets = [
-        await boss.send("POST", "/reset-balance", {"vendedorId": str(seller), **members})
+        await boss.send("POST", "/reset-balance", {"vendedorId": str(seller), **members}, key=new_key())
         for members in ({"resetAt": f"{days_ago(2)}T12:00:00Z"}, {"revert": True})
     ]
     deleted = await boss.send("DELETE", f"/statement/vendedor:{seller}:{days_ago(2)}")
