@@ -78,14 +78,19 @@ class Database:
         self.acquire_timeout_s = acquire_timeout_s
 
     @asynccontextmanager
-    async def tenant(self, banca_id: UUID, *, readonly: bool = True) -> AsyncIterator[Connection]:
-        """A transaction that sees one banca's rows.
+    async def tenant(
+        self, banca_id: UUID, *, readonly: bool = True, is_snapshot: bool = False
+    ) -> AsyncIterator[Connection]:
+        """A transaction that sees one banca's rows. is_snapshot: in all its queries as they are at its beginning.
 
         Raises DatabaseUnavailableError; OutcomeUnknownError when the answer to a COMMIT was lost.
         """
         is_ending = False
         try:
-            async with self.connection() as connection, connection.transaction(readonly=readonly):
+            async with (
+                self.connection() as connection,
+                connection.transaction(isolation="repeatable_read" if is_snapshot else None, readonly=readonly),
+            ):
                 await connection.execute("SELECT set_config('app.banca_id', $1, true)", str(banca_id))
                 yield connection
                 is_ending = True

@@ -82,7 +82,7 @@ async def list_movements(context: RequestContext, query: MovementsQuery) -> web.
     """
     day = query.date or costa_rica_date(datetime.now(UTC))
     seller, ventana = whose(context, query.vendedor_id, query.ventana_id)
-    async with context.app[DATABASE].tenant(context.banca_id) as connection:
+    async with context.app[DATABASE].tenant(context.banca_id, is_snapshot=True) as connection:
         total = await connection.fetchval(sql("movements/count"), context.banca_id, day, seller, ventana)
         rows = await connection.fetch(
             sql("movements/of_day"),

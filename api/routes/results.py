@@ -51,7 +51,7 @@ async def evaluated_summary(context: RequestContext, query: SummaryQuery) -> Eva
     first, last = days_of(query)
     seller, ventana = whose(context, query.vendedor_id, query.ventana_id)
     filters = (query.loteria_id, query.is_active, seller, ventana)
-    async with turn_of(context, query), context.readings.tenant(context.banca_id) as connection:
+    async with turn_of(context, query), context.readings.tenant(context.banca_id, is_snapshot=True) as connection:
         rows = await connection.fetch(
             sql("results/evaluated_summary"), context.banca_id, first, last, *filters, not query.summary_only
         )

@@ -63,7 +63,8 @@ async def read_statement_by_sorteo(context: RequestContext, query: TargetQuery) 
     """A day, draw by draw and movement by movement, with the balance that each left; the latest first."""
     day = context.path_date("date")
     target = target_of(context, query)
-    async with context.app[DATABASE].tenant(context.banca_id) as connection:
+    # A movement that comes meanwhile is in the day and among its events, or in neither.
+    async with context.app[DATABASE].tenant(context.banca_id, is_snapshot=True) as connection:
         reading = await days_over(connection, context.banca_id, target, first=day, last=day)
         entities = list(reading.entities)
         events = await read_events(connection, context.banca_id, target, entities, first=day, last=day)
