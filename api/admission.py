@@ -28,6 +28,8 @@ from core.settings import Settings
 
 # A ticket request that found no place inside by then is told to come again.
 TURN_WAIT_MAX_S = 2.0
+# Of one user.
+EXPORTS_PER_MIN = 10
 KEY_LENGTH_MIN, KEY_LENGTH_MAX = 8, 100
 _VISIBLE = frozenset(chr(code) for code in range(0x21, 0x7F))
 # Two of one of these: one reader would see the first, another the last.
@@ -73,6 +75,11 @@ class Admission:
         self._bytes_max = (settings.body_single_bytes_max, settings.body_batch_bytes_max)
         self.ticket_buckets = (
             TokenBuckets(rate_per_s=settings.rate_limit_tickets_per_s, burst=settings.rate_limit_tickets_burst)
+            if settings.rate_limit_enabled
+            else None
+        )
+        self.export_buckets = (
+            TokenBuckets(rate_per_s=EXPORTS_PER_MIN / 60, burst=EXPORTS_PER_MIN)
             if settings.rate_limit_enabled
             else None
         )
@@ -132,6 +139,8 @@ class Admission:
     def _limit_rate(self, operation: Operation, principal: Principal) -> None:
         if operation.ticket_rate and principal.rate_limited and self.ticket_buckets is not None:
             self.ticket_buckets.require(principal.user_id)
+        if operation.export_rate and self.export_buckets is not None:
+            self.export_buckets.require(principal.user_id)
 
     async def _authorise(
         self, operation: Operation, request: web.Request, principal: Principal, signer: Signer | None

@@ -14,7 +14,6 @@ from api.frame import Frame
 from api.keys import (
     ADMISSION,
     DIRECT,
-    EXPORT_BUCKETS,
     LOGIN_BUCKETS,
     MASTER_KEYS,
     READINGS,
@@ -24,7 +23,7 @@ from api.keys import (
 )
 from api.lifetimes import hold_cache, hold_database, hold_identity, hold_readings, hold_till
 from api.operations import Operation
-from api.rate_limits import LoginBuckets, TokenBuckets
+from api.rate_limits import LoginBuckets
 from api.routes import OPERATIONS
 from api.trusted_proxies import TrustedProxies
 from core.security.terminal_secrets import load_master_keys
@@ -33,9 +32,6 @@ from core.settings import Settings
 
 if TYPE_CHECKING:
     pass
-
-# Of one user.
-EXPORTS_PER_MIN = 10
 
 
 class SettingsError(Exception):
@@ -57,7 +53,6 @@ def create_app(settings: Settings, *, operations: tuple[Operation, ...] = OPERAT
     # Opened last and so closed first, before the cache and the pool that it uses.
     app.cleanup_ctx.append(hold_till)
     app[LOGIN_BUCKETS] = login_buckets(settings)
-    app[EXPORT_BUCKETS] = export_buckets(settings)
     app[ADMISSION] = admission = Admission(
         app,
         settings,
@@ -84,10 +79,6 @@ def login_buckets(settings: Settings) -> LoginBuckets | None:
     if not settings.rate_limit_enabled:
         return None
     return LoginBuckets(per_min=settings.rate_limit_login_per_min)
-
-
-def export_buckets(settings: Settings) -> TokenBuckets | None:
-    return TokenBuckets(rate_per_s=EXPORTS_PER_MIN / 60, burst=EXPORTS_PER_MIN) if settings.rate_limit_enabled else None
 
 
 def frame_of(settings: Settings, operations: tuple[Operation, ...]) -> Frame:

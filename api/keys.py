@@ -10,7 +10,7 @@ from aiohttp import web
 from api.admission import Admission
 from api.dispatch import Handler
 from api.health import Health
-from api.rate_limits import LoginBuckets, TokenBuckets
+from api.rate_limits import LoginBuckets
 from api.readings import Readings
 from api.sessions import Sessions
 from api.signed_requests import Signatures
@@ -38,17 +38,17 @@ TERMINALS = web.AppKey("TERMINALS", Terminals)
 RULEBOOKS = web.AppKey("RULEBOOKS", RulebookStore)
 # Whose turn it is to sum over all jugadas of a draw.
 SUM_TURNS = web.AppKey("SUM_TURNS", asyncio.Semaphore)
+# Whose turn it is to make a file of a statement.
+EXPORT_TURNS = web.AppKey("EXPORT_TURNS", asyncio.Semaphore)
 COUNTER = web.AppKey("COUNTER", Counter)
 CANCELLER = web.AppKey("CANCELLER", Canceller)
 AFTER_SALE = web.AppKey("AFTER_SALE", AfterSale)
 MOVEMENTS = web.AppKey("MOVEMENTS", Movements)
+BALANCE_RESETS = web.AppKey("BALANCE_RESETS", BalanceResets)
 HEALTH = web.AppKey("HEALTH", Health)
 SIGNATURES = web.AppKey("SIGNATURES", Signatures)
-BALANCE_RESETS = web.AppKey("BALANCE_RESETS", BalanceResets)
 ADMISSION = web.AppKey("ADMISSION", Admission)
 # What this process allows of logins; None: no limits.
 LOGIN_BUCKETS = web.AppKey[LoginBuckets | None]("LOGIN_BUCKETS")
-# What this process allows of exports; None: no limits.
-EXPORT_BUCKETS = web.AppKey[TokenBuckets | None]("EXPORT_BUCKETS")
 # By address: the endpoints of POSTs that are reached without the router.
 DIRECT = web.AppKey[Mapping[str, Handler]]("DIRECT")

@@ -17,6 +17,7 @@ from api.keys import (
     CANCELLER,
     COUNTER,
     DATABASE,
+    EXPORT_TURNS,
     HEALTH,
     MASTER_KEYS,
     MOVEMENTS,
@@ -33,8 +34,8 @@ from api.readings import Readings, replica_of
 from api.sessions import Sessions
 from api.signed_requests import Signatures
 from api.terminals import Terminals
-from core.cache import BalanceCache, Cache
 from core.balance_resets import BalanceResets
+from core.cache import BalanceCache, Cache
 from core.database import Database, create_pool
 from core.logging import Log
 from core.metrics import show_pool
@@ -62,6 +63,8 @@ POOL_CLOSE_S = 3.0
 POOL_GAUGE_S = 1.0
 # A sum over a draw's jugadas takes its time; the other connections are the till's.
 SUMS_AT_ONCE = 1
+# A file of a statement takes memory, and time that others would have.
+EXPORTS_AT_ONCE = 1
 
 log = Log("api")
 
@@ -96,10 +99,10 @@ async def hold_till(app: web.Application) -> AsyncIterator[None]:
     app[CANCELLER] = Canceller(caller, database=database, rulebooks=rulebooks, publish_balance=cache.publish)
     app[AFTER_SALE] = AfterSale.over(caller, database=database, rulebooks=rulebooks, publish_balance=cache.publish)
     app[MOVEMENTS] = Movements(caller, publish_balance=cache.publish)
+    app[BALANCE_RESETS] = BalanceResets(caller)
     yield
     await close_within(TILL_CLOSE_S, till.close(), end_rulebooks(listening, rulebooks))
 
-    app[BALANCE_RESETS] = BalanceResets(caller)
 
 async def hold_database(app: web.Application) -> AsyncIterator[None]:
     settings = app[SETTINGS]
@@ -120,6 +123,7 @@ async def hold_database(app: web.Application) -> AsyncIterator[None]:
 async def hold_readings(app: web.Application) -> AsyncIterator[None]:
     replica = replica_of(app[SETTINGS])
     app[READINGS] = Readings(app[DATABASE], replica)
+    app[EXPORT_TURNS] = asyncio.Semaphore(EXPORTS_AT_ONCE)
     watching = None if replica is None else asyncio.create_task(replica.run(), name="replica")
     yield
     if watching is not None:

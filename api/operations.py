@@ -49,6 +49,7 @@ class Operation:
     read: makes of the body's bytes what the handler gets, raising ProblemError; `body` is then documentation.
     signed: a terminal must sign. Signed operations are hot: the SQL function that they end in looks at the session.
     tenant: the operation works in one banca. ticket_rate: counts against the seller's limit on ticket routes.
+    export_rate: counts against the user's limit on exports.
     batch: the body may have the size of a batch.
     may_lag: a replica may answer, from a state that is up to REPLICA_LAG_MAX_MS old: nothing is decided from it, and
     nobody waits there for what he has just done. The handler reads from context.readings, and may be called twice.
@@ -69,6 +70,7 @@ class Operation:
     key: Key = Key.NONE
     tenant: bool = True
     ticket_rate: bool = False
+    export_rate: bool = False
     batch: bool = False
     may_lag: bool = False
     problems: tuple[int, ...] = ()

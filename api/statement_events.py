@@ -31,7 +31,7 @@ async def read_events(
     """Draws and movements of the days, and what of them is told on later days. uncut: also what resets left out."""
     about = (banca_id, target.dimension.value, entities, first, last)
     draws = await connection.fetch(sql("statements/draws"), *about, uncut)
-    movements = await connection.fetch(sql("statements/movements"), *about, uncut)
+    movements = await connection.fetch(sql("statements/movements"), *about, uncut, None)
     later = await connection.fetch(sql("statements/posted_later"), *about)
     return [
         *(draw_event(row, target.dimension) for row in draws),

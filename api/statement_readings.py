@@ -12,9 +12,13 @@ import asyncpg
 
 from api.context import RequestContext
 from api.keys import DATABASE
+from api.problems import refuse
 from api.statement_targets import Target, entity_not_found
 from core.domain.statements import Correction, Day, Figures, days_to_list, listed_days
 from core.queries import sql
+
+# Days of entities in one answer: two months of 800 sellers. Each takes some kilobytes while it is made.
+LISTED_DAYS_MAX = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,10 @@ class Reading:
 async def read_days(
     context: RequestContext, target: Target, *, first: date | None, last: date | None, uncut: bool = False
 ) -> Reading:
-    """first, last: today unless told. uncut: as if no seller had been reset. Raises ProblemError ENTITY_NOT_FOUND."""
+    """first, last: today unless told. uncut: as if no seller had been reset.
+
+    Raises ProblemError ENTITY_NOT_FOUND, STATEMENT_TOO_LARGE.
+    """
     async with context.app[DATABASE].tenant(context.banca_id) as connection:
         return await days_over(connection, context.banca_id, target, first=first, last=last, uncut=uncut)
 
@@ -67,6 +74,7 @@ async def days_over(
         raise entity_not_found()
     today = rows[0]["today"]
     first, last = first or today, last or today
+    require_room(len(entities), (last - first).days + 1)
     stored: dict[UUID, list[Day]] = {} if target.entity_id is None else {target.entity_id: []}
     for row in await connection.fetch(
         sql("statements/days"), banca_id, target.dimension.value, list(entities), first, last, uncut
@@ -81,6 +89,12 @@ async def days_over(
         entities,
         {entity_id: listed_days(entity_id, known, days) for entity_id, known in stored.items()},
     )
+
+
+def require_room(entities: int, days: int) -> None:
+    if entities * days > LISTED_DAYS_MAX:
+        detail = f"{entities} sellers or ventanas of {days} days are too many at once: ask for fewer days, or for one of them."
+        raise refuse(400, "STATEMENT_TOO_LARGE", detail)
 
 
 def entity_of(row: asyncpg.Record) -> Entity:

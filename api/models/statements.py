@@ -70,8 +70,6 @@ class ExportFormat(StrEnum):
 
 
 class ExportQuery(StatementQuery):
-    """format: csv alone is made today."""
-
     format: ExportFormat = ExportFormat.CSV
 
 

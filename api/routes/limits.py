@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 from api.context import RequestContext
@@ -21,7 +21,7 @@ from api.models.limits import (
     NumberExposure,
 )
 from api.operations import Operation
-from api.problems import refuse
+from api.turns import turn
 from core.domain.balances import balance_facts
 from core.domain.limit_board import (
     NOBODY_ID,
@@ -90,20 +90,10 @@ async def read_exposure(context: RequestContext, query: ExposureQuery) -> Exposu
     return await asyncio.to_thread(exposure_answer, reading, own)
 
 
-@asynccontextmanager
-async def turn_to_sum(context: RequestContext) -> AsyncIterator[None]:
+def turn_to_sum(context: RequestContext) -> AbstractAsyncContextManager[None]:
     """Raises ProblemError EXPOSURE_BUSY when others take too long."""
-    turns = context.app[SUM_TURNS]
-    try:
-        async with asyncio.timeout(SUM_WAIT_S):
-            await turns.acquire()
-    except TimeoutError:
-        detail = "Too many sums at once; ask again, or without payouts."
-        raise refuse(503, "EXPOSURE_BUSY", detail, retry_after_s=1) from None
-    try:
-        yield
-    finally:
-        turns.release()
+    detail = "Too many sums at once; ask again, or without payouts."
+    return turn(context.app[SUM_TURNS], wait_s=SUM_WAIT_S, code="EXPOSURE_BUSY", detail=detail)
 
 
 def scopes_of_rules(terms: Terms, *, with_user_rules: bool) -> frozenset[CountedScope]:

@@ -1,40 +1,73 @@
-"""Statements to take away."""
+"""Statements to take away, as files."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import assert_never
 
 import asyncpg
 from aiohttp import web
 
 from api.context import RequestContext
-from api.keys import EXPORT_BUCKETS
+from api.keys import EXPORT_TURNS
 from api.models.statements import ExportFormat, ExportQuery, SortOrder
 from api.movement_answers import movement_document
 from api.operations import Operation
 from api.problems import refuse
 from api.statement_answers import day_documents, place_members
+from api.statement_pages import pages_of
 from api.statement_periods import Period, period_of
 from api.statement_readings import Reading, days_over
-from api.statement_sheets import sheet_of
-from api.statement_targets import statements_asked
+from api.statement_sheets import csv_of, lines_of
+from api.statement_targets import Target, statements_asked
+from api.statement_workbooks import workbook_of
+from api.turns import turn
 from core.domain.permissions import Permission
 from core.queries import sql
 
+# How long a request waits until those before it have their files.
+EXPORT_WAIT_S = 5.0
+# What a file may hold: as many as are made in some seconds, and fit into memory with all that they are made of.
+LINES_MAX: Mapping[ExportFormat, int] = MappingProxyType(
+    {ExportFormat.CSV: 50_000, ExportFormat.EXCEL: 50_000, ExportFormat.PDF: 20_000}
+)
+# The content's type, and how the file's name ends.
+KINDS: Mapping[ExportFormat, tuple[str, str]] = MappingProxyType(
+    {
+        ExportFormat.CSV: ("text/csv; charset=utf-8", "csv"),
+        ExportFormat.EXCEL: ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xlsx"),
+        ExportFormat.PDF: ("application/pdf", "pdf"),
+    }
+)
+
 
 async def export_statement(context: RequestContext, query: ExportQuery) -> web.Response:
-    """The days of a statement with all their movements, as CSV; 10 times a minute.
+    """The days of a statement with all their movements, as CSV, XLSX or PDF; 10 times a minute.
 
     A line's `kind` says what it is: a day, a ventana's or a seller's part of it, or a movement.
     """
-    buckets = context.app[EXPORT_BUCKETS]
-    if buckets is not None:
-        buckets.require(context.principal.user_id)
-    if query.format is not ExportFormat.CSV:
-        raise refuse(400, "FORMAT_UNAVAILABLE", "Statements are exported as CSV: format=csv.")
     target, period = statements_asked(context, query), period_of(query)
-    async with context.readings.tenant(context.banca_id) as connection:
+    detail = "Others' files are being made; ask again."
+    async with turn(context.app[EXPORT_TURNS], wait_s=EXPORT_WAIT_S, code="EXPORT_BUSY", detail=detail):
+        reading, movements = await read_lines(context, query, target, period)
+        # Of all sellers of a banca it takes a while; the others' requests go on meanwhile.
+        content = await asyncio.to_thread(file_of, query, period, reading, movements)
+    content_type, ending = KINDS[query.format]
+    return web.Response(
+        body=content,
+        headers={
+            "Content-Type": content_type,
+            "Content-Disposition": f'attachment; filename="{title_of(target, period)}.{ending}"',
+        },
+    )
+
+
+async def read_lines(
+    context: RequestContext, query: ExportQuery, target: Target, period: Period
+) -> tuple[Reading, Sequence[asyncpg.Record]]:
+    async with context.readings.tenant(context.banca_id, is_snapshot=True) as connection:
         reading = await days_over(
             connection, context.banca_id, target, first=period.first, last=period.last, uncut=query.ignore_reset
         )
@@ -46,19 +79,13 @@ async def export_statement(context: RequestContext, query: ExportQuery) -> web.R
             period.first,
             period.last,
             query.ignore_reset,
+            LINES_MAX[query.format] + 1,
         )
-    # Of all sellers of a banca it takes a while; the others' requests go on meanwhile.
-    text = await asyncio.to_thread(sheet, query, period, reading, movements)
-    name = f"statement-{target.dimension.lower()}-{period.first}-{period.last}.csv"
-    return web.Response(
-        text=text,
-        content_type="text/csv",
-        charset="utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    return reading, movements
 
 
-def sheet(query: ExportQuery, period: Period, reading: Reading, movements: Sequence[asyncpg.Record]) -> str:
+def file_of(query: ExportQuery, period: Period, reading: Reading, movements: Sequence[asyncpg.Record]) -> bytes:
+    """Raises ProblemError STATEMENT_TOO_LARGE."""
     days = day_documents(reading, first=period.first, last=period.last)
     listed = [
         {**movement_document(reading.banca.id, row["facts"]), **place_members(reading, row["entity_id"])}
@@ -66,7 +93,23 @@ def sheet(query: ExportQuery, period: Period, reading: Reading, movements: Seque
     ]
     if query.sort is SortOrder.DESC:
         days, listed = days[::-1], listed[::-1]
-    return sheet_of(days, listed)
+    lines = list(lines_of(days, listed))
+    if len(lines) > LINES_MAX[query.format]:
+        detail = f"A file of this format holds {LINES_MAX[query.format]} lines: ask for fewer days, or for one ventana."
+        raise refuse(400, "STATEMENT_TOO_LARGE", detail)
+    match query.format:
+        case ExportFormat.CSV:
+            return csv_of(lines)
+        case ExportFormat.EXCEL:
+            return workbook_of(lines)
+        case ExportFormat.PDF:
+            return pages_of(lines, title=title_of(reading.target, period))
+        case _:
+            assert_never(query.format)
+
+
+def title_of(target: Target, period: Period) -> str:
+    return f"statement-{target.dimension.lower()}-{period.first}-{period.last}"
 
 
 OPERATIONS = (
@@ -78,7 +121,8 @@ OPERATIONS = (
         permission=Permission.STATEMENTS_READ,
         tags=("accounts",),
         responses={200: None},
-        problems=(403, 404, 429),
+        problems=(403, 404, 429, 503),
+        export_rate=True,
         may_lag=True,
     ),
 )

@@ -1,10 +1,8 @@
-"""How months ended, who has statements, and statements to take away."""
+"""How months ended, and who has statements."""
 
 from __future__ import annotations
 
-import csv
-import io
-from datetime import date, timedelta
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -12,8 +10,7 @@ import pytest
 from core.domain.permissions import Role
 from tests.api.selling import Contract
 from tests.arena import Arena
-from tests.databases import TestDatabase
-from tests.running_api import RunningApi, api_settings
+from tests.running_api import RunningApi
 from tests.statements.clerk import ACCOUNTS, Clerk, days_ago, today
 from tests.statements.office import Office
 
@@ -84,43 +81,3 @@ async def test_who_sells_no_more_is_listed_still(api: RunningApi, arena: Arena, 
     assert await listed(await Clerk.of(api, arena, Role.VENTANA)) == here
     assert await listed(Clerk(api, arena.seller)) == {str(arena.seller.id): seller}
     assert await listed(await Clerk.of(api, await Arena.create(arena.owner, arena.settings))) == {}
-
-
-async def test_a_statement_is_exported_with_its_movements(api: RunningApi, arena: Arena, boss: Clerk) -> None:
-    await arena.owner.execute("UPDATE users SET name = '=Ana, \"the first\"' WHERE id = $1", arena.seller.id)
-    await boss.moved("5.00", vendedorId=arena.seller.id, day=days_ago(2), notes="+1;\n2", type="payment")
-    await boss.moved("1.00", vendedorId=arena.sellers[1].id, day=days_ago(1), type="payment")
-    query = f"fromDate={days_ago(2)}&toDate={days_ago(1)}&sort=asc"
-    answer = await boss.send("GET", f"/export?format=csv&dimension=vendedor&{query}")
-    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/csv; charset=utf-8")
-    assert f'filename="statement-vendedor-{days_ago(2)}-{days_ago(1)}.csv"' in answer.headers["Content-Disposition"]
-    lines = list(csv.DictReader(io.StringIO(answer.body.decode())))
-    assert [(line["kind"], line["date"], line["remainingBalance"] or line["amount"]) for line in lines] == [
-        ("day", str(days_ago(2)), "5.00"), ("vendedor", str(days_ago(2)), "5.00"), ("day", str(days_ago(1)), "6.00"),
-        ("vendedor", str(days_ago(1)), "5.00"), ("vendedor", str(days_ago(1)), "1.00"),
-        ("movement", str(days_ago(2)), "5.00"), ("movement", str(days_ago(1)), "1.00"),
-    ]  # fmt: skip
-    # A spreadsheet must not take a name for a formula.
-    assert (lines[1]["vendedorName"], lines[5]["notes"]) == ('\'=Ana, "the first"', "'+1;\n2")
-    own = await Clerk(api, arena.seller).send("GET", f"/export?{query}")
-    assert [line["kind"] for line in csv.DictReader(io.StringIO(own.body.decode()))] == ["day", "day", "movement"]
-    for clerk, asked, status, code in (
-        (boss, "format=excel", 400, "FORMAT_UNAVAILABLE"),
-        (boss, "format=pdf", 400, "FORMAT_UNAVAILABLE"),
-        (boss, "format=xml", 400, "VALIDATION_FAILED"),
-        (boss, f"vendedorId={uuid4()}", 404, "ENTITY_NOT_FOUND"),
-        (Clerk(api, arena.seller), "scope=all", 403, "FORBIDDEN"),
-        (Clerk(api, arena.seller), "ignoreReset=true", 403, "FORBIDDEN"),
-    ):
-        refused = await clerk.send("GET", f"/export?{asked}")
-        assert (refused.status, refused.code) == (status, code), asked
-
-
-async def test_exports_are_limited(arena: Arena, database: TestDatabase) -> None:
-    settings = api_settings(database_url=database.api_url, rate_limit_enabled=True)
-    async with RunningApi(settings) as limited:
-        clerk = await Clerk.of(limited, arena)
-        answers = [await clerk.send("GET", f"/export?date={date(2026, 1, 15)}") for _ in range(11)]
-        assert [answer.status for answer in answers] == [200] * 10 + [429]
-        assert (answers[-1].code, int(answers[-1].headers["Retry-After"]) in range(1, 7)) == ("RATE_LIMITED", True)
-        assert (await (await Clerk.of(limited, arena)).send("GET", "/export")).status == 200

@@ -1,0 +1,244 @@
+"""Statements to take away: the same table as CSV, XLSX and PDF, how large it may be, and how often it is made."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+from datetime import date
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from openpyxl import load_workbook
+from pypdf import PdfReader
+
+from api import statement_readings
+from api.keys import EXPORT_TURNS, READINGS
+from api.models.statements import ExportFormat
+from api.routes import statement_exports
+from api.statement_pages import WIDTHS
+from api.statement_sheets import COLUMNS, MONEY, guarded
+from core.database import Database, create_pool
+from tests.arena import Arena
+from tests.databases import TestDatabase
+from tests.running_api import Answer, RunningApi, api_settings
+from tests.statements.clerk import Clerk, days_ago
+from tests.statements.office import Office
+from tests.workers.pipeline import eventually
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+Line = dict[str, str]
+
+
+@pytest.fixture
+async def boss(api: RunningApi, arena: Arena) -> Clerk:
+    return await Clerk.of(api, arena)
+
+
+async def export(clerk: Clerk, query: str) -> Answer:
+    answer = await clerk.send("GET", f"/export?{query}")
+    assert answer.status == 200, answer.body
+    return answer
+
+
+def lines_of_csv(answer: Answer) -> list[Line]:
+    assert answer.body.startswith(b"\xef\xbb\xbf"), "spreadsheets tell UTF-8 by it"
+    return list(csv.DictReader(io.StringIO(answer.body.decode("utf-8-sig"), newline="")))
+
+
+def lines_of_workbook(answer: Answer) -> list[Line]:
+    [sheet] = load_workbook(io.BytesIO(answer.body), read_only=True).worksheets
+    heading, *rows = sheet.iter_rows(values_only=True)
+    assert heading == COLUMNS
+    return [
+        {name: text_of(name, value) for name, value in zip(COLUMNS, [*row, *[None] * len(COLUMNS)], strict=False)}
+        for row in rows
+    ]
+
+
+def text_of(name: str, value: Any) -> str:
+    """As the CSV has it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if name in MONEY:
+        assert isinstance(value, int | float), "it can be summed"
+        return f"{value:.2f}"
+    return str(value)
+
+
+def lines_of_pages(answer: Answer) -> list[Line]:
+    """The lines of print put together again, column by column; what went on below without the blanks where it broke."""
+    found: list[Line] = []
+    for page in PdfReader(io.BytesIO(answer.body)).pages:
+        for text in page.extract_text().splitlines()[:-1]:
+            cells, place = {}, 0
+            for name in COLUMNS:
+                cells[name] = text[place : place + WIDTHS[name]].strip()
+                place += WIDTHS[name] + 1
+            if cells["kind"] in ("day", "ventana", "vendedor", "movement"):
+                found.append(cells)
+            elif found and cells["kind"] == "":
+                for name, text_below in cells.items():
+                    found[-1][name] += text_below
+    return found
+
+
+async def test_a_statement_is_exported_with_its_movements(arena: Arena, boss: Clerk) -> None:
+    await arena.owner.execute("UPDATE users SET name = '=Ana, \"the first\"' WHERE id = $1", arena.seller.id)
+    await boss.moved("5.00", vendedorId=arena.seller.id, day=days_ago(2), notes="+1;\n2", type="payment")
+    await boss.moved("1.00", vendedorId=arena.sellers[1].id, day=days_ago(1), type="payment")
+    query = f"fromDate={days_ago(2)}&toDate={days_ago(1)}&sort=asc"
+    answer = await export(boss, f"format=csv&dimension=vendedor&{query}")
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert f'filename="statement-vendedor-{days_ago(2)}-{days_ago(1)}.csv"' in answer.headers["Content-Disposition"]
+    lines = lines_of_csv(answer)
+    assert [(line["kind"], line["date"], line["remainingBalance"] or line["amount"]) for line in lines] == [
+        ("day", str(days_ago(2)), "5.00"), ("vendedor", str(days_ago(2)), "5.00"), ("day", str(days_ago(1)), "6.00"),
+        ("vendedor", str(days_ago(1)), "5.00"), ("vendedor", str(days_ago(1)), "1.00"),
+        ("movement", str(days_ago(2)), "5.00"), ("movement", str(days_ago(1)), "1.00"),
+    ]  # fmt: skip
+    # A spreadsheet must not take a name for a formula.
+    assert (lines[1]["vendedorName"], lines[5]["notes"]) == ('\'=Ana, "the first"', "'+1;\n2")
+    own = await export(Clerk(boss.api, arena.seller), query)
+    assert [line["kind"] for line in lines_of_csv(own)] == ["day", "day", "movement"]
+    for clerk, asked, status, code in (
+        (boss, "format=xml", 400, "VALIDATION_FAILED"),
+        (boss, f"vendedorId={uuid4()}", 404, "ENTITY_NOT_FOUND"),
+        (Clerk(boss.api, arena.seller), "scope=all", 403, "FORBIDDEN"),
+        (Clerk(boss.api, arena.seller), "ignoreReset=true&format=pdf", 403, "FORBIDDEN"),
+    ):
+        refused = await clerk.send("GET", f"/export?{asked}")
+        assert (refused.status, refused.code) == (status, code), asked
+
+
+@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
+def test_what_people_write_is_no_formula_of_a_csv(begin: str) -> None:
+    assert guarded("notes", f"{begin}1+1") == f"'{begin}1+1"
+    assert guarded("balance", "-1.00") == "-1.00"
+
+
+async def test_every_format_holds_the_same_table(arena: Arena, boss: Clerk) -> None:
+    await arena.owner.execute("UPDATE users SET name = '=SUM(A1:A9)' WHERE id = $1", arena.seller.id)
+    await arena.owner.execute("UPDATE ventanas SET name = 'Peñas Blancas' WHERE id = $1", arena.ventana_id)
+    notes = "http://example.test/?a=1 y “más” & <menos>; " + "una nota que no cabe en una línea " * 9
+    await boss.moved("1234567.89", vendedorId=arena.seller.id, day=days_ago(3), notes=notes, type="payment")
+    back = await boss.moved("0.01", vendedorId=arena.sellers[1].id, day=days_ago(2))
+    await boss.moved("0.03", vendedorId=arena.sellers[1].id, day=days_ago(1))
+    assert (await boss.reverse(back["id"])).status == 200
+    query = f"dimension=vendedor&fromDate={days_ago(60)}&toDate={days_ago(0)}"
+    answers = {kind: await export(boss, f"{query}&format={kind}") for kind in ExportFormat}
+    expected = [
+        {name: cell.removeprefix("'") for name, cell in line.items()}
+        for line in lines_of_csv(answers[ExportFormat.CSV])
+    ]
+    assert len(expected) > 61
+    assert any(line["remainingBalance"] == "-0.03" for line in expected)
+    assert lines_of_workbook(answers[ExportFormat.EXCEL]) == expected
+    pages = lines_of_pages(answers[ExportFormat.PDF])
+    for line in pages + expected:
+        # Where it went on below, a blank is lost.
+        line["notes"] = line["notes"].replace(" ", "")
+    assert pages == expected
+    for kind, content_type, ending in (
+        (ExportFormat.EXCEL, XLSX, "xlsx"),
+        (ExportFormat.PDF, "application/pdf", "pdf"),
+    ):
+        assert answers[kind].headers["Content-Type"] == content_type
+        assert (
+            f'filename="statement-vendedor-{days_ago(60)}-{days_ago(0)}.{ending}"'
+            in answers[kind].headers["Content-Disposition"]
+        )
+
+
+async def test_letters_that_a_format_has_not_are_shown_as_missing(arena: Arena, boss: Clerk) -> None:
+    await boss.moved(vendedorId=arena.seller.id, day=days_ago(1), notes="Žofie 🎲 \x01\ufffe.")
+    query = f"vendedorId={arena.seller.id}&date={days_ago(1)}"
+    for kind, read, notes in (
+        ("csv", lines_of_csv, "Žofie 🎲 \x01\ufffe."),
+        ("excel", lines_of_workbook, "Žofie 🎲 \ufffd\ufffd."),
+        ("pdf", lines_of_pages, "Žofie ?  ?."),
+    ):
+        assert read(await export(boss, f"{query}&format={kind}"))[-1]["notes"] == notes
+
+
+async def test_nobody_has_a_file_of_nobody(boss: Clerk) -> None:
+    """A ventana without sellers, days to come: an empty table in every format."""
+    for kind, read in (("csv", lines_of_csv), ("excel", lines_of_workbook), ("pdf", lines_of_pages)):
+        assert read(await export(boss, f"format={kind}&date=2099-12-31&dimension=vendedor")) == []
+
+
+async def test_what_is_too_large_is_refused(arena: Arena, boss: Clerk, monkeypatch: pytest.MonkeyPatch) -> None:
+    for days in (1, 2, 3):
+        await boss.moved("1.00", vendedorId=arena.seller.id, day=days_ago(days))
+    query = f"vendedorId={arena.seller.id}&fromDate={days_ago(3)}&toDate={days_ago(1)}"
+    for most, status in ((6, 200), (5, 400), (2, 400)):
+        monkeypatch.setattr(statement_exports, "LINES_MAX", dict.fromkeys(ExportFormat, most))
+        for kind in ExportFormat:
+            answer = await boss.send("GET", f"/export?{query}&format={kind}")
+            assert (answer.status, answer.code) == (status, None if status == 200 else "STATEMENT_TOO_LARGE")
+    monkeypatch.undo()
+    sellers = len(arena.sellers)
+    monkeypatch.setattr(statement_readings, "LISTED_DAYS_MAX", sellers * 31 - 1)
+    for path in ("/statement?month=2026-01&dimension=vendedor", "/export?month=2026-01&dimension=vendedor"):
+        assert (await boss.send("GET", path)).code == "STATEMENT_TOO_LARGE"
+    assert (await boss.send("GET", "/statement?month=2026-02&dimension=vendedor")).status == 200
+    assert (await boss.send("GET", "/balance/current?dimension=vendedor")).status == 200
+
+
+async def test_a_file_is_of_one_instant(arena: Arena, boss: Clerk, office: Office) -> None:
+    """What comes while it is read is in the day and among the movements, or in neither."""
+    day, waiting = days_ago(1), "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'movements'::regclass"
+
+    async def waits() -> bool:
+        return bool(await arena.owner.fetchval(waiting))
+
+    async with arena.owner.transaction():
+        await arena.owner.execute("LOCK TABLE movements")
+        exporting = asyncio.create_task(export(boss, f"vendedorId={arena.seller.id}&date={day}"))
+        await eventually(waits)
+        assert (await office.move(day, 500))["outcome"] == "REGISTERED"
+    [line] = lines_of_csv(await exporting)
+    assert (line["kind"], line["totalCollected"]) == ("day", "0.00")
+
+
+async def test_files_are_made_one_after_the_other(
+    api: RunningApi, boss: Clerk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statement_exports, "EXPORT_WAIT_S", 0.01)
+    async with api.app[EXPORT_TURNS]:
+        busy = await boss.send("GET", "/export")
+    assert (busy.status, busy.code, busy.headers["Retry-After"]) == (503, "EXPORT_BUSY", "1")
+    assert (await boss.send("GET", "/export")).status == 200
+
+
+async def test_exports_are_limited(arena: Arena, database: TestDatabase) -> None:
+    settings = api_settings(database_url=database.api_url, rate_limit_enabled=True)
+    async with RunningApi(settings) as limited:
+        clerk = await Clerk.of(limited, arena)
+        answers = [await clerk.send("GET", f"/export?date={date(2026, 1, 15)}") for _ in range(11)]
+        assert [answer.status for answer in answers] == [200] * 10 + [429]
+        assert (answers[-1].code, int(answers[-1].headers["Retry-After"]) in range(1, 7)) == ("RATE_LIMITED", True)
+        assert (await (await Clerk.of(limited, arena)).send("GET", "/export")).status == 200
+
+
+class Gone:
+    """A replica that nobody has noticed to be gone."""
+
+    def __init__(self, database: Database) -> None:
+        self.readable = database
+
+
+async def test_what_is_read_again_on_the_primary_counts_once(
+    arena: Arena, database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = api_settings(database_url=database.api_url, rate_limit_enabled=True)
+    pool = await create_pool("postgresql://banca_api@127.0.0.1:1/banca", size=1, timeout_s=1, application_name="tests")
+    async with RunningApi(settings) as limited:
+        monkeypatch.setattr(limited.app[READINGS], "replica", Gone(Database(pool, acquire_timeout_s=1)))
+        clerk = await Clerk.of(limited, arena)
+        answers = [await clerk.send("GET", "/export") for _ in range(10)]
+        assert [answer.status for answer in answers] == [200] * 10
+    await pool.close()
