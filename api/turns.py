@@ -6,17 +6,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from api.problems import refuse
+from api.problems import ProblemError
 
 
 @asynccontextmanager
-async def turn(turns: asyncio.Semaphore, *, wait_s: float, code: str, detail: str) -> AsyncIterator[None]:
-    """Raises ProblemError 503 with the code when others take too long."""
+async def turn(turns: asyncio.Semaphore, *, wait_s: float, busy: ProblemError) -> AsyncIterator[None]:
+    """busy: what it raises when others take too long."""
     try:
         async with asyncio.timeout(wait_s):
             await turns.acquire()
     except TimeoutError:
-        raise refuse(503, code, detail, retry_after_s=1) from None
+        raise busy from None
     try:
         yield
     finally:

@@ -21,6 +21,7 @@ from api.models.limits import (
     NumberExposure,
 )
 from api.operations import Operation
+from api.problems import refuse
 from api.turns import turn
 from core.domain.balances import balance_facts
 from core.domain.limit_board import (
@@ -93,7 +94,8 @@ async def read_exposure(context: RequestContext, query: ExposureQuery) -> Exposu
 def turn_to_sum(context: RequestContext) -> AbstractAsyncContextManager[None]:
     """Raises ProblemError EXPOSURE_BUSY when others take too long."""
     detail = "Too many sums at once; ask again, or without payouts."
-    return turn(context.app[SUM_TURNS], wait_s=SUM_WAIT_S, code="EXPOSURE_BUSY", detail=detail)
+    busy = refuse(503, "EXPOSURE_BUSY", detail, retry_after_s=1)
+    return turn(context.app[SUM_TURNS], wait_s=SUM_WAIT_S, busy=busy)
 
 
 def scopes_of_rules(terms: Terms, *, with_user_rules: bool) -> frozenset[CountedScope]:

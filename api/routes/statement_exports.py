@@ -49,8 +49,8 @@ async def export_statement(context: RequestContext, query: ExportQuery) -> web.R
     A line's `kind` says what it is: a day, a ventana's or a seller's part of it, or a movement.
     """
     target, period = statements_asked(context, query), period_of(query)
-    detail = "Others' files are being made; ask again."
-    async with turn(context.app[EXPORT_TURNS], wait_s=EXPORT_WAIT_S, code="EXPORT_BUSY", detail=detail):
+    busy = refuse(503, "EXPORT_BUSY", "Others' files are being made; ask again.", retry_after_s=1)
+    async with turn(context.app[EXPORT_TURNS], wait_s=EXPORT_WAIT_S, busy=busy):
         reading, movements = await read_lines(context, query, target, period)
         # Of all sellers of a banca it takes a while; the others' requests go on meanwhile.
         content = await asyncio.to_thread(file_of, query, period, reading, movements)
