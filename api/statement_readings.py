@@ -17,8 +17,8 @@ from api.statement_targets import Target, entity_not_found
 from core.domain.statements import Correction, Day, Figures, days_to_list, listed_days
 from core.queries import sql
 
-# Days of entities in one answer: two months of 800 sellers. Each takes some kilobytes while it is made.
-LISTED_DAYS_MAX = 50_000
+# Days of entities in one answer: a quarter of 200 sellers, a month of 800. They take 3 kB each while it is made.
+LISTED_DAYS_MAX = 25_000
 
 
 @dataclass(frozen=True, slots=True)

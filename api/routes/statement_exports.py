@@ -29,9 +29,9 @@ from core.queries import sql
 
 # How long a request waits until those before it have their files.
 EXPORT_WAIT_S = 5.0
-# What a file may hold: as many as are made in some seconds, and fit into memory with all that they are made of.
+# What a file may hold: as many as are made in some seconds. A workbook of these takes 40 MB of the temporary files.
 LINES_MAX: Mapping[ExportFormat, int] = MappingProxyType(
-    {ExportFormat.CSV: 50_000, ExportFormat.EXCEL: 50_000, ExportFormat.PDF: 20_000}
+    {ExportFormat.CSV: 30_000, ExportFormat.EXCEL: 30_000, ExportFormat.PDF: 20_000}
 )
 # The content's type, and how the file's name ends.
 KINDS: Mapping[ExportFormat, tuple[str, str]] = MappingProxyType(
