@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -9,10 +9,11 @@ from pydantic_core import PydanticCustomError
 
 from api.models.decimals import LimitIn
 from api.models.wire import AnswerModel, Instant, RequestModel, TrimmedText
-from core.domain.calendar import COSTA_RICA, InstantError, costa_rica_date, parse_date, parse_instant
+from core.domain.calendar import COSTA_RICA, InstantError, day_bounds, parse_date, parse_instant
 from core.domain.sorteo_states import SorteoStatus
 
-YEARS = range(2000, 2100)
+# Days far away have no partition to come.
+EARLIEST, END = day_bounds(date(2000, 1, 1))[0], day_bounds(date(2099, 12, 31))[1]
 DAYS_MAX = 31
 PREVIEW = 200
 PREVIEW_MAX = 1_000
@@ -26,8 +27,7 @@ def _instant(value: Any) -> datetime:
         instant = parse_instant(value)
     except InstantError as error:
         raise PydanticCustomError("FIELD_INVALID", "{reason}", {"reason": str(error)}) from None
-    # Days far away have no partition to come.
-    if costa_rica_date(instant).year not in YEARS:
+    if not EARLIEST <= instant < END:
         raise PydanticCustomError("FIELD_OUT_OF_RANGE", "Input should be an instant from 2000 to 2099")
     # As fine as instants are shown.
     return instant.replace(microsecond=instant.microsecond // 1_000 * 1_000)

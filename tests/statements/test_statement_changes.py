@@ -73,6 +73,9 @@ async def test_bad_resets_are_refused_and_change_nothing(api: RunningApi, arena:
         (boss, other, {"resetAt": f"{days_ago(9)}T12:00:00Z"}, 409, "STATEMENT_SETTLED"),
         (boss, own, {"resetAt": later, "revert": True}, 400, "VALIDATION_FAILED"),
         (boss, own, {"resetAt": "noon"}, 400, "VALIDATION_FAILED"),
+        # In Costa Rica this was before the first year.
+        (boss, own, {"resetAt": "0001-01-01T00:00:00Z"}, 400, "VALIDATION_FAILED"),
+        (boss, own, {"resetAt": "9999-12-31T23:59:59Z"}, 400, "VALIDATION_FAILED"),
         (boss, own, {"revert": "yes"}, 400, "VALIDATION_FAILED"),
         (boss, "nonsense", {}, 400, "VALIDATION_FAILED"),
         (boss, own, {"key": "short"}, 400, "IDEMPOTENCY_KEY_INVALID"),
