@@ -9,7 +9,6 @@ import pytest
 
 from core.domain.calendar import COSTA_RICA
 from core.domain.permissions import Role
-from core.queries import sql
 from tests.api.selling import Contract
 from tests.arena import Arena
 from tests.running_api import Answer, RunningApi
@@ -176,17 +175,6 @@ async def test_the_uncut_history_is_told_to_who_may_see_it(
     assert [each["remainingBalance"] for each in uncut] == ["10.00", "30.00", "30.00", "30.00", "37.00"]
     assert (uncut[-1]["openingBalance"], uncut[-1]["totalPaid"]) == ("30.00", "7.00")
     assert (await boss.get(f"/balance/current?vendedorId={arena.seller.id}"))["balance"] == "4.00"
-
-
-async def test_of_what_came_before_only_the_last_day_is_read(arena: Arena, boss: Clerk) -> None:
-    """The uncut history follows from all of it, which stays in the database."""
-    for days, amount in ((9, "1.00"), (7, "2.00"), (5, "4.00"), (3, "8.00")):
-        await boss.moved(amount, vendedorId=arena.seller.id, day=days_ago(days), type="payment")
-    for uncut in (False, True):
-        about = (arena.banca_id, "VENDEDOR", [arena.seller.id], days_ago(4), today(), uncut)
-        rows = await arena.owner.fetch(sql("statements/days"), *about)
-        found = [(row["business_date"], row["opening_cents"]) for row in rows]
-        assert found == [(days_ago(5), 300), (days_ago(3), 700)]
 
 
 async def test_an_unchanged_statement_is_not_sent_again(arena: Arena, boss: Clerk) -> None:
