@@ -10,7 +10,7 @@ from uuid import UUID
 
 from api.problems import ProblemError
 from api.statement_events import correction_events, initial_event, read_events
-from api.statement_readings import days_over
+from api.statement_readings import days_over, reading_of
 from api.statement_targets import Target
 from core.domain.statement_events import EventType, StatementEvent
 from core.domain.statements import Dimension
@@ -35,10 +35,10 @@ async def read_account(
     assert target.dimension is Dimension.VENDEDOR, "of a seller"
     assert target.entity_id is not None, "of one seller"
     try:
-        reading = await days_over(connection, banca_id, target, first=first, last=last, uncut=uncut)
+        stored = await days_over(connection, banca_id, target, first=first, last=last, uncut=uncut)
     except ProblemError:
         return NO_ACCOUNT
-    days = reading.by_entity[target.entity_id]
+    days = reading_of(stored).by_entity[target.entity_id]
     events = await read_events(connection, banca_id, target, [target.entity_id], first=first, last=last, uncut=uncut)
     openings = {each.day: each.figures.opening_cents for each in days}
     others = [event for event in events if event.type is not EventType.SORTEO] + correction_events(days)

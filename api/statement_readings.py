@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -42,6 +41,19 @@ class Banca:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredDays:
+    """rows: as sql/queries/statements/days.sql gives them, for the days from first to last. today: Costa Rica's."""
+
+    target: Target
+    today: date
+    first: date
+    last: date
+    banca: Banca
+    entities: Mapping[UUID, Entity]
+    rows: Sequence[asyncpg.Record]
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """by_entity: the days of each that has any, in order; of a single one always. today: Costa Rica's."""
 
@@ -54,7 +66,7 @@ class Reading:
 
 async def read_days(
     context: RequestContext, target: Target, *, first: date | None, last: date | None, uncut: bool = False
-) -> Reading:
+) -> StoredDays:
     """first, last: today unless told. uncut: as if no seller had been reset.
 
     Raises ProblemError ENTITY_NOT_FOUND, STATEMENT_TOO_LARGE.
@@ -65,7 +77,7 @@ async def read_days(
 
 async def days_over(
     connection: Any, banca_id: UUID, target: Target, *, first: date | None, last: date | None, uncut: bool = False
-) -> Reading:
+) -> StoredDays:
     """The same over a connection of the tenant's."""
     rows = await connection.fetch(
         sql("statements/entities"), banca_id, target.dimension.value, target.entity_id, target.ventana_id
@@ -80,20 +92,19 @@ async def days_over(
     rows = await connection.fetch(
         sql("statements/days"), banca_id, target.dimension.value, list(entities), first, last, uncut
     )
-    # Thousands of days take a tenth of a second, in which others sell.
-    by_entity = await asyncio.to_thread(days_by_entity, rows, target, first=first, last=last, today=today)
-    return Reading(target, today, banca, entities, by_entity)
+    return StoredDays(target, today, first, last, banca, entities, rows)
 
 
-def days_by_entity(
-    rows: Iterable[asyncpg.Record], target: Target, *, first: date, last: date, today: date
-) -> Mapping[UUID, Sequence[Day]]:
-    stored: dict[UUID, list[Day]] = {} if target.entity_id is None else {target.entity_id: []}
-    for row in rows:
-        stored.setdefault(row["entity_id"], []).append(day_of(row))
-    happened = {each.day for days in stored.values() for each in days}
-    days = days_to_list(first, last, today=today, stored=happened)
-    return {entity_id: listed_days(entity_id, known, days) for entity_id, known in stored.items()}
+def reading_of(stored: StoredDays) -> Reading:
+    """Of thousands of days it takes a tenth of a second: a thread's work, and with no connection held."""
+    target = stored.target
+    known: dict[UUID, list[Day]] = {} if target.entity_id is None else {target.entity_id: []}
+    for row in stored.rows:
+        known.setdefault(row["entity_id"], []).append(day_of(row))
+    happened = {each.day for days in known.values() for each in days}
+    days = days_to_list(stored.first, stored.last, today=stored.today, stored=happened)
+    by_entity = {entity_id: listed_days(entity_id, theirs, days) for entity_id, theirs in known.items()}
+    return Reading(target, stored.today, stored.banca, stored.entities, by_entity)
 
 
 def require_room(entities: int, days: int) -> None:

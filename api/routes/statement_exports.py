@@ -19,7 +19,7 @@ from api.problems import refuse
 from api.statement_answers import day_documents, place_members
 from api.statement_pages import pages_of
 from api.statement_periods import Period, period_of
-from api.statement_readings import Reading, days_over
+from api.statement_readings import StoredDays, days_over, reading_of
 from api.statement_sheets import csv_of, lines_of
 from api.statement_targets import Target, statements_asked
 from api.statement_workbooks import workbook_of
@@ -51,9 +51,9 @@ async def export_statement(context: RequestContext, query: ExportQuery) -> web.R
     target, period = statements_asked(context, query), period_of(query)
     busy = refuse(503, "EXPORT_BUSY", "Others' files are being made; ask again.", retry_after_s=1)
     async with turn(context.app[EXPORT_TURNS], wait_s=EXPORT_WAIT_S, busy=busy):
-        reading, movements = await read_lines(context, query, target, period)
+        stored, movements = await read_lines(context, query, target, period)
         # Of all sellers of a banca it takes a while; the others' requests go on meanwhile.
-        content = await asyncio.to_thread(file_of, query, period, reading, movements)
+        content = await asyncio.to_thread(file_of, query, period, stored, movements)
     content_type, ending = KINDS[query.format]
     return web.Response(
         body=content,
@@ -66,26 +66,27 @@ async def export_statement(context: RequestContext, query: ExportQuery) -> web.R
 
 async def read_lines(
     context: RequestContext, query: ExportQuery, target: Target, period: Period
-) -> tuple[Reading, Sequence[asyncpg.Record]]:
+) -> tuple[StoredDays, Sequence[asyncpg.Record]]:
     async with context.readings.tenant(context.banca_id, is_snapshot=True) as connection:
-        reading = await days_over(
+        stored = await days_over(
             connection, context.banca_id, target, first=period.first, last=period.last, uncut=query.ignore_reset
         )
         movements = await connection.fetch(
             sql("statements/movements"),
             context.banca_id,
             target.dimension.value,
-            list(reading.entities),
+            list(stored.entities),
             period.first,
             period.last,
             query.ignore_reset,
             LINES_MAX[query.format] + 1,
         )
-    return reading, movements
+    return stored, movements
 
 
-def file_of(query: ExportQuery, period: Period, reading: Reading, movements: Sequence[asyncpg.Record]) -> bytes:
+def file_of(query: ExportQuery, period: Period, stored: StoredDays, movements: Sequence[asyncpg.Record]) -> bytes:
     """Raises ProblemError STATEMENT_TOO_LARGE."""
+    reading = reading_of(stored)
     days = day_documents(reading, first=period.first, last=period.last)
     listed = [
         {**movement_document(reading.banca.id, row["facts"]), **place_members(reading, row["entity_id"])}

@@ -17,7 +17,7 @@ from api.problems import refuse
 from api.statement_answers import day_documents, place_members, totals_document
 from api.statement_events import correction_events, event_document, initial_event, read_events
 from api.statement_periods import Period, period_of
-from api.statement_readings import Reading, days_over, read_days
+from api.statement_readings import StoredDays, days_over, read_days, reading_of
 from api.statement_targets import statements_asked, target_of
 from api.ticket_answers import json_response
 from core.domain.money import format_cents
@@ -35,12 +35,13 @@ async def read_statement(context: RequestContext, query: StatementQuery) -> web.
     """
     target, period = statements_asked(context, query), period_of(query)
     first, last = min(period.first, period.month_first), period.month_last
-    reading = await read_days(context, target, first=first, last=last, uncut=query.ignore_reset)
+    stored = await read_days(context, target, first=first, last=last, uncut=query.ignore_reset)
     # Of all sellers of a banca it takes a while; the others' requests go on meanwhile.
-    return await asyncio.to_thread(statement_response, context.request, query, period, reading)
+    return await asyncio.to_thread(statement_response, context.request, query, period, stored)
 
 
-def statement_response(request: web.Request, query: StatementQuery, period: Period, reading: Reading) -> web.Response:
+def statement_response(request: web.Request, query: StatementQuery, period: Period, stored: StoredDays) -> web.Response:
+    reading = reading_of(stored)
     days = day_documents(reading, first=period.first, last=period.last)
     document = {
         "statements": days[::-1] if query.sort is SortOrder.DESC else days,
@@ -65,9 +66,10 @@ async def read_statement_by_sorteo(context: RequestContext, query: TargetQuery) 
     target = target_of(context, query)
     # A movement that comes meanwhile is in the day and among its events, or in neither.
     async with context.app[DATABASE].tenant(context.banca_id, is_snapshot=True) as connection:
-        reading = await days_over(connection, context.banca_id, target, first=day, last=day)
-        entities = list(reading.entities)
+        stored = await days_over(connection, context.banca_id, target, first=day, last=day)
+        entities = list(stored.entities)
         events = await read_events(connection, context.banca_id, target, entities, first=day, last=day)
+    reading = await asyncio.to_thread(reading_of, stored)
     there = [each for days in reading.by_entity.values() for each in days]
     if not there and day > reading.today:
         raise refuse(400, "FUTURE_DATE", "This day is still to come in Costa Rica.")
@@ -91,7 +93,7 @@ async def read_statement_by_sorteo(context: RequestContext, query: TargetQuery) 
 async def read_current_balance(context: RequestContext, query: TargetQuery) -> web.StreamResponse:
     """What a seller, a ventana, the banca, or several together owe now. Positive: they hold money of the bank's."""
     target = target_of(context, query)
-    reading = await read_days(context, target, first=None, last=None)
+    reading = await asyncio.to_thread(reading_of, await read_days(context, target, first=None, last=None))
     figures = summed(each.figures for days in reading.by_entity.values() for each in days)
     return json_response(
         {
