@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from threading import get_ident
 
 import asyncpg
@@ -11,8 +12,16 @@ from api import statement_readings
 from core.domain.statements import Day
 from core.queries import sql
 from tests.arena import Arena
+from tests.reads import rows_read
 from tests.running_api import RunningApi
 from tests.statements.clerk import Clerk, days_ago, today
+
+SETTLED_DAYS = """
+INSERT INTO statements (banca_id, dimension, entity_id, business_date, settled_at, created_at, updated_at)
+SELECT $1, 'VENDEDOR', $2, date '2026-01-01' + day, now(), now(), now() FROM generate_series(0, 364) AS day
+"""
+# Of the lookup itself.
+SLACK = 5
 
 
 @pytest.fixture
@@ -46,3 +55,17 @@ async def test_days_are_put_together_while_others_sell(
     assert (await boss.get("/balance/current?dimension=vendedor"))["balance"] == "-50.00"
     assert threads
     assert get_ident() not in threads
+
+
+async def test_how_far_a_seller_is_settled_is_looked_up_once(arena: Arena) -> None:
+    """Not once for each of its days."""
+    await arena.owner.execute(SETTLED_DAYS, arena.banca_id, arena.seller.id)
+    await arena.owner.execute("ANALYZE statements")
+    before = await rows_read(arena.owner, "statements")
+    about = (arena.banca_id, "VENDEDOR", [arena.seller.id], date(2026, 9, 1), date(2026, 9, 30), False)
+    async with arena.owner.transaction():
+        await arena.owner.execute("SET LOCAL ROLE banca_api")
+        await arena.owner.execute(f"SET LOCAL app.banca_id = '{arena.banca_id}'")
+        rows = await arena.owner.fetch(sql("statements/days"), *about)
+    assert {row["settled_through"] for row in rows} == {date(2026, 12, 31)}
+    assert await rows_read(arena.owner, "statements") - before <= len(rows) + SLACK

@@ -4,7 +4,7 @@
 --
 -- corrections: what was posted on the day: [its day, cents of sales, payouts, the listero's commission, the seller's, paid,
 -- collected, and together, tickets, instant].
-WITH entity AS (
+WITH entity AS MATERIALIZED (
     SELECT e.id, (SELECT max(s.business_date) FROM statements s
                    WHERE s.banca_id = $1 AND s.dimension = $2::text::statement_dimension AND s.entity_id = e.id
                      AND s.settled_at IS NOT NULL) AS settled_through
