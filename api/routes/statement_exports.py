@@ -16,15 +16,16 @@ from api.models.statements import ExportFormat, ExportQuery, SortOrder
 from api.movement_answers import movement_document
 from api.operations import Operation
 from api.problems import refuse
-from api.statement_answers import day_documents, place_members
-from api.statement_pages import pages_of
+from api.statement_answers import day_documents, place_members, totals_document
+from api.statement_pages import Heading, pages_of
 from api.statement_periods import Period, period_of
-from api.statement_readings import StoredDays, days_over, reading_of
+from api.statement_readings import Reading, StoredDays, days_over, reading_of
 from api.statement_sheets import csv_of, lines_of
 from api.statement_targets import Target, statements_asked
 from api.statement_workbooks import workbook_of
 from api.turns import turn
 from core.domain.permissions import Permission
+from core.domain.statements import Dimension
 from core.queries import sql
 
 # How long a request waits until those before it have their files.
@@ -104,9 +105,24 @@ def file_of(query: ExportQuery, period: Period, stored: StoredDays, movements: S
         case ExportFormat.EXCEL:
             return workbook_of(lines)
         case ExportFormat.PDF:
-            return pages_of(lines, title=title_of(reading.target, period))
+            return pages_of(lines, heading_of(reading, period))
         case _:
             assert_never(query.format)
+
+
+def heading_of(reading: Reading, period: Period) -> Heading:
+    target, banca = reading.target, reading.banca.name
+    match target.dimension, target.entity_id:
+        case Dimension.BANCA, _:
+            whose = banca
+        case Dimension.VENTANA, None:
+            whose = f"all ventanas, {banca}"
+        case _, None:
+            whose = f"all sellers, {banca}"
+        case _, entity_id:
+            whose = f"{reading.entities[entity_id].name}, {banca}"
+    totals = totals_document(reading, first=period.first, last=period.last)
+    return Heading(f"Statement: {whose}", f"{period.first} to {period.last}", totals)
 
 
 def title_of(target: Target, period: Period) -> str:

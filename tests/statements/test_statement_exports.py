@@ -1,4 +1,4 @@
-"""Statements to take away: the same table as CSV, XLSX and PDF, how large it may be, and how often it is made."""
+"""Statements to take away: the same table as CSV and XLSX, what of it is printed (PDF), how large it may be, and how often it is made."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 from datetime import date
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -17,8 +18,8 @@ from api import statement_readings
 from api.keys import EXPORT_TURNS, READINGS
 from api.models.statements import ExportFormat
 from api.routes import statement_exports
-from api.statement_pages import WIDTHS
-from api.statement_sheets import COLUMNS, MONEY, guarded
+from api.statement_pages import PRINTED
+from api.statement_sheets import AMOUNTS, COLUMNS, MONEY, guarded
 from core.database import Database, create_pool
 from tests.arena import Arena
 from tests.databases import TestDatabase
@@ -70,20 +71,43 @@ def text_of(name: str, value: Any) -> str:
 
 
 def lines_of_pages(answer: Answer) -> list[Line]:
-    """The lines of print put together again, column by column; what went on below without the blanks where it broke."""
+    """The lines of the table put together again, column by column; what went on below after a blank."""
     found: list[Line] = []
     for page in PdfReader(io.BytesIO(answer.body)).pages:
-        for text in page.extract_text().splitlines()[:-1]:
+        for text in page.extract_text().splitlines()[3:-1]:
             cells, place = {}, 0
-            for name in COLUMNS:
-                cells[name] = text[place : place + WIDTHS[name]].strip()
-                place += WIDTHS[name] + 1
-            if cells["kind"] in ("day", "ventana", "vendedor", "movement"):
+            for name, (_, width) in PRINTED.items():
+                cells[name] = text[place : place + width].strip()
+                place += width + 1
+            if any(cells[name] for name in PRINTED if name != "what"):
                 found.append(cells)
-            elif found and cells["kind"] == "":
-                for name, text_below in cells.items():
-                    found[-1][name] += text_below
+            else:
+                found[-1]["what"] += f" {cells['what']}"
     return found
+
+
+def on_paper(line: Line) -> Line:
+    """Of a line of the table, what is printed of it."""
+    amounts = {name: f"{Decimal(line[name] or 0):,.2f}" for name in AMOUNTS if name in PRINTED}
+    if line["kind"] == "movement":
+        told = [f"{line['time']} {line['method']}", f"of {line['vendedorName'] or line['ventanaName']}", line["notes"]]
+        told += ["taken back"] if line["isReversed"] == "true" else []
+        column = "totalPaid" if line["type"] == "payment" else "totalCollected"
+        return dict.fromkeys(PRINTED, "") | {
+            "date": line["date"],
+            "what": ", ".join(filter(None, told)),
+            column: f"{Decimal(line['amount']):,.2f}",
+        }
+    flows = {name: "" for name in amounts if name not in ("openingBalance", "remainingBalance")}
+    is_day = line["kind"] == "day"
+    return {
+        **amounts,
+        **{name: "" for name in flows if Decimal(line[name]) == 0},
+        "date": line["date"] if is_day else "",
+        "what": "" if is_day else line[f"{line['kind']}Name"],
+        "ticketCount": line["ticketCount"].replace("0", "") if line["ticketCount"] == "0" else line["ticketCount"],
+        "isSettled": "yes" if line["isSettled"] == "true" else "",
+    }
 
 
 async def test_a_statement_is_exported_with_its_movements(arena: Arena, boss: Clerk) -> None:
@@ -138,10 +162,21 @@ async def test_every_format_holds_the_same_table(arena: Arena, boss: Clerk) -> N
     assert any(line["remainingBalance"] == "-0.03" for line in expected)
     assert lines_of_workbook(answers[ExportFormat.EXCEL]) == expected
     pages = lines_of_pages(answers[ExportFormat.PDF])
-    for line in pages + expected:
-        # Where it went on below, a blank is lost.
-        line["notes"] = line["notes"].replace(" ", "")
-    assert pages == expected
+    [total] = [line for line in pages if line["date"] == "Total"]
+    # After the days, before the movements.
+    assert pages.index(total) == len([line for line in expected if line["kind"] != "movement"])
+    pages.remove(total)
+    printed = [on_paper(line) for line in expected]
+    for line in pages + printed:
+        # Where a word is longer than a line it is broken.
+        line["what"] = line["what"].replace(" ", "")
+    assert pages == printed
+    assert (total["totalPaid"], total["totalCollected"]) == ("1,234,567.89", "0.03")
+    assert (total["openingBalance"], total["remainingBalance"]) == ("0.00", "1,234,567.86")
+    [first, *_] = PdfReader(io.BytesIO(answers[ExportFormat.PDF].body)).pages
+    told = first.extract_text().splitlines()[:2]
+    banca = await arena.owner.fetchval("SELECT name FROM bancas WHERE id = $1", arena.banca_id)
+    assert told == [f"Statement: all sellers, {banca}", f"{days_ago(60)} to {days_ago(0)}"]
     for kind, content_type, ending in (
         (ExportFormat.EXCEL, XLSX, "xlsx"),
         (ExportFormat.PDF, "application/pdf", "pdf"),
@@ -159,15 +194,17 @@ async def test_letters_that_a_format_has_not_are_shown_as_missing(arena: Arena, 
     for kind, read, notes in (
         ("csv", lines_of_csv, "Žofie 🎲 \x01\ufffe."),
         ("excel", lines_of_workbook, "Žofie 🎲 \ufffd\ufffd."),
-        ("pdf", lines_of_pages, "Žofie ?  ?."),
     ):
         assert read(await export(boss, f"{query}&format={kind}"))[-1]["notes"] == notes
+    [*_, printed] = lines_of_pages(await export(boss, f"{query}&format=pdf"))
+    assert printed["what"].endswith(", Žofie ? ?.")
 
 
 async def test_nobody_has_a_file_of_nobody(boss: Clerk) -> None:
     """A ventana without sellers, days to come: an empty table in every format."""
     for kind, read in (("csv", lines_of_csv), ("excel", lines_of_workbook), ("pdf", lines_of_pages)):
-        assert read(await export(boss, f"format={kind}&date=2099-12-31&dimension=vendedor")) == []
+        lines = read(await export(boss, f"format={kind}&date=2099-12-31&dimension=vendedor"))
+        assert [line for line in lines if line["date"] != "Total"] == []
 
 
 async def test_what_is_too_large_is_refused(arena: Arena, boss: Clerk, monkeypatch: pytest.MonkeyPatch) -> None:
