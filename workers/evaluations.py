@@ -14,8 +14,8 @@ from core.database import Database, DatabaseUnavailableError
 from core.logging import Log
 from core.queries import sql
 from core.till.till import PublishBalance
-from workers.backoff import backoff_s, wait_for_any
 from workers.metrics import EVALUATION_FAILURES, EVALUATION_STEPS, EVALUATION_UNMOVED_SECONDS, EVALUATIONS_UNDER_WAY
+from workers.rounds import Rounds
 from workers.troubles import Troubles
 
 # About a tenth of a second; the winners' accounts are held at its end only, for some thousandths.
@@ -24,8 +24,6 @@ STEP_TICKETS = 20_000
 STEP_TICKETS_MIN = 100
 # How many are looked at in a round; of each one step, so that a large draw does not keep the small ones waiting.
 UNDER_WAY_MAX = 32
-# What nobody told of, or what a dead worker left, is found so late at most.
-LOOK_EVERY_S = 5.0
 
 log = Log("evaluations")
 
@@ -40,11 +38,11 @@ class Evaluations:
         self.publish_balance = publish_balance
         self.step_tickets = step_tickets
         self.troubles = Troubles(at_once_min=STEP_TICKETS_MIN)
-        self._news = asyncio.Event()
+        self.rounds = Rounds()
 
     def wake(self) -> None:
         """Something was asked."""
-        self._news.set()
+        self.rounds.wake()
 
     async def run_once(self) -> int:
         """One step of everything that is under way and that nobody else is at; returns how many were made.
@@ -57,26 +55,15 @@ class Evaluations:
         show_under_way(rows)
         # Those that rest come last, and so may not be among them.
         self.troubles.forget_others({row["sorteo_id"] for row in rows} | resting)
-        return sum([await self._try_step(row["banca_id"], row["sorteo_id"]) for row in rows])
+        return await self.rounds.each(rows, self._try_step)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until stop is set; a step that runs is finished."""
-        failures = 0
-        while not stop.is_set():
-            self._news.clear()
-            try:
-                steps = await self.run_once()
-            except Exception as error:
-                failures += 1
-                log.warning("EVALUATIONS_WAIT", reason=f"{type(error).__name__}: {error}", failures=failures)
-                await self._wait(stop, backoff_s(failures))
-                continue
-            failures = 0
-            if steps == 0:
-                await self._wait(stop, LOOK_EVERY_S)
+        """Until stop is set; a step that runs is finished, and none begins."""
+        await self.rounds.run(self.run_once, stop=stop, rest_s=self.troubles.rest_s, fail=tell_failure)
 
-    async def _try_step(self, banca_id: UUID, sorteo_id: UUID) -> int:
+    async def _try_step(self, row: asyncpg.Record) -> int:
         """How many steps were made: one, or none. What fails here fails alone, and is tried again later."""
+        banca_id, sorteo_id = row["banca_id"], row["sorteo_id"]
         if sorteo_id in self.troubles.resting():
             return 0
         tickets = self.troubles.at_once(sorteo_id, full=self.step_tickets)
@@ -109,9 +96,9 @@ class Evaluations:
             "EVALUATION_STEP_FAILED", sorteo=str(sorteo_id), reason=reason, failures=trouble.failures, tickets=tickets
         )
 
-    async def _wait(self, stop: asyncio.Event, seconds: float) -> None:
-        """Return after so many seconds, on news, or as soon as stop is set."""
-        await wait_for_any((stop, self._news), self.troubles.rest_s(seconds))
+
+async def tell_failure(error: Exception, failures: int) -> None:
+    log.warning("EVALUATIONS_WAIT", reason=f"{type(error).__name__}: {error}", failures=failures)
 
 
 def show_under_way(rows: Sequence[asyncpg.Record]) -> None:

@@ -56,6 +56,7 @@ class Troubles:
             del self.known[what]
 
     def rest_s(self, longest_s: float) -> float:
-        """Until the first one is tried again."""
+        """Until the first one that rests is tried again. What rests no more and was not tried is somebody else's now."""
         now_s = time.monotonic()
-        return min([longest_s, *(trouble.rests_until_s - now_s for trouble in self.known.values())])
+        rests = (trouble.rests_until_s - now_s for trouble in self.known.values())
+        return min([longest_s, *(rest_s for rest_s in rests if rest_s > 0)])

@@ -17,8 +17,9 @@ from tests.till.shop import Shop, sold
 from tests.till.state import findings
 from tests.till.tickets import sale, ticket
 from tests.workers.pipeline import eventually
-from workers.evaluations import LOOK_EVERY_S, STEP_TICKETS_MIN, UNDER_WAY_MAX, Evaluations
+from workers.evaluations import STEP_TICKETS_MIN, UNDER_WAY_MAX, Evaluations
 from workers.metrics import EVALUATION_UNMOVED_SECONDS, EVALUATIONS_UNDER_WAY
+from workers.rounds import LOOK_EVERY_S
 
 if TYPE_CHECKING:
     from tests.arena import Owner
@@ -120,7 +121,7 @@ async def test_nobody_told_and_still_it_is_found(arena: Arena, shop: Shop, evalu
 async def test_who_is_told_looks_at_once(
     arena: Arena, shop: Shop, evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.evaluations.LOOK_EVERY_S", 3_600)
+    monkeypatch.setattr("workers.rounds.LOOK_EVERY_S", 3_600)
     stop = asyncio.Event()
     running = asyncio.create_task(evaluator.evaluations.run(stop))
     await two_draws(arena, shop)

@@ -19,7 +19,7 @@ from tests.till.shop import open_shop, sold
 from tests.till.state import findings
 from tests.till.tickets import sale, ticket
 from tests.workers.pipeline import DOOMED, Pipeline, eventually
-from workers.evaluations import LOOK_EVERY_S
+from workers.rounds import LOOK_EVERY_S
 
 TICKETS = 40
 DEATHS = 4
