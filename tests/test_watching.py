@@ -8,12 +8,14 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import promql_parser
 import pytest
 import yaml
-from prometheus_client import REGISTRY
+from prometheus_client import REGISTRY, Metric
+from prometheus_client.metrics import MetricWrapperBase
 
 import core.metrics
 import workers.metrics
@@ -65,6 +67,12 @@ def test_a_query_names_only_what_is_exported(place: str, query: str) -> None:
     names = metrics_of(query)
     assert names
     assert names - exported() - FOREIGN == set()
+
+
+def test_no_label_of_ours_is_one_that_prometheus_gives() -> None:
+    """It would be renamed, and a query would find the name of the scrape's job instead of ours."""
+    samples = [sample for module in OURS for family in families_of(module) for sample in family.samples]
+    assert not [sample.name for sample in samples if {"job", "instance"} & sample.labels.keys()]
 
 
 def test_every_foreign_metric_is_looked_at() -> None:
@@ -129,6 +137,12 @@ def metrics_of(query: str) -> set[str]:
 
     promql_parser.walk(promql_parser.parse(query), visit)
     return names
+
+
+def families_of(module: ModuleType) -> Iterator[Metric]:
+    for found in vars(module).values():
+        if isinstance(found, MetricWrapperBase):
+            yield from found.collect()
 
 
 def exported() -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import asyncpg
@@ -21,6 +22,8 @@ TYPES = {
     "57014": "DB_TIMEOUT",
     "57P": "DB_UNREACHABLE",
 }
+# Of the moment, not of the data: worth another try soon.
+PASSING = frozenset({"DB_CONFLICT", "DB_TIMEOUT", "DB_OVERLOADED"})
 
 
 class JobError(NamedTuple):
@@ -29,6 +32,26 @@ class JobError(NamedTuple):
     type: str
     code: str
     text: str
+
+    @property
+    def is_passing(self) -> bool:
+        return self.type in PASSING
+
+    @property
+    def told(self) -> dict[str, str]:
+        """As log lines have it."""
+        return {"errorType": self.type, "errorCode": self.code, "error": self.text}
+
+
+def type_of(sqlstate: str) -> str:
+    beginnings = sorted((known for known in TYPES if sqlstate.startswith(known)), key=len)
+    return TYPES[beginnings[-1]] if beginnings else UNKNOWN
+
+
+def failed_day(failure: Mapping[str, str]) -> dict[str, str]:
+    """For a log line. failure: as sql/functions/attempt_statements.sql gives it."""
+    day = {"dimension": failure["dimension"], "entityId": failure["entityId"], "date": failure["day"]}
+    return {**day, **JobError(type_of(failure["code"]), failure["code"], failure["error"]).told}
 
 
 def classify(error: BaseException) -> JobError:
@@ -41,8 +64,7 @@ def classify(error: BaseException) -> JobError:
     if isinstance(cause, TimeoutError):
         return JobError("POOLER_TIMEOUT", code, text)
     if isinstance(cause, asyncpg.PostgresError):
-        beginnings = sorted((known for known in TYPES if code.startswith(known)), key=len)
-        return JobError(TYPES[beginnings[-1]] if beginnings else UNKNOWN, code, text)
+        return JobError(type_of(code), code, text)
     if isinstance(error, DatabaseUnavailableError) or isinstance(cause, OSError):
         return JobError("DB_UNREACHABLE", code, text)
     return JobError(UNKNOWN, code, text)

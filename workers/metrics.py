@@ -35,11 +35,13 @@ STATEMENT_FAILURES = Counter(
 )
 STATEMENT_REQUESTS_WAITING = Gauge("statement_requests_waiting", "Requests to compute a day of a statement")
 STATEMENT_WAITING_SECONDS = Gauge("statement_waiting_seconds", "How long the longest of them has waited")
-JOB_RUNS = Counter("banca_job_runs_total", "Runs of jobs, by how they ended", ["job", "outcome"])
+# Not "job": Prometheus has a label of that name for whom it asked.
+JOB_RUNS = Counter("banca_job_runs_total", "Runs of jobs, by how they ended", ["name", "outcome"])
+JOB_ERRORS = Counter("banca_job_errors_total", "Draws, lotteries and days that failed alone in a run", ["name"])
 JOB_SECONDS = Histogram(
-    "banca_job_seconds", "From the start of a job to its end", ["job"], buckets=(0.1, 1, 5, 30, 60, 300, 1_800, 7_200)
+    "banca_job_seconds", "From the start of a job to its end", ["name"], buckets=(0.1, 1, 5, 30, 60, 300, 1_800, 7_200)
 )
-JOB_LAST_SUCCESS = Gauge("banca_job_last_success_timestamp_seconds", "When a job was done last", ["job"])
+JOB_LAST_SUCCESS = Gauge("banca_job_last_success_timestamp_seconds", "When a job was done last", ["name"])
 
 # So that a scrape shows them before they first count: a rate needs a zero to start from.
 NEW, RESENT = RELAY_EVENTS.labels("new"), RELAY_EVENTS.labels("resent")
@@ -47,6 +49,7 @@ for _action in ("OPEN", "CLOSE"):
     SCHEDULER_MOVES.labels(_action)
 JOB_OUTCOMES = ("done", "failed", "skipped", "disabled")
 for _job in JobName:
+    JOB_ERRORS.labels(_job)
     for _outcome in JOB_OUTCOMES:
         JOB_RUNS.labels(_job, _outcome)
 

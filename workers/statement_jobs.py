@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from core.domain.jobs import first_of_month
 from core.queries import sql
-from workers.job_log import log, tell
+from workers.job_errors import failed_day
+from workers.job_log import complain, log, tell
 from workers.job_steps import JobEnd, JobRun, Step
 
 if TYPE_CHECKING:
@@ -32,13 +33,14 @@ async def settle(connection: Connection, run: JobRun) -> Step:
         sql("jobs/carry_forward"), run.banca_id, run.day, run.progress["after"], CARRIED_PER_STEP
     )
     assert row is not None, "carry_forward gives one row"
+    complain_of(run, row["failures"])
     carried = run.counts["carryForward"]
     counts = {
         **run.counts,
         "carryForward": {
             "createdCount": carried["createdCount"] + row["created"],
             "skippedCount": carried["skippedCount"] + row["skipped"],
-            "errorCount": 0,
+            "errorCount": carried["errorCount"] + len(row["failures"]),
         },
     }
     if row["last"] is not None:
@@ -51,22 +53,27 @@ async def settle_days(connection: Connection, run: JobRun) -> Step:
     settled: int = run.counts.get("settledCount", 0)
     # Somebody may have made the batch smaller meanwhile.
     wanted = max(0, min(SETTLED_PER_STEP, settings.batch_size - settled))
-    row = await connection.fetchrow(sql("jobs/settle_statements"), run.banca_id, before, wanted, run.requested_by)
+    after = run.progress.get("settled")
+    row = await connection.fetchrow(
+        sql("jobs/settle_statements"), run.banca_id, before, wanted, run.requested_by, after
+    )
     assert row is not None, "settle_statements gives one row"
+    complain_of(run, row["failures"])
     settled += row["settled"]
+    errors: int = run.counts.get("errorCount", 0) + len(row["failures"])
     counts = {
         "cutoffDateCR": before.isoformat(),
         "settlementAgeDays": settings.settlement_age_days,
         "batchSize": settings.batch_size,
-        "totalProcessed": settled + row["skipped"],
+        "totalProcessed": settled + row["skipped"] + errors,
         "settledCount": settled,
         "skippedCount": row["skipped"],
-        "errorCount": 0,
+        "errorCount": errors,
         "remainingCount": row["pending"],
         "carryForward": {"createdCount": 0, "skippedCount": 0, "errorCount": 0},
     }
-    has_more = row["settled"] == wanted and settled < settings.batch_size
-    return Step({} if has_more else {"after": None}, counts, is_done=False)
+    has_more = row["last"] is not None and settled < settings.batch_size
+    return Step({"settled": row["last"]} if has_more else {"after": None}, counts, is_done=False)
 
 
 def cutoff_day(run: JobRun) -> date:
@@ -74,9 +81,9 @@ def cutoff_day(run: JobRun) -> date:
 
 
 async def tell_what_remains(end: JobEnd) -> None:
-    """What waits for its days to be computed is left, too, but a larger batch would not help it."""
+    """What waits for its days to be computed is left, too, and what failed; but a larger batch would not help them."""
     counts = end.counts
-    if not end.is_done or counts["remainingCount"] <= counts["skippedCount"]:
+    if not end.is_done or counts["remainingCount"] <= counts["skippedCount"] + counts["errorCount"]:
         return
     done, remaining = counts["settledCount"], counts["remainingCount"]
     payload = {
@@ -100,7 +107,11 @@ async def close_month(connection: Connection, run: JobRun) -> Step:
         CLOSED_PER_STEP,
     )
     assert row is not None, "close_month gives one row"
-    counts = run.plus(**{DIMENSIONS[dimension]: row["closed"]})
+    complain_of(run, row["failures"])
+    name = DIMENSIONS[dimension]
+    before = run.counts.get(name, {"success": 0, "errors": 0})
+    closed = {"success": before["success"] + row["closed"], "errors": before["errors"] + len(row["failures"])}
+    counts = {**run.counts, name: closed}
     if row["last"] is not None:
         return Step({"dimension": dimension, "after": str(row["last"])}, counts, is_done=False)
     following = next_dimension(dimension)
@@ -109,18 +120,23 @@ async def close_month(connection: Connection, run: JobRun) -> Step:
     return Step({}, closing_told(run, counts), is_done=True)
 
 
+def complain_of(run: JobRun, failures: Sequence[Mapping[str, str]]) -> None:
+    for failure in failures:
+        complain(run.job, {"bancaId": str(run.banca_id), "runId": str(run.id), **failed_day(failure)})
+
+
 def next_dimension(dimension: str) -> str | None:
     order = list(DIMENSIONS)
     place = order.index(dimension) + 1
     return order[place] if place < len(order) else None
 
 
-def closing_told(run: JobRun, counts: Mapping[str, int]) -> dict[str, Any]:
+def closing_told(run: JobRun, counts: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
     return {
         "closingMonth": run.period,
-        "totalSuccess": sum(counts.values()),
-        "totalErrors": 0,
-        **{name: {"success": count, "errors": 0} for name, count in counts.items()},
+        "totalSuccess": sum(closed["success"] for closed in counts.values()),
+        "totalErrors": sum(closed["errors"] for closed in counts.values()),
+        **counts,
         "executedBy": "SYSTEM" if run.requested_by is None else str(run.requested_by),
         "executedAt": run.executed_at,
     }

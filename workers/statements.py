@@ -5,7 +5,7 @@ in a table; an event only says that it is time to look.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -14,23 +14,23 @@ import asyncpg
 from core.database import Database, DatabaseUnavailableError
 from core.logging import Log
 from core.queries import sql
-from workers.backoff import backoff_s, wait_for_any
+from workers.job_errors import failed_day
 from workers.metrics import (
     STATEMENT_FAILURES,
     STATEMENT_REQUESTS,
     STATEMENT_REQUESTS_WAITING,
     STATEMENT_WAITING_SECONDS,
 )
+from workers.rounds import Rounds
 from workers.troubles import Troubles
 
 # Of one call: about a tenth of a second.
 REQUESTS_AT_ONCE = 500
-# Whoever cannot do so many in time tries fewer, down to this: one change may concern years of days.
-REQUESTS_AT_ONCE_MIN = 5
+# Whoever cannot do so many in time tries fewer, down to this, and then sets it aside for a while: one change may concern
+# years of days.
+REQUESTS_AT_ONCE_MIN = 1
 # How many bancas are looked at in a round; of each one call, so that a large one does not keep the small ones waiting.
 BANCAS_AT_ONCE = 64
-# What nobody told of, or what a dead worker left, is found so late at most.
-LOOK_EVERY_S = 5.0
 
 log = Log("statements")
 
@@ -46,37 +46,51 @@ class Statements:
         self.at = at
         self.requests_at_once = requests_at_once
         self.troubles = Troubles(at_once_min=REQUESTS_AT_ONCE_MIN)
-        self._news = asyncio.Event()
+        self.rounds = Rounds()
 
     def wake(self) -> None:
         """Something changed."""
-        self._news.set()
+        self.rounds.wake()
 
     async def run_once(self) -> int:
         """One call for every banca that has work; returns how many requests were worked off.
 
         Raises DatabaseUnavailableError when it cannot even be asked what there is.
         """
+        resting = self.troubles.resting()
         async with self.database.connection() as connection:
-            rows = await connection.fetch(sql("statements/waiting"), BANCAS_AT_ONCE)
+            rows = await connection.fetch(sql("statements/waiting"), BANCAS_AT_ONCE, list(resting), self.at)
         show_waiting(rows)
-        self.troubles.forget_others(row["banca_id"] for row in rows)
-        return sum([await self._try_banca(row["banca_id"]) for row in rows])
+        # Those that rest come last, and so may not be among them.
+        self.troubles.forget_others({row["banca_id"] for row in rows} | resting)
+        return await self.rounds.each((row["banca_id"] for row in rows if row["is_ready"]), self._try_banca)
 
     async def _try_banca(self, banca_id: UUID) -> int:
         """How many requests were worked off. What fails here fails alone, and is tried again later."""
-        if banca_id in self.troubles.resting():
-            return 0
         requests = self.troubles.at_once(banca_id, full=self.requests_at_once)
         try:
             async with self.database.connection() as connection:
-                done: int = await connection.fetchval(sql("statements/recompute"), banca_id, requests, self.at)
+                row = await connection.fetchrow(sql("statements/recompute"), banca_id, requests, self.at)
         except (DatabaseUnavailableError, asyncpg.PostgresError) as error:
             self._note(banca_id, error, requests)
+            if requests == REQUESTS_AT_ONCE_MIN:
+                await self._set_aside(banca_id)
             return 0
+        assert row is not None, "recompute_statements gives one row"
         self.troubles.overcome(banca_id, full=self.requests_at_once)
+        for failure in row["failures"]:
+            tell_failed_day(banca_id, failure)
+        done: int = row["done"]
         STATEMENT_REQUESTS.inc(done)
         return done
+
+    async def _set_aside(self, banca_id: UUID) -> None:
+        """The request that is next, so that the others do not wait for it; not while the database does not answer."""
+        try:
+            async with self.database.connection() as connection:
+                await connection.execute(sql("statements/rest_next"), banca_id, self.at)
+        except (DatabaseUnavailableError, asyncpg.PostgresError) as error:
+            log.warning("STATEMENT_NOT_SET_ASIDE", banca=str(banca_id), reason=f"{type(error).__name__}: {error}")
 
     def _note(self, banca_id: UUID, error: Exception, requests: int) -> None:
         STATEMENT_FAILURES.inc()
@@ -85,23 +99,22 @@ class Statements:
         log.error("STATEMENTS_FAILED", banca=str(banca_id), reason=reason, failures=trouble.failures, requests=requests)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until stop is set; a call that runs is finished."""
-        failures = 0
-        while not stop.is_set():
-            self._news.clear()
-            try:
-                done = await self.run_once()
-            except Exception as error:
-                failures += 1
-                STATEMENT_FAILURES.inc()
-                log.warning("STATEMENTS_WAIT", reason=f"{type(error).__name__}: {error}", failures=failures)
-                await wait_for_any([stop, self._news], backoff_s(failures))
-                continue
-            failures = 0
-            if done == 0:
-                await wait_for_any([stop, self._news], self.troubles.rest_s(LOOK_EVERY_S))
+        """Until stop is set; a call that runs is finished, and none begins."""
+        await self.rounds.run(self.run_once, stop=stop, rest_s=self.troubles.rest_s, fail=tell_failure)
+
+
+async def tell_failure(error: Exception, failures: int) -> None:
+    STATEMENT_FAILURES.inc()
+    log.warning("STATEMENTS_WAIT", reason=f"{type(error).__name__}: {error}", failures=failures)
+
+
+def tell_failed_day(banca_id: UUID, failure: Mapping[str, str]) -> None:
+    """Of a day whose data cannot be computed; it is tried again later."""
+    STATEMENT_FAILURES.inc()
+    log.error("STATEMENT_FAILED", banca=str(banca_id), **failed_day(failure))
 
 
 def show_waiting(rows: Sequence[asyncpg.Record]) -> None:
-    STATEMENT_REQUESTS_WAITING.set(sum(row["waiting"] for row in rows))
+    """rows: each has what waits of all bancas."""
+    STATEMENT_REQUESTS_WAITING.set(rows[0]["waiting"] if rows else 0)
     STATEMENT_WAITING_SECONDS.set(rows[0]["oldest"].total_seconds() if rows else 0.0)

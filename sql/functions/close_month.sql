@@ -2,15 +2,17 @@
 -- when it ended; from the tickets and movements, not from the days' statements, so that the two prove each other.
 
 -- Closes the month for the next p_limit entities of the dimension, those after p_after. Doing it again changes nothing
--- but what changed.
+-- but what changed. Of whom it cannot be closed the month's first day is asked of the workers, who close it with that day
+-- as soon as it can be.
 --
--- Gives   how many were closed, and the last entity that was looked at; null: there are no more.
+-- Gives   how many were closed, the last entity that was looked at (null: there are no more), and failures: as in
+--         sql/functions/attempt_statements.sql.
 -- Locks   the first time the banca's months, so that whoever begins to have days from then on finds the month closed
 --         → the statements of the entities.
 DROP FUNCTION IF EXISTS close_month;
 CREATE FUNCTION close_month(
     p_banca uuid, p_month date, p_dimension text, p_after uuid DEFAULT NULL, p_limit integer DEFAULT 100
-) RETURNS TABLE (closed integer, last uuid)
+) RETURNS TABLE (closed integer, last uuid, failures jsonb)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = public, pg_temp
 SET jit = off
@@ -21,6 +23,7 @@ DECLARE
     v_month date := date_trunc('month', p_month);
     v_at timestamptz := date_trunc('milliseconds', clock_timestamp());
     v_entities uuid[];
+    v_count integer;
 BEGIN
     PERFORM set_config('app.banca_id', p_banca::text, true);
     IF NOT EXISTS (SELECT FROM closed_months m WHERE m.banca_id = p_banca AND m.month = v_month) THEN
@@ -39,14 +42,15 @@ BEGIN
           FROM entity e WHERE e.entity_id IS NOT NULL)
     SELECT array_agg(x.entity_id) INTO v_entities
       FROM (SELECT e.entity_id FROM entity e WHERE e.entity_id IS NOT NULL LIMIT p_limit) x;
-    IF v_entities IS NULL THEN
-        RETURN QUERY SELECT 0, NULL::uuid;
-        RETURN;
-    END IF;
+    v_count := coalesce(cardinality(v_entities), 0);
+    last := CASE WHEN v_count = p_limit THEN v_entities[p_limit] END;
     PERFORM lock_statements(v_entities);
-    RETURN QUERY
-    SELECT write_closings(p_banca, v_month, v_dimension, v_entities, v_at),
-           CASE WHEN cardinality(v_entities) = p_limit THEN v_entities[p_limit] END;
+    SELECT a.done, a.failures INTO closed, failures
+      FROM attempt_statements('CLOSE', p_banca, array_fill(v_dimension, ARRAY[v_count]), v_entities,
+                              array_fill(v_month, ARRAY[v_count]), NULL) a;
+    INSERT INTO statement_work (banca_id, dimension, entity_id, business_date)
+    SELECT p_banca, v_dimension, (f->>'entityId')::uuid, v_month FROM jsonb_array_elements(failures) AS f;
+    RETURN NEXT;
 END $$;
 
 -- The closings of entities of one dimension; who neither did nor owed anything has none. The caller holds their statements.

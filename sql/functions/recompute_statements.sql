@@ -1,14 +1,17 @@
 -- Statements, computed anew from what happened. A day never remembers what it was: it is what its draws and movements come
 -- to, so that work may be done twice, late, in any order, and by whoever comes.
 
--- Computes the days that wait, at most p_limit requests of them; each day once, however often it was asked for.
+-- Computes the days that wait, at most p_limit requests of them; each day once, however often it was asked for. A day
+-- that cannot be computed rests, and with it what was asked of it; the others do not wait for it.
 --
 -- Takes   p_at: a test's time; else the database's clock says what today is.
--- Gives   how many requests were worked off; 0: nothing waits, or others are at all of it.
+-- Gives   done: how many requests were worked off; 0: nothing waits, or others are at all of it; failures: as in
+--         sql/functions/attempt_statements.sql.
 -- Locks   requests, passing over those that others hold → the banca's months, shared → the statements of each entity, in
 --         one order.
 DROP FUNCTION IF EXISTS recompute_statements;
-CREATE FUNCTION recompute_statements(p_banca uuid, p_limit integer, p_at timestamptz DEFAULT NULL) RETURNS integer
+CREATE FUNCTION recompute_statements(p_banca uuid, p_limit integer, p_at timestamptz DEFAULT NULL)
+RETURNS TABLE (done integer, failures jsonb)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = public, pg_temp
 SET enable_seqscan = off
@@ -16,26 +19,75 @@ SET jit = off
 SET plan_cache_mode = force_custom_plan
 AS $$
 DECLARE
+    v_now timestamptz := database_clock(p_at);
     v_ids bigint[];
+    v_failed bigint[];
     v_dimensions statement_dimension[];
     v_entities uuid[];
     v_days date[];
 BEGIN
     PERFORM set_config('app.banca_id', p_banca::text, true);
-    SELECT array_agg(w.id) INTO v_ids
-      FROM (SELECT w.id FROM statement_work w WHERE w.banca_id = p_banca ORDER BY w.id LIMIT p_limit
-               FOR UPDATE SKIP LOCKED) w;
+    v_ids := next_statement_work(p_banca, p_limit, v_now);
     IF v_ids IS NULL THEN
-        RETURN 0;
+        RETURN QUERY SELECT 0, '[]'::jsonb;
+        RETURN;
     END IF;
     SELECT array_agg(w.dimension), array_agg(w.entity_id), array_agg(w.business_date)
       INTO v_dimensions, v_entities, v_days
       FROM (SELECT DISTINCT w.dimension, w.entity_id, w.business_date
               FROM statement_work w WHERE w.banca_id = p_banca AND w.id = ANY (v_ids)) w;
     PERFORM lock_statements(v_entities);
-    PERFORM rewrite_statements(p_banca, v_dimensions, v_entities, v_days, costa_rica_date(statement_clock(p_at)), false);
-    DELETE FROM statement_work w WHERE w.banca_id = p_banca AND w.id = ANY (v_ids);
-    RETURN cardinality(v_ids);
+    SELECT a.failures INTO failures
+      FROM attempt_statements('COMPUTE', p_banca, v_dimensions, v_entities, v_days, costa_rica_date(v_now)) a;
+    SELECT coalesce(array_agg(w.id), '{}') INTO v_failed
+      FROM jsonb_to_recordset(failures) AS f (dimension statement_dimension, "entityId" uuid, day date)
+      JOIN statement_work w ON w.banca_id = p_banca AND w.id = ANY (v_ids) AND w.dimension = f.dimension
+           AND w.entity_id = f."entityId" AND w.business_date = f.day;
+    PERFORM rest_statement_work(p_banca, v_failed, v_now);
+    DELETE FROM statement_work w WHERE w.banca_id = p_banca AND w.id = ANY (v_ids) AND w.id <> ALL (v_failed);
+    done := cardinality(v_ids) - cardinality(v_failed);
+    RETURN NEXT;
+END $$;
+
+-- The requests that are next, held until the transaction ends; null: none that does not rest or is held by others. One that
+-- failed before comes after all others, alone: it may take all the time that a call has.
+DROP FUNCTION IF EXISTS next_statement_work;
+CREATE FUNCTION next_statement_work(p_banca uuid, p_limit integer, p_now timestamptz) RETURNS bigint[]
+LANGUAGE sql VOLATILE
+AS $$
+    SELECT coalesce(
+        (SELECT array_agg(w.id)
+           FROM (SELECT w.id FROM statement_work w
+                  WHERE w.banca_id = p_banca AND w.rests_until IS NULL
+                  ORDER BY w.id LIMIT p_limit FOR UPDATE SKIP LOCKED) w),
+        (SELECT array_agg(w.id)
+           FROM (SELECT w.id FROM statement_work w
+                  WHERE w.banca_id = p_banca AND w.rests_until <= p_now
+                  ORDER BY w.rests_until LIMIT 1 FOR UPDATE SKIP LOCKED) w))
+$$;
+
+-- What failed rests: a second, and each time twice as long, ten minutes at most.
+DROP FUNCTION IF EXISTS rest_statement_work;
+CREATE FUNCTION rest_statement_work(p_banca uuid, p_ids bigint[], p_now timestamptz) RETURNS void
+LANGUAGE sql VOLATILE
+AS $$
+    UPDATE statement_work w
+       SET failures = w.failures + 1,
+           rests_until = p_now + least(interval '10 minutes', interval '1 second' * (1 << least(w.failures, 10)))
+     WHERE w.banca_id = p_banca AND w.id = ANY (p_ids)
+$$;
+
+-- The next request rests: alone, too, it is too much for the time that a call has.
+DROP FUNCTION IF EXISTS rest_next_statement;
+CREATE FUNCTION rest_next_statement(p_banca uuid, p_at timestamptz DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now timestamptz := database_clock(p_at);
+BEGIN
+    PERFORM set_config('app.banca_id', p_banca::text, true);
+    PERFORM rest_statement_work(p_banca, next_statement_work(p_banca, 1, v_now), v_now);
 END $$;
 
 -- One writer at a time of an entity's statements, until the end of the transaction; meanwhile no month is closed for the
@@ -52,14 +104,6 @@ BEGIN
         PERFORM pg_advisory_xact_lock(hashtext('banca.statements'), v_key);
     END LOOP;
 END $$;
-
--- The time. p_at counts only where the owner lets tests tell it.
-DROP FUNCTION IF EXISTS statement_clock;
-CREATE FUNCTION statement_clock(p_at timestamptz) RETURNS timestamptz
-LANGUAGE sql VOLATILE
-AS $$
-    SELECT CASE WHEN p_at IS NOT NULL AND (SELECT i.test_clock FROM instance i) THEN p_at ELSE clock_timestamp() END
-$$;
 
 -- Rewrites days of entities, and what follows from them: openings and closings of the later days, closings of months.
 -- The caller holds the entities' statements (lock_statements).
@@ -113,22 +157,33 @@ AS $$
      WHERE s.banca_id = p_banca AND s.dimension = p_dimension AND s.entity_id = p_entity AND s.settled_at IS NOT NULL
 $$;
 
--- The bancas that have work, the longest waiting first, for the workers.
+-- The bancas that have work, for the workers: the longest waiting first, those that rest last (p_resting, and whose
+-- requests all rest: is_ready says which do not). In each row: how many requests wait, of all bancas, and how long the
+-- longest of them has.
 DROP FUNCTION IF EXISTS statement_work_waiting;
-CREATE FUNCTION statement_work_waiting(p_limit integer) RETURNS TABLE (banca_id uuid, waiting bigint, oldest interval)
+CREATE FUNCTION statement_work_waiting(p_limit integer, p_resting uuid[] DEFAULT '{}', p_at timestamptz DEFAULT NULL)
+RETURNS TABLE (banca_id uuid, is_ready boolean, waiting bigint, oldest interval)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    SELECT w.banca_id, count(*), clock_timestamp() - min(w.asked_at)
-      FROM statement_work w GROUP BY w.banca_id ORDER BY min(w.asked_at) LIMIT p_limit
+    SELECT b.banca_id, b.ready_since IS NOT NULL, (sum(b.waiting) OVER ())::bigint,
+           clock_timestamp() - min(b.since) OVER ()
+      FROM (SELECT w.banca_id, count(*) AS waiting, min(w.asked_at) AS since,
+                   min(w.asked_at) FILTER (WHERE (w.rests_until IS NULL OR w.rests_until <= n.at)
+                                             AND w.banca_id <> ALL (p_resting)) AS ready_since
+              FROM statement_work w CROSS JOIN (SELECT database_clock(p_at) AS at) n
+             GROUP BY w.banca_id) b
+     ORDER BY b.ready_since, b.banca_id
+     LIMIT p_limit
 $$;
 
 DO $$
 DECLARE
     function_name text;
 BEGIN
-    FOREACH function_name IN ARRAY ARRAY['recompute_statements', 'lock_statements', 'statement_clock',
-                                         'rewrite_statements', 'closed_through', 'statement_work_waiting'] LOOP
+    FOREACH function_name IN ARRAY ARRAY['recompute_statements', 'lock_statements', 'rewrite_statements',
+                                         'closed_through', 'statement_work_waiting', 'next_statement_work',
+                                         'rest_statement_work', 'rest_next_statement'] LOOP
         EXECUTE format('ALTER FUNCTION %I OWNER TO banca_definer', function_name);
         EXECUTE format('REVOKE ALL ON FUNCTION %I FROM PUBLIC', function_name);
     END LOOP;
 END $$;
-GRANT EXECUTE ON FUNCTION recompute_statements, statement_work_waiting TO banca_worker;
+GRANT EXECUTE ON FUNCTION recompute_statements, statement_work_waiting, rest_next_statement TO banca_worker;

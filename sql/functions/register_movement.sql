@@ -29,7 +29,7 @@ DECLARE
     v_actor users;
     v_known idempotency;
     v_ventana uuid;
-    v_now timestamptz := statement_clock(p_at);
+    v_now timestamptz := database_clock(p_at);
     v_today date := costa_rica_date(v_now);
     v_occurred timestamptz := (p_date + p_time) AT TIME ZONE 'UTC' + interval '6 hours';
     v_movement movements;
@@ -147,7 +147,7 @@ BEGIN
     SELECT m.account_id, m.balance_cents, m.balance_version INTO account_id, balance_cents, balance_version
       FROM post_movement(v_movement, v_event, true) m;
     PERFORM rewrite_statements(p_banca, ARRAY[v_movement.dimension], ARRAY[v_movement.entity_id],
-                               ARRAY[v_movement.business_date], costa_rica_date(statement_clock(p_at)), true);
+                               ARRAY[v_movement.business_date], costa_rica_date(database_clock(p_at)), true);
     answer := jsonb_build_object(
         'payment', movement_facts(v_movement),
         'statement', statement_of_day(p_banca, v_movement.dimension, v_movement.entity_id, v_movement.business_date));

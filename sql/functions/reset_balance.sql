@@ -19,7 +19,7 @@ SET plan_cache_mode = force_custom_plan
 AS $$
 #variable_conflict use_column
 DECLARE
-    v_today date := costa_rica_date(statement_clock(p_at));
+    v_today date := costa_rica_date(database_clock(p_at));
     v_day date := costa_rica_date(p_reset_at);
     v_now timestamptz;
     v_known idempotency;
@@ -47,7 +47,7 @@ BEGIN
         WHEN v_known.key IS NOT NULL THEN 'KNOWN'
         WHEN p_reset_at IS NULL AND v_standing.ordinal IS NULL THEN 'NOT_RESET'
         WHEN coalesce(v_day, v_standing.business_date) <= settled_through THEN 'STATEMENT_SETTLED'
-        WHEN p_reset_at > statement_clock(p_at) THEN 'FUTURE_DATE'
+        WHEN p_reset_at > database_clock(p_at) THEN 'FUTURE_DATE'
         WHEN v_day < v_today - 366 THEN 'DATE_TOO_OLD'
         WHEN p_reset_at <= v_standing.at THEN 'ALREADY_RESET'
         ELSE 'DONE' END;

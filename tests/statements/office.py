@@ -76,7 +76,7 @@ class Office:
     async def compute_on(self, day: date) -> None:
         """All that waits, as if today were that day."""
         while await self.arena.owner.fetchval(
-            "SELECT recompute_statements($1, 100, $2)", self.arena.banca_id, noon(day)
+            "SELECT done FROM recompute_statements($1, 100, $2)", self.arena.banca_id, noon(day)
         ):
             pass
 

@@ -13,6 +13,7 @@ from core.domain.jobs import JobName
 from tests.databases import TestDatabase
 from tests.job_desk import Desk, open_desk, set_clock
 from tests.statements.office import Office
+from tests.statements.test_trouble import CURE, poison
 from tests.workers.test_jobs import told
 from workers import statement_jobs
 
@@ -144,5 +145,66 @@ async def test_a_month_is_closed_on_the_first_and_again_when_asked(
     await desk.ask(JobName.MONTHLY_CLOSING, month)
     await desk.work()
     assert [run["state"] for run in await desk.runs(JobName.MONTHLY_CLOSING)] == ["DONE", "DONE"]
+    assert await office.arena.owner.fetchval("SELECT count(*) FROM monthly_closings") == 4
+    assert await office.findings() == []
+
+
+async def test_a_day_that_cannot_be_settled_fails_alone_and_is_settled_the_next_night(
+    office: Office, desk: Desk, sold: date, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "banca.job")
+    monkeypatch.setattr(statement_jobs, "SETTLED_PER_STEP", 2)
+    poisonous = office.arena.seller.id
+    await desk.enable(JobName.SETTLEMENT, batch_size=4)
+    await poison(office, poisonous, code="23514", where="AND NEW.settled_at IS NOT NULL")
+    night = sold + (AGE_DAYS + 1) * DAY
+    await desk.pass_time(at_settlement(night))
+    assert await settled(office, sold) == 3
+    counts = (await desk.only_run(JobName.SETTLEMENT))["counts"]
+    assert (counts["settledCount"], counts["errorCount"], counts["totalProcessed"]) == (3, 1, 4)
+    [line] = told(caplog, "SETTLEMENT_ERRORS")
+    assert line["payload"].items() >= {
+        "dimension": "VENDEDOR", "entityId": str(poisonous), "date": str(sold), "errorType": "DB_CONSTRAINT",
+        "errorCode": "23514", "error": "too large for a row",
+    }.items()  # fmt: skip
+    # A larger batch would not help it.
+    assert told(caplog, "SETTLEMENT_MORE_RECORDS_AVAILABLE") == []
+    await office.arena.owner.execute(CURE)
+    await desk.pass_time(at_settlement(night + DAY))
+    assert await settled(office, sold) == 4
+    assert (await desk.runs(JobName.SETTLEMENT))[1]["counts"]["errorCount"] == 0
+
+
+async def test_a_balance_that_cannot_be_carried_fails_alone(office: Office, desk: Desk, sold: date) -> None:
+    poisonous = office.arena.ventana_id
+    await desk.enable(JobName.SETTLEMENT)
+    await poison(office, poisonous)
+    await desk.pass_time(at_settlement(sold + DAY))
+    run = await desk.only_run(JobName.SETTLEMENT)
+    assert (run["state"], run["counts"]["carryForward"]) == (
+        "DONE",
+        {"createdCount": 3, "skippedCount": 0, "errorCount": 1},
+    )
+    everybody = {office.arena.seller.id, office.arena.sellers[1].id, poisonous, office.arena.banca_id}
+    assert await carried(office, sold + DAY) == everybody - {poisonous}
+
+
+async def test_who_cannot_be_closed_fails_alone_and_is_closed_when_that_is_mended(
+    office: Office, desk: Desk, sold: date, caplog: pytest.LogCaptureFixture
+) -> None:
+    poisonous = office.arena.seller.id
+    await poison(office, poisonous, table="monthly_closings")
+    next_month = (sold.replace(day=28) + 4 * DAY).replace(day=1)
+    await desk.pass_time(datetime.combine(next_month, time(8), UTC))
+    run = await desk.only_run(JobName.MONTHLY_CLOSING)
+    assert run["state"] == "DONE"
+    assert run["counts"].items() >= {
+        "totalSuccess": 3, "totalErrors": 1, "vendedores": {"success": 1, "errors": 1},
+        "ventanas": {"success": 1, "errors": 0}, "bancas": {"success": 1, "errors": 0},
+    }.items()  # fmt: skip
+    [line] = told(caplog, "MONTHLY_CLOSING_ERRORS")
+    assert line["payload"].items() >= {"entityId": str(poisonous), "errorCode": "22003"}.items()
+    await office.arena.owner.execute(CURE)
+    await office.compute()
     assert await office.arena.owner.fetchval("SELECT count(*) FROM monthly_closings") == 4
     assert await office.findings() == []
