@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -49,11 +49,12 @@ class JobRun:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """counts: of the run so far; of the last step what the documents' log line says."""
+    """counts: of the run so far; of the last step what the documents' log line says. rest: before the next one."""
 
     progress: Mapping[str, Any]
     counts: Mapping[str, Any]
     is_done: bool
+    rest: timedelta = timedelta()
 
 
 # connection: in the transaction of the run's banca. What it raises undoes the step.

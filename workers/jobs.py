@@ -16,16 +16,15 @@ import asyncpg
 from core.database import Database, DatabaseUnavailableError
 from core.domain.jobs import JOBS, Job, JobName, settings_of
 from core.queries import sql
-from workers.backoff import backoff_s, wait_for_any
+from workers.backoff import wait
 from workers.job_errors import classify
 from workers.job_log import log, next_run, tell
 from workers.job_steps import SCHEDULE, JobEnd, JobRun, Step, Work
 from workers.metrics import JOB_LAST_SUCCESS, JOB_RUNS, JOB_SECONDS
+from workers.rounds import Rounds
 
 # How many are looked at in a round; of each one step.
 TO_DO_MAX = 32
-# What nobody told of, or what a dead worker left, is found so late at most.
-LOOK_EVERY_S = 5.0
 WARM_UPS_MAX = 5
 # Of steps that fail in a row; the pause doubles, so that it takes seven minutes and a half.
 ATTEMPTS_MAX = 5
@@ -53,11 +52,11 @@ class Jobs:
         self.at = at
         # Of runs that could not begin, how often.
         self._skips: dict[UUID, int] = {}
-        self._news = asyncio.Event()
+        self.rounds = Rounds()
 
     def wake(self) -> None:
         """Something was asked."""
-        self._news.set()
+        self.rounds.wake()
 
     async def run_once(self) -> int:
         """One step of everything that is to do and that nobody else is at; returns how many were made.
@@ -65,26 +64,19 @@ class Jobs:
         Raises DatabaseUnavailableError when it cannot even be asked what there is.
         """
         async with self.database.connection() as connection:
-            rows = await connection.fetch(sql("jobs/to_do"), TO_DO_MAX, self.at)
-        return sum([await self._try_step(row) for row in rows])
+            rows = await connection.fetch(sql("jobs/to_do"), list(self.works), TO_DO_MAX, self.at)
+        # What others did meanwhile is not skipped any more.
+        self._skips = {row["id"]: self._skips[row["id"]] for row in rows if row["id"] in self._skips}
+        return await self.rounds.each(rows, self._try_step)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until stop is set; a step that runs is finished."""
-        failures = 0
-        while not stop.is_set():
-            self._news.clear()
-            try:
-                steps = await self.run_once()
-            except Exception as error:
-                failures += 1
-                log.warning("JOBS_WAIT", reason=f"{type(error).__name__}: {error}", failures=failures)
-                if failures == 1 and not await self.is_warm():
-                    log.error("JOB_SKIP", reason=UNREACHED)
-                await wait_for_any((stop, self._news), backoff_s(failures))
-                continue
-            failures = 0
-            if steps == 0:
-                await wait_for_any((stop, self._news), LOOK_EVERY_S)
+        """Until stop is set; a step that runs is finished, and none begins."""
+        await self.rounds.run(self.run_once, stop=stop, rest_s=float, fail=self._tell_failure)
+
+    async def _tell_failure(self, error: Exception, failures: int) -> None:
+        log.warning("JOBS_WAIT", reason=f"{type(error).__name__}: {error}", failures=failures)
+        if failures == 1 and not await self.is_warm():
+            log.error("JOB_SKIP", reason=UNREACHED)
 
     async def is_warm(self) -> bool:
         """Whether the database answers, asked a few times with growing pauses."""
@@ -93,18 +85,16 @@ class Jobs:
                 async with self.database.connection() as connection:
                     await connection.fetchval(sql("jobs/warm_up"))
             except DatabaseUnavailableError:
-                if attempt < WARM_UPS_MAX:
-                    await asyncio.sleep(self.warm_up_pause_s * attempt)
+                if attempt == WARM_UPS_MAX or self.rounds.stop.is_set():
+                    break
+                await wait(self.rounds.stop, self.warm_up_pause_s * attempt)
             else:
                 return True
         return False
 
     async def _try_step(self, row: asyncpg.Record) -> int:
         """How many steps were made: one, or none. What fails here fails alone, and is tried again later."""
-        job = JOBS.get(row["job"])
-        if job is None or job.name not in self.works:
-            # A newer version's.
-            return 0
+        job = JOBS[row["job"]]
         if row["state"] == "REQUESTED" and not await self.is_warm():
             self._skip(job, row)
             return 0
@@ -128,26 +118,27 @@ class Jobs:
             step = Step({}, {}, is_done=True) if is_off else await self.works[job.name].make_step(connection, run)
             state = "SKIPPED" if is_off else "DONE" if step.is_done else "RUNNING"
             reason = "disabled" if is_off else None
-            await connection.execute(
-                sql("jobs/save_step"), banca_id, run_id, state, step.progress, step.counts, reason, run.now
-            )
+            saved_at = await connection.fetchval(
+                sql("jobs/save_step"),
+                banca_id, run_id, state, step.progress, step.counts, reason, step.rest, self.at,
+            )  # fmt: skip
         self._skips.pop(run_id, None)
         if is_off:
             JOB_RUNS.labels(job.name, "disabled").inc()
             tell(log.info, job, "SKIPPED", {**named(run), "reason": reason})
         elif step.is_done:
-            await self._end(run, step.counts)
+            await self._end(run, step.counts, at=saved_at)
         return 1
 
-    async def _end(self, run: JobRun, counts: Mapping[str, Any]) -> None:
+    async def _end(self, run: JobRun, counts: Mapping[str, Any], *, at: datetime) -> None:
         job = run.job
         JOB_RUNS.labels(job.name, "done").inc()
-        JOB_SECONDS.labels(job.name).observe(max(0.0, (run.now - run.started_at).total_seconds()))
+        JOB_SECONDS.labels(job.name).observe(max(0.0, (at - run.started_at).total_seconds()))
         JOB_LAST_SUCCESS.labels(job.name).set(time.time())
         tell(log.info, job, "COMPLETE", {**counts, **named(run)}, request_id=run.request_id)
         await self._tell_end(JobEnd(run.banca_id, run.id, job, is_done=True, counts=counts))
         if run.settings.is_enabled:
-            tell(log.info, job, "SCHEDULED", {**next_run(run.settings.schedule, run.now), "bancaId": str(run.banca_id)})
+            tell(log.info, job, "SCHEDULED", {**next_run(run.settings.schedule, at), "bancaId": str(run.banca_id)})
 
     async def _tell_end(self, end: JobEnd) -> None:
         ended = self.works[end.job.name].ended
@@ -163,7 +154,7 @@ class Jobs:
     async def _note(self, job: Job, row: asyncpg.Record, error: Exception) -> None:
         """Write down that a step failed; what cannot be written is as due as before."""
         found = classify(error)
-        told = {**place(row), "errorType": found.type, "errorCode": found.code, "error": found.text}
+        told = {**place(row), **found.told}
         try:
             async with self.database.connection() as connection:
                 state = await connection.fetchval(

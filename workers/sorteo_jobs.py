@@ -15,7 +15,8 @@ from core.domain.schedule import Occurrence, is_made_by_job, occurrences, opens_
 from core.domain.sorteo_states import TRANSITIONS, SorteoAction
 from core.queries import sql
 from core.sorteo_seeding import Author, make_draws, missing_draws
-from workers.job_log import log, tell
+from workers.job_errors import JobError, classify
+from workers.job_log import complain
 from workers.job_steps import JobRun, Step
 
 if TYPE_CHECKING:
@@ -26,6 +27,11 @@ DAYS_AHEAD = 7
 UNSOLD_AFTER = timedelta(minutes=5)
 # Their rows are locked until the step ends.
 SORTEOS_PER_STEP = 50
+# A draw that somebody else holds must not keep the others of its step waiting.
+LOCK_TIMEOUT = "1s"
+# What failed for the moment is gone over again, after rests that double: four minutes is the longest.
+REPEATS_MAX = 4
+FIRST_REST = timedelta(seconds=30)
 LOTERIAS_MAX = 10_000
 
 
@@ -44,7 +50,8 @@ async def open_sorteos(connection: Connection, run: JobRun) -> Step:
         run.now,
     )
     opened, errors = await move_each(connection, run, rows, SorteoAction.OPEN)
-    return sorteos_step(run, rows, run.plus(openedCount=opened, errorsCount=errors), rows_max=SORTEOS_PER_STEP)
+    counts = run.plus(openedCount=opened, errorsCount=len(errors))
+    return sorteos_step(run, rows, counts, errors, rows_max=SORTEOS_PER_STEP)
 
 
 async def close_unsold_sorteos(connection: Connection, run: JobRun) -> Step:
@@ -53,13 +60,15 @@ async def close_unsold_sorteos(connection: Connection, run: JobRun) -> Step:
         sql("jobs/sorteos_unsold"), run.banca_id, run.now - UNSOLD_AFTER, run.progress.get("after"), SORTEOS_PER_STEP
     )
     closed, errors = await move_each(connection, run, rows, SorteoAction.CLOSE_UNSOLD)
-    return sorteos_step(run, rows, run.plus(closedCount=closed, errorsCount=errors), rows_max=SORTEOS_PER_STEP)
+    counts = run.plus(closedCount=closed, errorsCount=len(errors))
+    return sorteos_step(run, rows, counts, errors, rows_max=SORTEOS_PER_STEP)
 
 
 async def create_sorteos(connection: Connection, run: JobRun) -> Step:
     """Make the draws of the days ahead, of the next lottery whose rules say so."""
     rows = await connection.fetch(sql("jobs/loterias"), run.banca_id, run.progress.get("after"), 1)
-    made = skipped = errors = 0
+    made = skipped = 0
+    errors: list[JobError] = []
     for row in rows:
         if not is_made_by_job(row["rules"]):
             continue
@@ -71,10 +80,11 @@ async def create_sorteos(connection: Connection, run: JobRun) -> Step:
                 made = len(await make_draws(connection, run.banca_id, dict(row), missing, author))
                 skipped = len(wanted) - made
         except (asyncpg.PostgresError, ValueError, TypeError) as error:
-            errors = 1
-            complain(run, error, loteriaId=str(row["id"]))
-    counts = run.plus(createdCount=made, skippedCount=skipped, errorsCount=errors)
-    return sorteos_step(run, rows, counts, rows_max=1)
+            errors.append(failed(run, error, loteriaId=str(row["id"])))
+    # Of those that are gone over again only the first time.
+    skipped = 0 if run.progress.get("repeats") else skipped
+    counts = run.plus(createdCount=made, skippedCount=skipped, errorsCount=len(errors))
+    return sorteos_step(run, rows, counts, errors, rows_max=1)
 
 
 def draws_ahead(loteria: asyncpg.Record, run: JobRun) -> list[Occurrence]:
@@ -85,16 +95,17 @@ def draws_ahead(loteria: asyncpg.Record, run: JobRun) -> list[Occurrence]:
 
 async def move_each(
     connection: Connection, run: JobRun, rows: Sequence[asyncpg.Record], action: SorteoAction
-) -> tuple[int, int]:
-    """How many moved, and how many failed; whoever was faster counts as neither."""
-    moved = errors = 0
+) -> tuple[int, list[JobError]]:
+    """How many moved, and why others failed; whoever was faster counts as neither."""
+    moved = 0
+    errors: list[JobError] = []
+    await connection.execute(sql("jobs/limit_lock_waits"), LOCK_TIMEOUT)
     for row in rows:
         try:
             async with connection.transaction():
                 moved += await move(connection, run, row, action) == "DONE"
         except asyncpg.PostgresError as error:
-            errors += 1
-            complain(run, error, sorteoId=str(row["id"]))
+            errors.append(failed(run, error, sorteoId=str(row["id"])))
     return moved, errors
 
 
@@ -116,14 +127,22 @@ async def move(connection: Connection, run: JobRun, sorteo: asyncpg.Record, acti
     return outcome
 
 
-def sorteos_step(run: JobRun, rows: Sequence[asyncpg.Record], counts: dict[str, Any], *, rows_max: int) -> Step:
+def sorteos_step(
+    run: JobRun, rows: Sequence[asyncpg.Record], counts: dict[str, Any], errors: Sequence[JobError], *, rows_max: int
+) -> Step:
+    repeats: int = run.progress.get("repeats", 0)
+    is_passing = run.progress.get("isPassing", False) or any(error.is_passing for error in errors)
     if len(rows) == rows_max:
         last: UUID = rows[-1]["id"]
-        return Step({"after": str(last)}, counts, is_done=False)
+        return Step({"after": str(last), "repeats": repeats, "isPassing": is_passing}, counts, is_done=False)
+    if is_passing and repeats < REPEATS_MAX:
+        again = {**counts, "errorsCount": 0}
+        return Step({"repeats": repeats + 1}, again, is_done=False, rest=FIRST_REST * 2**repeats)
     told = {"success": counts["errorsCount"] == 0, **counts, "executedAt": run.executed_at}
     return Step({}, told, is_done=True)
 
 
-def complain(run: JobRun, error: Exception, **about: str) -> None:
-    told: dict[str, object] = {"bancaId": str(run.banca_id), "runId": str(run.id), **about}
-    tell(log.error, run.job, "ERRORS", {**told, "error": f"{type(error).__name__}: {error}"})
+def failed(run: JobRun, error: Exception, **about: str) -> JobError:
+    found = classify(error)
+    complain(run.job, {"bancaId": str(run.banca_id), "runId": str(run.id), **about, **found.told})
+    return found

@@ -10,7 +10,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
            coalesce((SELECT jsonb_object_agg(s.job, jsonb_build_object(
                                 'is_enabled', s.is_enabled, 'schedule', s.schedule, 'since', s.since))
                        FROM job_settings s WHERE s.banca_id = b.id), '{}'),
-           CASE WHEN i.test_clock THEN coalesce(p_at, clock_timestamp()) ELSE clock_timestamp() END
+           (SELECT database_clock(p_at))
       FROM bancas b CROSS JOIN instance i
      WHERE b.is_active
      ORDER BY b.id
@@ -70,9 +70,12 @@ DECLARE
 BEGIN
     PERFORM set_config('app.banca_id', p_banca::text, true),
             pg_advisory_xact_lock(hashtext('banca.jobs.asked'), hashtext(p_banca || p_job));
+    -- What was asked of another day is another run.
     SELECT * INTO v_run FROM job_runs r
      WHERE r.banca_id = p_banca AND r.job = p_job AND r.trigger = 'MANUAL' AND r.state IN ('REQUESTED', 'RUNNING')
-       AND r.period = p_period AND (p_day IS NULL OR r.day = p_day);
+       AND r.period = p_period
+       AND (r.day = coalesce(p_day, costa_rica_date(v_at)) OR (r.day IS NULL AND p_day IS NULL))
+     LIMIT 1;
     IF NOT FOUND THEN
         INSERT INTO job_runs (banca_id, id, job, period, trigger, state, due_at, day, next_attempt_at, reason,
                               requested_by, requested_at, request_id)
@@ -84,15 +87,16 @@ BEGIN
     RETURN v_run.id;
 END $$;
 
+-- Takes   the jobs that the worker knows: those of a newer version must not keep it from the others.
 -- Gives   what workers have to do, of every banca; what has waited longest first.
 DROP FUNCTION IF EXISTS job_runs_to_do;
-CREATE FUNCTION job_runs_to_do(p_limit integer, p_at timestamptz DEFAULT NULL) RETURNS TABLE (
+CREATE FUNCTION job_runs_to_do(p_jobs text[], p_limit integer, p_at timestamptz DEFAULT NULL) RETURNS TABLE (
     banca_id uuid, id uuid, job text, state text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT r.banca_id, r.id, r.job, r.state::text
-      FROM job_runs r CROSS JOIN instance i
-     WHERE r.state IN ('REQUESTED', 'RUNNING')
-       AND r.next_attempt_at <= CASE WHEN i.test_clock THEN coalesce(p_at, clock_timestamp()) ELSE clock_timestamp() END
+      FROM job_runs r
+     WHERE r.state IN ('REQUESTED', 'RUNNING') AND r.job = ANY (p_jobs)
+       AND r.next_attempt_at <= (SELECT database_clock(p_at))
      ORDER BY r.next_attempt_at, r.due_at, r.banca_id, r.id
      LIMIT p_limit
 $$;
@@ -107,15 +111,12 @@ RETURNS TABLE (period text, trigger text, day date, started_at timestamptz, was_
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-    v_at timestamptz := clock_timestamp();
+    v_at timestamptz := database_clock(p_at);
     v_run job_runs;
 BEGIN
     PERFORM set_config('app.banca_id', p_banca::text, true);
     IF NOT pg_try_advisory_xact_lock(hashtext('banca.jobs'), hashtext(p_banca || p_job)) THEN
         RETURN;
-    END IF;
-    IF p_at IS NOT NULL AND (SELECT i.test_clock FROM instance i) THEN
-        v_at := p_at;
     END IF;
     -- A statement of its own: it sees what the lock's holder before us wrote.
     SELECT * INTO v_run FROM job_runs r
@@ -136,23 +137,28 @@ BEGIN
 END $$;
 
 -- Write how far a run is, in the transaction of its step. The end of a run is told in the banca's trail.
+-- Takes   p_rest: not before it is over the next step is made.
+-- Gives   when that was.
 DROP FUNCTION IF EXISTS save_job_step;
 CREATE FUNCTION save_job_step(
-    p_banca uuid, p_run uuid, p_state text, p_progress jsonb, p_counts jsonb, p_reason text, p_at timestamptz
-) RETURNS void
+    p_banca uuid, p_run uuid, p_state text, p_progress jsonb, p_counts jsonb, p_reason text, p_rest interval,
+    p_at timestamptz DEFAULT NULL
+) RETURNS timestamptz
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
+    v_at timestamptz := database_clock(p_at);
     v_run job_runs;
 BEGIN
     UPDATE job_runs r
-       SET state = p_state::job_state, progress = p_progress, counts = p_counts, attempts = 0, next_attempt_at = p_at,
-           reason = coalesce(p_reason, r.reason), error_type = NULL, error_code = NULL, error = NULL,
-           finished_at = CASE WHEN p_state <> 'RUNNING' THEN p_at END
+       SET state = p_state::job_state, progress = p_progress, counts = p_counts, attempts = 0,
+           next_attempt_at = v_at + p_rest, reason = coalesce(p_reason, r.reason), error_type = NULL, error_code = NULL,
+           error = NULL, finished_at = CASE WHEN p_state <> 'RUNNING' THEN v_at END
      WHERE r.banca_id = p_banca AND r.id = p_run AND r.state = 'RUNNING'
     RETURNING * INTO STRICT v_run;
     IF p_state <> 'RUNNING' THEN
         PERFORM tell_of_job_end(v_run);
     END IF;
+    RETURN v_at;
 END $$;
 
 -- Write that a step failed: it is tried again later, and not more often than p_attempts_max times in a row.
@@ -164,13 +170,10 @@ CREATE FUNCTION note_job_trouble(
 ) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
-    v_at timestamptz := clock_timestamp();
+    v_at timestamptz := database_clock(p_at);
     v_run job_runs;
 BEGIN
     PERFORM set_config('app.banca_id', p_banca::text, true);
-    IF p_at IS NOT NULL AND (SELECT i.test_clock FROM instance i) THEN
-        v_at := p_at;
-    END IF;
     UPDATE job_runs r
        SET attempts = r.attempts + 1, next_attempt_at = v_at + p_pause * (1 << least(r.attempts, 10)),
            error_type = p_type, error_code = p_code, error = left(p_error, 2000),

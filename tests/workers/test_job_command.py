@@ -18,7 +18,7 @@ from tests.databases import TestDatabase
 from tests.job_desk import Desk, open_desk
 from tests.workers.pipeline import ROOT
 from tests.workers.test_jobs import nothing
-from workers import jobs
+from workers import rounds
 from workers.job_steps import Work
 
 
@@ -46,7 +46,7 @@ async def working(desk: Desk) -> AsyncIterator[None]:
 @pytest.fixture
 async def desk(arena: Arena, database: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
     # No relay runs here that would wake it.
-    monkeypatch.setattr(jobs, "LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(rounds, "LOOK_EVERY_S", 0.05)
     async with open_desk(arena, database, MONTHLY_CLOSING=Work(nothing)) as opened:
         yield opened
 

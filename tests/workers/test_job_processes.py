@@ -24,7 +24,7 @@ from tests.workers.pipeline import DOOMED, Pipeline, eventually
 from tests.workers.test_chain import record_all
 from tests.workers.test_evaluations import end, ended
 from tests.workers.test_retention import age, trail_of
-from workers.jobs import LOOK_EVERY_S
+from workers.rounds import LOOK_EVERY_S
 
 SORTEOS = 12
 DEATHS = 3

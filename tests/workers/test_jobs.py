@@ -209,6 +209,50 @@ async def test_a_warm_up_asks_five_times(desk: Desk) -> None:
         await desk.jobs.run_once()
 
 
+async def test_jobs_that_only_a_newer_worker_knows_keep_no_other_waiting(
+    desk: Desk, arena: Arena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.jobs.TO_DO_MAX", 2)
+    for n in range(3):
+        await arena.owner.execute(
+            "INSERT INTO job_runs (banca_id, id, job, period, trigger, state, due_at, next_attempt_at, requested_at)"
+            " VALUES ($1, gen_random_uuid(), 'of-tomorrow', $2, 'SCHEDULE', 'REQUESTED', $3, $3, $3)",
+            arena.banca_id, f"2030-01-0{n + 1}", BORN,
+        )  # fmt: skip
+    await desk.pass_time(DUE)
+    assert (await desk.only_run(DAILY))["state"] == "DONE"
+
+
+async def test_a_run_ends_when_its_last_step_does(desk: Desk, arena: Arena, database: TestDatabase) -> None:
+    async def slow(connection: Connection, _: JobRun) -> Step:
+        await connection.execute("SELECT pg_sleep(0.02)")
+        return Step({}, {}, is_done=True)
+
+    await arena.owner.execute("UPDATE instance SET test_clock = false")
+    async with open_desk(arena, database, RESTRICTIONS_AUTO_DATE=Work(slow)) as slowly:
+        # Asked long ago; what time it is the database says.
+        slowly.jobs.at = datetime(2026, 1, 1, tzinfo=UTC)
+        await slowly.ask(DAILY)
+        await slowly.work()
+    took = await arena.owner.fetchval("SELECT finished_at - started_at FROM job_runs")
+    assert took >= timedelta(seconds=0.02)
+
+
+async def test_after_a_stop_no_step_begins(desk: Desk, arena: Arena, database: TestDatabase) -> None:
+    stop = asyncio.Event()
+    made: list[JobName] = []
+
+    async def note(_: Connection, run: JobRun) -> Step:
+        made.append(run.job.name)
+        stop.set()
+        return Step({}, {}, is_done=True)
+
+    async with open_desk(arena, database, **{name.name: Work(note) for name in JobName}) as stopped:
+        await stopped.schedule(DUE)
+        await asyncio.wait_for(stopped.jobs.run(stop), 10)
+    assert len(made) == 1
+
+
 async def test_a_stop_waits_for_the_step_that_runs(desk: Desk, arena: Arena, database: TestDatabase) -> None:
     begun, go_on = asyncio.Event(), asyncio.Event()
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 
 from core.domain.jobs import JobName
@@ -195,3 +196,45 @@ async def test_a_draw_that_fails_does_not_stop_the_others(
     assert await statuses(arena, ids) == ["OPEN", "OPEN", "SCHEDULED", "OPEN", "OPEN"]
     counts = (await desk.only_run(JobName.SORTEOS_AUTO_OPEN))["counts"]
     assert (counts["success"], counts["openedCount"], counts["errorsCount"]) == (False, 4, 1)
+
+
+async def test_a_draw_that_somebody_holds_keeps_no_other_waiting_and_opens_later(
+    desk: Desk, arena: Arena, database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sorteo_jobs, "LOCK_TIMEOUT", "50ms")
+    await rule(arena, autoOpenEnabled=True)
+    await desk.enable(JobName.SORTEOS_AUTO_OPEN)
+    ids = sorted([await draw(arena, OPENING + n * timedelta(hours=1)) for n in range(1, 6)])
+    holder = await asyncpg.connect(database.owner_url)
+    holding = holder.transaction()
+    await holding.start()
+    await holder.execute("SELECT FROM sorteos WHERE id = $1 FOR UPDATE", ids[0])
+    await desk.pass_time(OPENING)
+    assert await statuses(arena, ids) == ["SCHEDULED"] + ["OPEN"] * 4
+    run = await desk.only_run(JobName.SORTEOS_AUTO_OPEN)
+    assert (run["state"], run["counts"]["openedCount"]) == ("RUNNING", 4)
+    await holding.rollback()
+    await holder.close()
+    await desk.pass_time(OPENING + sorteo_jobs.FIRST_REST)
+    run = await desk.only_run(JobName.SORTEOS_AUTO_OPEN)
+    assert (run["state"], run["counts"]["openedCount"], run["counts"]["errorsCount"]) == ("DONE", 5, 0)
+    assert await statuses(arena, ids) == ["OPEN"] * 5
+
+
+async def test_a_draw_that_somebody_holds_for_ever_is_given_up_until_the_next_day(
+    desk: Desk, arena: Arena, database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sorteo_jobs, "LOCK_TIMEOUT", "10ms")
+    await desk.enable(JobName.SORTEOS_AUTO_CLOSE)
+    closing = OPENING.replace(hour=4)
+    sorteo_id = await draw(arena, closing - DAY)
+    holder = await asyncpg.connect(database.owner_url)
+    async with holder.transaction():
+        await holder.execute("SELECT FROM sorteos WHERE id = $1 FOR UPDATE", sorteo_id)
+        for minutes in range(10):
+            await desk.pass_time(closing + timedelta(minutes=minutes))
+    await holder.close()
+    run = await desk.only_run(JobName.SORTEOS_AUTO_CLOSE)
+    assert (run["state"], run["counts"]["closedCount"], run["counts"]["errorsCount"]) == ("DONE", 0, 1)
+    await desk.pass_time(closing + DAY)
+    assert await statuses(arena, [sorteo_id]) == ["CLOSED"]
