@@ -24,11 +24,12 @@ from core.domain.jobs import (
     Job,
     JobName,
     JobSettings,
+    MonthNotOverError,
     ScheduleError,
-    first_of_month,
+    is_before_the_month_is_over,
     is_healthy,
-    month_before,
     parse_schedule,
+    period_by_hand,
     settings_of,
 )
 from core.domain.permissions import Permission, scope_of
@@ -50,6 +51,7 @@ COLUMNS: Mapping[str, str] = {
 # Those that work for a day which somebody may name.
 OF_A_DAY = frozenset({JobName.SORTEOS_AUTO_OPEN, JobName.SORTEOS_AUTO_CREATE})
 DAYS_OFF_MAX = timedelta(days=31)
+MONTH_GOES_ON = "On the 1st the month before is over at 06:00 UTC, as Costa Rica's day begins."
 
 
 async def read_jobs(context: RequestContext, names: Iterable[JobName] = tuple(JobName)) -> list[JobAnswer]:
@@ -115,7 +117,9 @@ async def set_job(context: RequestContext, connection: Connection, job: Job, cha
     before, after = settings_of(job, stored), settings_of(job, members)
     if after == before:
         return
-    restarts = after.schedule != before.schedule or (after.is_enabled and not before.is_enabled)
+    # A month that is not closed yet is closed all the same, whatever the day of its closing becomes.
+    is_moved = after.schedule != before.schedule and not job.is_monthly
+    restarts = is_moved or (after.is_enabled and not before.is_enabled)
     await connection.execute(
         sql("jobs/set_settings"),
         context.banca_id,
@@ -152,9 +156,13 @@ def checked(job: Job, change: Mapping[str, Any]) -> dict[str, Any]:
     violations = [wrong(name, f"{job.name} has no such setting.") for name in wanted if name in others]
     if wanted.get("cron_schedule") is not None:
         try:
-            wanted["cron_schedule"] = str(parse_schedule(wanted["cron_schedule"], monthly=job.is_monthly))
+            schedule = parse_schedule(wanted["cron_schedule"], monthly=job.is_monthly)
         except ScheduleError as error:
             violations.append(wrong("cron_schedule", str(error)))
+        else:
+            wanted["cron_schedule"] = str(schedule)
+            if is_before_the_month_is_over(schedule):
+                violations.append(wrong("cron_schedule", MONTH_GOES_ON, "JOB_MONTH_NOT_OVER"))
     if (wanted.get("retention_days") or job.retention_days_min) < job.retention_days_min:
         violations.append(wrong("retention_days", f"At least {job.retention_days_min} days.", "FIELD_OUT_OF_RANGE"))
     if wanted.get("batch_size") is not None:
@@ -192,23 +200,17 @@ async def ask_for(context: RequestContext, job: Job, body: JobRunIn) -> JobRunAn
 
 def period_asked(job: Job, body: JobRunIn, now: datetime) -> str:
     violations = []
-    if body.month is not None and not job.is_monthly:
-        violations.append(wrong("month", f"{job.name} closes no month."))
     today = costa_rica_date(now)
     if body.day is not None and job.name not in OF_A_DAY:
         violations.append(wrong("day", f"{job.name} takes no day."))
     elif body.day is not None and not today - DAYS_OFF_MAX <= body.day <= today + DAYS_OFF_MAX:
         violations.append(wrong("day", "No more than a month from today.", "FIELD_OUT_OF_RANGE"))
-    last = month_before(today)
-    month = last if body.month is None else body.month
     try:
-        first_of_month(month)
+        period = period_by_hand(job, body.month, now)
     except ValueError as error:
-        violations.append(wrong("month", str(error)))
+        violations.append(wrong("month", f"{error}."))
+    except MonthNotOverError as error:
+        raise refuse(422, "JOB_MONTH_NOT_OVER", f"{error}.") from None
     if violations:
         raise validation_failed(violations)
-    if not job.is_monthly:
-        return now.date().isoformat()
-    if month > last:
-        raise refuse(422, "JOB_MONTH_NOT_OVER", f"{month} is not over; {last} is the last that can be closed.")
-    return month
+    return period

@@ -17,8 +17,8 @@ import typer
 
 from cli.stack import DEFAULT_DATA, Stack
 from cli.trouble import Trouble
-from core.domain.calendar import costa_rica_date, format_instant
-from core.domain.jobs import JOBS, Job, JobName, first_of_month, month_before, settings_of
+from core.domain.calendar import format_instant
+from core.domain.jobs import JOBS, Job, JobName, MonthNotOverError, period_by_hand, settings_of
 from core.queries import sql
 
 CONNECT_TIMEOUT_S = 10.0
@@ -71,19 +71,10 @@ def known_job(name: str) -> Job:
 
 
 def period_asked(job: Job, month: str | None) -> str:
-    now = datetime.now(UTC)
-    last = month_before(costa_rica_date(now))
-    if not job.is_monthly:
-        if month is not None:
-            raise Trouble(f"{job.name} closes no month")
-        return now.date().isoformat()
     try:
-        first_of_month(month or last)
-    except ValueError as error:
-        raise Trouble(f"{month}: {error}") from None
-    if month is not None and month > last:
-        raise Trouble(f"{month} is not over; {last} is the last that can be closed")
-    return month or last
+        return period_by_hand(job, month, datetime.now(UTC))
+    except (ValueError, MonthNotOverError) as error:
+        raise Trouble(str(error)) from None
 
 
 async def run_each(connection: Any, name: str, period: str, code: str | None, *, wait_s: float) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Jobs that end what is kept for a time only: the beginning of the audit trail, and idempotency keys."""
+"""Jobs that end what is kept for a time only: the beginning of the audit trail, idempotency keys, and old runs of jobs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+import asyncpg
 
 from core.domain.calendar import format_instant
 from core.logging import Log
@@ -26,8 +27,16 @@ log = Log("job")
 
 async def trim_trail(connection: Connection, run: JobRun) -> Step:
     """Cut the trail's oldest rows off, and their links."""
-    row = await connection.fetchrow(sql("jobs/trim_trail"), run.banca_id, cutoff(run), ROWS_PER_STEP)
-    assert row is not None, "trim_trail gives one row"
+    return trimmed(run, await connection.fetchrow(sql("jobs/trim_trail"), run.banca_id, cutoff(run), ROWS_PER_STEP))
+
+
+async def trim_runs(connection: Connection, run: JobRun) -> Step:
+    """Delete old runs of jobs."""
+    return trimmed(run, await connection.fetchrow(sql("jobs/trim_job_runs"), run.banca_id, cutoff(run), ROWS_PER_STEP))
+
+
+def trimmed(run: JobRun, row: asyncpg.Record | None) -> Step:
+    assert row is not None, "what trims gives one row"
     counts = run.plus(deletedCount=row["deleted"])
     if row["is_more"]:
         return Step({}, counts, is_done=False)

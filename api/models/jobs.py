@@ -13,7 +13,9 @@ from core.domain.jobs import RETENTION_DAYS_MAX, SETTLEMENT_AGE_DAYS_MAX
 
 # More is taken for the most that there is.
 BATCH_SIZE_ASKED_MAX = 1_000_000
-SCHEDULE = "UTC: minute and hour as in `0 3 * * *`; of a monthly job the day too, as in `0 8 1 * *`."
+SCHEDULE = (
+    "UTC: minute and hour as in `0 3 * * *`; of a monthly job the day too, `0 8 1 * *`, on the 1st from 06:00 on."
+)
 Days = Annotated[StrictInt, Field(ge=1, le=RETENTION_DAYS_MAX)]
 Age = Annotated[StrictInt, Field(ge=0, le=SETTLEMENT_AGE_DAYS_MAX)]
 BatchSize = Annotated[StrictInt, Field(ge=1, le=BATCH_SIZE_ASKED_MAX)]
@@ -76,11 +78,13 @@ class JobSettingsChange(RequestModel):
     cron_schedule: Annotated[Text, Field(max_length=20)] | None = Field(None, description=SCHEDULE)
     settlement_age_days: Age | None = Field(None, description="`settlement`: older days are settled.")
     batch_size: BatchSize | None = Field(None, description="`settlement`: statements of a run; 2000 at most count.")
-    retention_days: Days | None = Field(None, description="Clean-ups; of `idempotency-cleanup` 35 at least.")
+    retention_days: Days | None = Field(
+        None, description="Clean-ups; of `idempotency-cleanup` 35 at least, of `job-runs-cleanup` 400."
+    )
 
 
 class JobAnswer(AnswerModel):
-    """count: of the runs that were done. healthy: done within 30 hours (32 days where monthly), off, or not due yet.
+    """count: of the runs that were done and are kept. healthy: done within 30 hours (32 days where monthly), off, or not due yet.
 
     Of the settings those that the job has; nextRun: null while it is off.
     """
@@ -100,6 +104,25 @@ class JobAnswer(AnswerModel):
 
 class JobList(AnswerModel):
     data: list[JobAnswer]
+
+
+class JobStatus(AnswerModel):
+    """For whoever sells: whether it works, and not who asked for it or why it failed. count, healthy: as of the job.
+
+    lastExecution: of the last run that began, however it ended.
+    """
+
+    name: str
+    enabled: bool
+    last_execution: Instant | None
+    last_state: JobState | None
+    next_run: Instant | None
+    count: int
+    healthy: bool
+
+
+class JobStatusList(AnswerModel):
+    data: list[JobStatus]
 
 
 class SorteosAutoConfig(AnswerModel):

@@ -12,9 +12,10 @@ from api.job_desk import ask_for, change_settings, read_jobs
 from api.models.jobs import (
     CronHealth,
     JobAnswer,
-    JobList,
     JobRunAnswer,
     JobRunIn,
+    JobStatus,
+    JobStatusList,
     SettlementConfig,
     SettlementConfigChange,
     SorteosAutoConfig,
@@ -55,9 +56,26 @@ async def execute_settlement(context: RequestContext, body: JobRunIn) -> JobRunA
     return await ask_for(context, JOBS[JobName.SETTLEMENT], body)
 
 
-async def sorteos_auto_status(context: RequestContext) -> JobList:
+async def execute_auto_date(context: RequestContext, body: JobRunIn) -> JobRunAnswer:
+    """Note now which rules have the day of the month for their number. Sales do not wait for it: they derive it."""
+    return await ask_for(context, JOBS[JobName.RESTRICTIONS_AUTO_DATE], body)
+
+
+async def sorteos_auto_status(context: RequestContext) -> JobStatusList:
     """The jobs of draws: whether they run, when they ran, whether they are well."""
-    return JobList(data=await read_jobs(context, FLAGS.values()))
+    return JobStatusList(data=[status_of(job) for job in await read_jobs(context, FLAGS.values())])
+
+
+def status_of(job: JobAnswer) -> JobStatus:
+    return JobStatus(
+        name=job.name,
+        enabled=job.enabled,
+        last_execution=job.last_run and job.last_run.started_at,
+        last_state=job.last_run and job.last_run.state,
+        next_run=job.next_run,
+        count=job.count,
+        healthy=job.healthy,
+    )
 
 
 async def settlement_status(context: RequestContext) -> JobAnswer:
@@ -117,6 +135,7 @@ async def restrictions_cron_health(context: RequestContext) -> CronHealth:
 
 SORTEOS = "/api/v1/sorteos"
 STATEMENTS = "/api/v1/account-statements"
+CRON_HEALTH = "/api/v1/restrictions/cron-health"
 NAMED = partial(Operation, tags=("jobs",))
 READING = partial(NAMED, method="GET")
 SETTING = partial(NAMED, method="PATCH", permission=Permission.JOBS_ADMINISTER)
@@ -133,11 +152,12 @@ OPERATIONS = (
     EXECUTING(path=f"{SORTEOS}/auto-create/execute", handler=execute_auto_create),
     EXECUTING(path=f"{SORTEOS}/auto-close/execute", handler=execute_auto_close),
     EXECUTING(path=f"{STATEMENTS}/execute", handler=execute_settlement),
+    EXECUTING(path=f"{CRON_HEALTH}/execute", handler=execute_auto_date),
     READING(
         path=f"{SORTEOS}/auto-status",
         handler=sorteos_auto_status,
         permission=Permission.SORTEOS_READ,
-        responses={200: JobList},
+        responses={200: JobStatusList},
     ),
     READING(
         path=f"{SORTEOS}/auto-config",
@@ -170,7 +190,7 @@ OPERATIONS = (
         responses={200: SettlementConfig},
     ),
     READING(
-        path="/api/v1/restrictions/cron-health",
+        path=CRON_HEALTH,
         handler=restrictions_cron_health,
         permission=Permission.RESTRICTIONS_READ,
         responses={200: CronHealth},

@@ -30,7 +30,10 @@ async def get_job(context: RequestContext) -> JobAnswer:
 
 
 async def change_job(context: RequestContext, body: JobSettingsChange) -> JobAnswer:
-    """Change a job's settings. What was due before it was switched on, or before its hour changed, is not made up."""
+    """Change a job's settings.
+
+    What was due before it was switched on is not made up, nor what a daily job would have done at its new hour today.
+    """
     require_change(body)
     [answer] = await change_settings(context, {named_job(context).name: body.model_dump(exclude_unset=True)})
     return answer

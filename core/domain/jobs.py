@@ -16,15 +16,23 @@ _CRON = re.compile(r"([0-9]{1,2}) ([0-9]{1,2}) (\*|[0-9]{1,2}) \* \*")
 _MONTH = re.compile(r"20[0-9]{2}-(?:0[1-9]|1[0-2])")
 # Every month has it.
 DAY_OF_MONTH_MAX = 28
+# UTC, of Costa Rica's midnight.
+MONTH_BEGINS_HOUR = 6
 BATCH_SIZE_MAX = 2_000
 SETTLEMENT_AGE_DAYS_MAX = 365
 # Resends of a month, and some days: a key that is gone makes a resend a new request.
 KEY_RETENTION_DAYS_MIN = 35
+# The twelve months that a closing makes up must be found done.
+RUN_RETENTION_DAYS_MIN = 400
 RETENTION_DAYS_MAX = 3_650
 
 
 class ScheduleError(ValueError):
     """A text that names no hour; expected a cron expression such as "0 3 * * *", or "0 8 1 * *" for a monthly job."""
+
+
+class MonthNotOverError(Exception):
+    """A month that goes on, or has not begun, in Costa Rica."""
 
 
 class JobName(StrEnum):
@@ -35,6 +43,7 @@ class JobName(StrEnum):
     MONTHLY_CLOSING = "monthly-closing"
     ACTIVITY_LOG_CLEANUP = "activity-log-cleanup"
     IDEMPOTENCY_CLEANUP = "idempotency-cleanup"
+    JOB_RUNS_CLEANUP = "job-runs-cleanup"
     RESTRICTIONS_AUTO_DATE = "restrictions-auto-date"
 
 
@@ -83,6 +92,7 @@ class Job:
     healthy_within: timedelta = timedelta(hours=30)
     make_up: int = 1
     retention_days: int | None = None
+    retention_days_min: int = 1
 
     @property
     def log_prefix(self) -> str:
@@ -91,10 +101,6 @@ class Job:
     @property
     def is_monthly(self) -> bool:
         return self.schedule.day is not None
-
-    @property
-    def retention_days_min(self) -> int:
-        return KEY_RETENTION_DAYS_MIN if self.name is JobName.IDEMPOTENCY_CLEANUP else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +133,20 @@ def _table() -> Iterator[Job]:
         JobName.MONTHLY_CLOSING, Schedule(0, 8, day=1), is_enabled=True, healthy_within=timedelta(days=32), make_up=12
     )
     yield Job(JobName.ACTIVITY_LOG_CLEANUP, Schedule(0, 2), is_enabled=True, retention_days=45)
-    yield Job(JobName.IDEMPOTENCY_CLEANUP, Schedule(30, 2), is_enabled=True, retention_days=90)
+    yield Job(
+        JobName.IDEMPOTENCY_CLEANUP,
+        Schedule(30, 2),
+        is_enabled=True,
+        retention_days=90,
+        retention_days_min=KEY_RETENTION_DAYS_MIN,
+    )
+    yield Job(
+        JobName.JOB_RUNS_CLEANUP,
+        Schedule(45, 2),
+        is_enabled=True,
+        retention_days=RUN_RETENTION_DAYS_MIN,
+        retention_days_min=RUN_RETENTION_DAYS_MIN,
+    )
     # As Costa Rica's day begins.
     yield Job(JobName.RESTRICTIONS_AUTO_DATE, Schedule(0, 6), is_enabled=True)
 
@@ -148,6 +167,11 @@ def parse_schedule(text: str, *, monthly: bool) -> Schedule:
     if minute > 59 or hour > 23 or (day is not None and not 1 <= day <= DAY_OF_MONTH_MAX):
         raise ScheduleError(f"no such time: minutes to 59, hours to 23, days 1 to {DAY_OF_MONTH_MAX}")
     return Schedule(minute, hour, day)
+
+
+def is_before_the_month_is_over(schedule: Schedule) -> bool:
+    """So that a closing would close the month before the last: the 1st begins at 06:00 UTC in Costa Rica."""
+    return schedule.day == 1 and schedule.hour < MONTH_BEGINS_HOUR
 
 
 def settings_of(job: Job, row: Mapping[str, Any] | None) -> JobSettings:
@@ -179,6 +203,23 @@ def period_of(job: Job, due_at: datetime) -> str:
     if job.is_monthly:
         return month_before(costa_rica_date(due_at))
     return due_at.astimezone(UTC).date().isoformat()
+
+
+def period_by_hand(job: Job, month: str | None, now: datetime) -> str:
+    """Of a run that somebody asks for; month: of the monthly closing, the last that is over unless told.
+
+    Raises ValueError: no such month, or the job closes none; MonthNotOverError.
+    """
+    if not job.is_monthly:
+        if month is not None:
+            raise ValueError(f"{job.name} closes no month")
+        return now.astimezone(UTC).date().isoformat()
+    last = month_before(costa_rica_date(now))
+    if month is None:
+        return last
+    if first_of_month(month) > first_of_month(last):
+        raise MonthNotOverError(f"{month} is not over; {last} is the last that can be closed")
+    return month
 
 
 def month_before(day: date) -> str:

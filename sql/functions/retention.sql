@@ -1,5 +1,5 @@
--- What is kept for a time only: the beginning of the audit trail, and idempotency keys. Both run as the owner: no role
--- may delete either.
+-- What is kept for a time only: the beginning of the audit trail, idempotency keys, and runs of jobs. They run as the
+-- owner: no role may delete any of these.
 
 -- Cut the oldest links of a banca's trail off, and their rows with them; the newest link always stays, so that the chain
 -- goes on from it.
@@ -88,5 +88,30 @@ BEGIN
     RETURN NEXT;
 END $$;
 
-REVOKE ALL ON FUNCTION trim_trail, trim_keys FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION trim_trail, trim_keys TO banca_worker;
+-- Delete a banca's runs of jobs that ended before p_before. Of each job the newest of each state stays, so that it is known
+-- when it was done last.
+-- Takes   p_rows: so many at most.
+-- Gives   how many went; is_more: there may be more.
+DROP FUNCTION IF EXISTS trim_job_runs;
+CREATE FUNCTION trim_job_runs(p_banca uuid, p_before timestamptz, p_rows integer)
+RETURNS TABLE (deleted bigint, is_more boolean)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    IF p_before > clock_timestamp() - interval '400 days' AND NOT (SELECT i.test_clock FROM instance i) THEN
+        RAISE EXCEPTION 'runs of jobs are kept for 400 days at least' USING ERRCODE = 'check_violation';
+    END IF;
+    DELETE FROM job_runs r
+     WHERE r.banca_id = p_banca AND r.id IN (
+           SELECT o.id
+             FROM (SELECT a.id, a.finished_at,
+                          row_number() OVER (PARTITION BY a.job, a.state ORDER BY a.finished_at DESC, a.id DESC) AS place
+                     FROM job_runs a WHERE a.banca_id = p_banca) o
+            WHERE o.finished_at < p_before AND o.place > 1
+            ORDER BY o.finished_at LIMIT p_rows);
+    GET DIAGNOSTICS deleted = ROW_COUNT;
+    is_more := deleted = p_rows;
+    RETURN NEXT;
+END $$;
+
+REVOKE ALL ON FUNCTION trim_trail, trim_keys, trim_job_runs FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION trim_trail, trim_keys, trim_job_runs TO banca_worker;

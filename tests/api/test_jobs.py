@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import pytest
 
 from core.domain.calendar import costa_rica_date
@@ -82,6 +83,28 @@ async def test_who_asks_for_a_run_gets_it_done_and_it_is_told(admin: Ruler, aren
     )
     assert (ended["action"], ended["targetType"], ended["after"]["state"]) == ("SYSTEM_ACTION", "CRON_JOB", "DONE")
     assert (await admin.send("POST", f"{JOBS}/restrictions-auto-date/run")).json()["id"] != run["id"]
+
+
+async def test_a_run_for_another_day_is_another_run(admin: Ruler, arena: Arena) -> None:
+    path = f"{JOBS}/sorteos-auto-open/run"
+    today = costa_rica_date(datetime.now(UTC))
+
+    async def asked(document: Any = None) -> str:
+        return str((await admin.send("POST", path, document)).json()["id"])
+
+    tomorrows = await asked({"day": str(today + timedelta(days=1))})
+    todays = await asked()
+    assert tomorrows != todays
+    assert await asked() == todays
+    assert await asked({"day": str(today + timedelta(days=1))}) == tomorrows
+
+
+async def test_the_note_of_auto_date_rules_is_made_by_its_old_address(admin: Ruler, banca: Ruler) -> None:
+    path = f"{API}/restrictions/cron-health/execute"
+    answer = await admin.send("POST", path, {"reason": "to see"})
+    assert (answer.status, answer.json()["job"], answer.json()["trigger"]) == (202, "restrictions-auto-date", "MANUAL")
+    assert await refusal(banca, "POST", path) == (403, "FORBIDDEN")
+    assert await refusal(admin, "POST", path, {"month": "2026-01"}) == (400, "VALIDATION_FAILED")
 
 
 async def test_runs_are_listed_the_newest_first(admin: Ruler, desk: Desk) -> None:
@@ -189,6 +212,34 @@ async def test_what_was_due_before_a_job_was_on_or_had_its_hour_does_not_count(a
     assert await since(enabled=False) == moved
 
 
+async def test_a_job_that_is_on_is_shown_after_any_change(admin: Ruler) -> None:
+    """Also when nothing was ever switched on, so that nothing begins to count."""
+    job = await admin.write("PATCH", f"{JOBS}/activity-log-cleanup", {"retentionDays": 60})
+    assert (job["retentionDays"], job["healthy"]) == (60, True)
+    assert await admin.get(f"{JOBS}/activity-log-cleanup") == job
+    assert len((await admin.get(JOBS))["data"]) == len(JobName)
+
+
+async def test_a_closing_that_moves_leaves_out_no_month(admin: Ruler, arena: Arena) -> None:
+    """From the 15th to the 1st, on a day between: the month before would be closed on neither."""
+    path = f"{JOBS}/monthly-closing"
+    for schedule in ("0 8 15 * *", "0 6 1 * *", "0 3 2 * *"):
+        assert (await admin.write("PATCH", path, {"cronSchedule": schedule}))["schedule"] == schedule
+        assert await arena.owner.fetchval("SELECT since = '-infinity' FROM job_settings")
+
+
+async def test_a_month_that_goes_on_is_no_time_for_its_closing(admin: Ruler, arena: Arena) -> None:
+    answer = await admin.send("PATCH", f"{JOBS}/monthly-closing", {"cronSchedule": "0 3 1 * *"})
+    [violation] = answer.json()["violations"]
+    assert (answer.status, violation["code"], violation["field"]) == (400, "JOB_MONTH_NOT_OVER", "cronSchedule")
+    with pytest.raises(asyncpg.CheckViolationError, match="follow_their_month"):
+        await arena.owner.execute(
+            "INSERT INTO job_settings (banca_id, job, schedule, since, updated_at)"
+            " VALUES ($1, 'monthly-closing', '59 5 1 * *', now(), now())",
+            arena.banca_id,
+        )
+
+
 @pytest.mark.parametrize(
     ("name", "change", "field"),
     [
@@ -203,6 +254,8 @@ async def test_what_was_due_before_a_job_was_on_or_had_its_hour_does_not_count(a
         ("idempotency-cleanup", {"retentionDays": 34}, "retentionDays"),
         ("activity-log-cleanup", {"retentionDays": 0}, "retentionDays"),
         ("settlement", {"enabled": "yes"}, "enabled"),
+        ("monthly-closing", {"cronSchedule": "59 5 1 * *"}, "cronSchedule"),
+        ("job-runs-cleanup", {"retentionDays": 399}, "retentionDays"),
     ],
 )
 async def test_bad_settings_change_nothing(admin: Ruler, arena: Arena, name: str, change: Any, field: str) -> None:

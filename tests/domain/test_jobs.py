@@ -12,14 +12,18 @@ from hypothesis import strategies as st
 from core.domain.jobs import (
     DAY_OF_MONTH_MAX,
     JOBS,
+    RUN_RETENTION_DAYS_MIN,
     Job,
     JobName,
+    MonthNotOverError,
     Schedule,
     ScheduleError,
     due,
     first_of_month,
+    is_before_the_month_is_over,
     is_healthy,
     parse_schedule,
+    period_by_hand,
     settings_of,
 )
 
@@ -52,6 +56,7 @@ def test_the_hours_are_those_of_the_document() -> None:
         "monthly-closing": "0 8 1 * *",
         "activity-log-cleanup": "0 2 * * *",
         "idempotency-cleanup": "30 2 * * *",
+        "job-runs-cleanup": "45 2 * * *",
         "restrictions-auto-date": "0 6 * * *",
     }
     assert {job.name for job in JOBS.values() if not job.is_enabled} == {
@@ -181,3 +186,45 @@ def test_a_job_is_healthy_for_thirty_hours_after_it_was_done(last: str | None, *
 def test_what_is_no_month_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="month"):
         first_of_month(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("59 5 1 * *", True), ("0 6 1 * *", False), ("0 8 1 * *", False), ("0 3 2 * *", False), ("0 0 28 * *", False)],
+)
+def test_a_closing_comes_after_its_month(text: str, *, expected: bool) -> None:
+    schedule = parse_schedule(text, monthly=True)
+    assert is_before_the_month_is_over(schedule) is expected
+    [newest, *_] = periods(CLOSING, now="2026-03-28T12:00", row={"schedule": text})
+    assert (newest == "2026-02") is not expected
+
+
+@given(SCHEDULES, INSTANTS)
+def test_what_is_made_up_is_younger_than_what_is_forgotten(schedule: Schedule, now: datetime) -> None:
+    """Else a period whose run was deleted would be found due again."""
+    for job in JOBS.values():
+        if job.is_monthly is (schedule.day is not None):
+            settings = settings_of(job, {"schedule": str(schedule)})
+            oldest = due(job, settings, since=LONG_AGO - timedelta(days=10_000), at=now)[-1]
+            assert oldest.due_at > now - timedelta(days=RUN_RETENTION_DAYS_MIN)
+
+
+@pytest.mark.parametrize(
+    ("month", "now", "expected"),
+    [
+        (None, "2026-03-01T06:00", "2026-02"),
+        (None, "2026-03-01T05:59", "2026-01"),
+        ("2026-02", "2026-03-01T06:00", "2026-02"),
+        ("2024-11", "2026-03-01T06:00", "2024-11"),
+    ],
+)
+def test_by_hand_the_last_month_is_closed_or_an_older_one(month: str | None, now: str, expected: str) -> None:
+    assert period_by_hand(CLOSING, month, at(now)) == expected
+
+
+def test_by_hand_no_month_is_closed_that_goes_on() -> None:
+    for month in ("2026-02", "2099-01"):
+        with pytest.raises(MonthNotOverError, match="2026-01 is the last"):
+            period_by_hand(CLOSING, month, at("2026-03-01T05:59"))
+    with pytest.raises(ValueError, match="closes no month"):
+        period_by_hand(OPENING, "2026-01", at("2026-03-01T05:59"))

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 from aiohttp import web
 
@@ -101,3 +102,41 @@ async def test_keys_are_walked_to_the_last_one(
     assert (counts["deletedCount"], counts["retentionDays"]) == (5, 35)
     assert await arena.owner.fetchval("SELECT count(*) FROM idempotency") == 0
     assert await arena.owner.fetchval("SELECT before FROM retention_cuts") == datetime(2029, 12, 11, 2, 30, tzinfo=UTC)
+
+
+async def test_old_runs_go_but_the_newest_of_each_end(
+    arena: Arena, database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cleanup_jobs, "ROWS_PER_STEP", 2)
+    await set_clock(arena)
+    night = NIGHT + timedelta(minutes=45)
+    old, young = night - timedelta(days=400, seconds=1), night - timedelta(days=400)
+    ends = [
+        *[("settlement", "DONE", old - timedelta(days=n)) for n in range(4)],
+        *[("settlement", "FAILED", old - timedelta(days=n)) for n in range(2)],
+        *[("monthly-closing", "DONE", young - timedelta(seconds=n)) for n in range(2)],
+        ("monthly-closing", "SKIPPED", young),
+    ]
+    for job, state, at in ends:
+        await arena.owner.execute(
+            "INSERT INTO job_runs (banca_id, id, job, period, trigger, state, due_at, day, next_attempt_at, requested_at,"
+            " started_at, finished_at) VALUES ($1, gen_random_uuid(), $2, '2028-01-01', 'MANUAL', $3::text::job_state, $4,"
+            " '2028-01-01', $4, $4, $4, $4)",
+            arena.banca_id, job, state, at,
+        )  # fmt: skip
+    async with open_desk(arena, database) as desk:
+        await desk.pass_time(night)
+        run = await desk.only_run(JobName.JOB_RUNS_CLEANUP)
+    assert (run["state"], run["counts"]["deletedCount"], run["counts"]["retentionDays"]) == ("DONE", 5, 400)
+    left = await arena.owner.fetch(
+        "SELECT job, state::text, finished_at FROM job_runs WHERE period = '2028-01-01' ORDER BY 1, 2"
+    )
+    assert [tuple(row) for row in left] == [
+        ("monthly-closing", "DONE", young), ("monthly-closing", "SKIPPED", young),
+        ("settlement", "DONE", old), ("settlement", "FAILED", old),
+    ]  # fmt: skip
+
+
+async def test_no_run_goes_that_would_be_made_up_again(arena: Arena) -> None:
+    with pytest.raises(asyncpg.CheckViolationError, match="400 days"):
+        await arena.owner.execute("SELECT trim_job_runs($1, now() - interval '399 days', 10)", arena.banca_id)
