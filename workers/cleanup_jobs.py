@@ -27,12 +27,14 @@ log = Log("job")
 
 async def trim_trail(connection: Connection, run: JobRun) -> Step:
     """Cut the trail's oldest rows off, and their links."""
-    return trimmed(run, await connection.fetchrow(sql("jobs/trim_trail"), run.banca_id, cutoff(run), ROWS_PER_STEP))
+    rows = run.at_once(ROWS_PER_STEP)
+    return trimmed(run, await connection.fetchrow(sql("jobs/trim_trail"), run.banca_id, cutoff(run), rows))
 
 
 async def trim_runs(connection: Connection, run: JobRun) -> Step:
     """Delete old runs of jobs."""
-    return trimmed(run, await connection.fetchrow(sql("jobs/trim_job_runs"), run.banca_id, cutoff(run), ROWS_PER_STEP))
+    rows = run.at_once(ROWS_PER_STEP)
+    return trimmed(run, await connection.fetchrow(sql("jobs/trim_job_runs"), run.banca_id, cutoff(run), rows))
 
 
 def trimmed(run: JobRun, row: asyncpg.Record | None) -> Step:
@@ -46,7 +48,8 @@ def trimmed(run: JobRun, row: asyncpg.Record | None) -> Step:
 async def trim_keys(connection: Connection, run: JobRun) -> Step:
     """Walk some keys, and delete those that are old enough."""
     after = run.progress.get("actor"), run.progress.get("key")
-    row = await connection.fetchrow(sql("jobs/trim_keys"), run.banca_id, cutoff(run), *after, KEYS_PER_STEP)
+    keys = run.at_once(KEYS_PER_STEP)
+    row = await connection.fetchrow(sql("jobs/trim_keys"), run.banca_id, cutoff(run), *after, keys)
     assert row is not None, "trim_keys gives one row"
     counts = run.plus(deletedCount=row["deleted"])
     if row["last_key"] is not None:

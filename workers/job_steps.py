@@ -19,7 +19,10 @@ SCHEDULE = "SCHEDULE"
 
 @dataclass(frozen=True, slots=True)
 class JobRun:
-    """day: Costa Rica's, for which it works. progress, counts: what the steps before left. now: the step's time."""
+    """day: Costa Rica's, for which it works. progress, counts: what the steps before left. now: the step's time.
+
+    attempts: how often this step failed.
+    """
 
     banca_id: UUID
     id: UUID
@@ -30,6 +33,7 @@ class JobRun:
     day: date
     started_at: datetime
     was_started: bool
+    attempts: int
     now: datetime
     progress: Mapping[str, Any]
     counts: Mapping[str, Any]
@@ -41,6 +45,10 @@ class JobRun:
     def plus(self, **more: int) -> dict[str, Any]:
         """The counts with what this step did."""
         return {**self.counts, **{name: self.counts.get(name, 0) + count for name, count in more.items()}}
+
+    def at_once(self, full: int) -> int:
+        """Of how many this step is: perhaps it failed because they were too many for the time that a call has."""
+        return max(1, full >> 2 * self.attempts)
 
     @property
     def executed_at(self) -> str:

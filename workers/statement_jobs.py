@@ -30,7 +30,7 @@ async def settle(connection: Connection, run: JobRun) -> Step:
     if "after" not in run.progress:
         return await settle_days(connection, run)
     row = await connection.fetchrow(
-        sql("jobs/carry_forward"), run.banca_id, run.day, run.progress["after"], CARRIED_PER_STEP
+        sql("jobs/carry_forward"), run.banca_id, run.day, run.progress["after"], run.at_once(CARRIED_PER_STEP)
     )
     assert row is not None, "carry_forward gives one row"
     complain_of(run, row["failures"])
@@ -52,7 +52,7 @@ async def settle_days(connection: Connection, run: JobRun) -> Step:
     settings, before = run.settings, cutoff_day(run)
     settled: int = run.counts.get("settledCount", 0)
     # Somebody may have made the batch smaller meanwhile.
-    wanted = max(0, min(SETTLED_PER_STEP, settings.batch_size - settled))
+    wanted = max(0, min(run.at_once(SETTLED_PER_STEP), settings.batch_size - settled))
     after = run.progress.get("settled")
     row = await connection.fetchrow(
         sql("jobs/settle_statements"), run.banca_id, before, wanted, run.requested_by, after
@@ -104,7 +104,7 @@ async def close_month(connection: Connection, run: JobRun) -> Step:
         first_of_month(run.period),
         dimension,
         run.progress.get("after"),
-        CLOSED_PER_STEP,
+        run.at_once(CLOSED_PER_STEP),
     )
     assert row is not None, "close_month gives one row"
     complain_of(run, row["failures"])

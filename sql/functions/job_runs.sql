@@ -106,7 +106,7 @@ $$;
 -- Gives   the run, and the banca's settings of the job; no row when somebody else is at the job, or the run is over.
 DROP FUNCTION IF EXISTS begin_job_step;
 CREATE FUNCTION begin_job_step(p_banca uuid, p_run uuid, p_job text, p_skips integer, p_at timestamptz DEFAULT NULL)
-RETURNS TABLE (period text, trigger text, day date, started_at timestamptz, was_started boolean,
+RETURNS TABLE (period text, trigger text, day date, started_at timestamptz, was_started boolean, attempts smallint,
                progress jsonb, counts jsonb, requested_by uuid, request_id text, settings jsonb, at timestamptz)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 #variable_conflict use_column
@@ -129,8 +129,8 @@ BEGIN
            day = coalesce(r.day, costa_rica_date(v_at))
      WHERE r.banca_id = p_banca AND r.id = p_run;
     RETURN QUERY
-    SELECT r.period, r.trigger::text, r.day, r.started_at, v_run.started_at IS NOT NULL, r.progress, r.counts,
-           r.requested_by, r.request_id,
+    SELECT r.period, r.trigger::text, r.day, r.started_at, v_run.started_at IS NOT NULL, r.attempts,
+           r.progress, r.counts, r.requested_by, r.request_id,
            coalesce((SELECT to_jsonb(s) - 'since' FROM job_settings s WHERE s.banca_id = p_banca AND s.job = p_job),
                     '{}'), v_at
       FROM job_runs r WHERE r.banca_id = p_banca AND r.id = p_run;
