@@ -33,6 +33,8 @@ LOCK_TIMEOUT = "1s"
 REPEATS_MAX = 4
 FIRST_REST = timedelta(seconds=30)
 LOTERIAS_MAX = 10_000
+# What rules raise that nobody checked.
+UNREADABLE = (AttributeError, LookupError, TypeError, ValueError)
 
 
 async def open_sorteos(connection: Connection, run: JobRun) -> Step:
@@ -79,7 +81,7 @@ async def create_sorteos(connection: Connection, run: JobRun) -> Step:
                 author = Author(run.requested_by, LAYER_JOB, run.request_id)
                 made = len(await make_draws(connection, run.banca_id, dict(row), missing, author))
                 skipped = len(wanted) - made
-        except (asyncpg.PostgresError, ValueError, TypeError) as error:
+        except (asyncpg.PostgresError, *UNREADABLE) as error:
             errors.append(failed(run, error, loteriaId=str(row["id"])))
     # Of those that are gone over again only the first time.
     skipped = 0 if run.progress.get("repeats") else skipped

@@ -131,9 +131,12 @@ async def test_a_lottery_says_itself_whether_its_draws_are_made(
     assert (await desk.only_run(JobName.SORTEOS_AUTO_CREATE))["counts"]["createdCount"] == made
 
 
-async def test_rules_that_nobody_can_read_are_an_error_of_their_lottery_alone(desk: Desk, arena: Arena) -> None:
+@pytest.mark.parametrize("schedule", [{"times": ["noon"]}, {"times": [12]}, {"times": 12}, "daily", 7])
+async def test_rules_that_nobody_can_read_are_an_error_of_their_lottery_alone(
+    desk: Desk, arena: Arena, schedule: Any
+) -> None:
     await rule(arena, autoCreateEnabled=True, **DAILY)
-    broken = json.dumps({"autoCreateEnabled": True, "drawSchedule": {"times": ["noon"]}})
+    broken = json.dumps({"autoCreateEnabled": True, "drawSchedule": schedule})
     await arena.owner.execute(
         "INSERT INTO loterias (banca_id, id, name, rules) VALUES ($1, $2, 'Broken', $3)",
         arena.banca_id,
