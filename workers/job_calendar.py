@@ -37,8 +37,9 @@ class JobCalendar:
         self.database = database
         self.at = at
         self._next_look_s = 0.0
-        # What is due and written down already.
+        # What is due and written down already, this hour: what failed may be asked for again.
         self._known: set[tuple[UUID, str, str]] = set()
+        self._hour: datetime | None = None
         self._is_announced = False
 
     async def look(self) -> None:
@@ -65,6 +66,7 @@ class JobCalendar:
             rows = await connection.fetch(sql("jobs/calendar"), self.at)
             if not rows:
                 return 0
+            self._begin_hour(rows[0]["at"])
             found = list(due_jobs(rows))
             new = [one for one in found if one.key not in self._known]
             made = await self._request(connection, new, at=rows[0]["at"]) if new else []
@@ -73,6 +75,12 @@ class JobCalendar:
             announce(rows)
             self._is_announced = True
         return len(made)
+
+    def _begin_hour(self, at: datetime) -> None:
+        hour = at.replace(minute=0, second=0, microsecond=0)
+        if hour != self._hour:
+            self._known.clear()
+            self._hour = hour
 
     async def _request(
         self, connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record], new: list[DueJob], *, at: datetime

@@ -84,7 +84,7 @@ class Jobs:
             try:
                 async with self.database.connection() as connection:
                     await connection.fetchval(sql("jobs/warm_up"))
-            except DatabaseUnavailableError:
+            except (DatabaseUnavailableError, asyncpg.PostgresError):
                 if attempt == WARM_UPS_MAX or self.rounds.stop.is_set():
                     break
                 await wait(self.rounds.stop, self.warm_up_pause_s * attempt)

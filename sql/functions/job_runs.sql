@@ -28,7 +28,8 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 $$;
 
 -- Takes   what is due, in parallel arrays; d_enabled: where not, the period is SKIPPED at once.
--- Gives   those that nobody had asked for yet.
+-- Gives   those that nobody had asked for yet; and those that failed a day ago, which are gone on with: of a daily job the
+--         next day is due by then, but a month has no other run.
 DROP FUNCTION IF EXISTS request_due_jobs;
 CREATE FUNCTION request_due_jobs(
     d_banca uuid[], d_job text[], d_period text[], d_due timestamptz[], d_enabled boolean[], p_at timestamptz
@@ -39,14 +40,16 @@ DECLARE
     v_run job_runs;
 BEGIN
     FOR v_run IN
-        INSERT INTO job_runs (banca_id, id, job, period, trigger, state, due_at, next_attempt_at, reason,
-                              requested_at, finished_at)
+        INSERT INTO job_runs AS r (banca_id, id, job, period, trigger, state, due_at, next_attempt_at, reason,
+                                   requested_at, finished_at)
         SELECT d.banca, gen_random_uuid(), d.job, d.period, 'SCHEDULE',
                CASE WHEN d.is_enabled THEN 'REQUESTED' ELSE 'SKIPPED' END::job_state, d.due_at, p_at,
                CASE WHEN NOT d.is_enabled THEN 'disabled' END, p_at, CASE WHEN NOT d.is_enabled THEN p_at END
           FROM unnest(d_banca, d_job, d_period, d_due, d_enabled) AS d (banca, job, period, due_at, is_enabled)
          ORDER BY d.due_at, d.banca, d.job
-        ON CONFLICT (banca_id, job, period) WHERE trigger = 'SCHEDULE' DO NOTHING
+        ON CONFLICT (banca_id, job, period) WHERE trigger = 'SCHEDULE' DO UPDATE
+           SET state = 'REQUESTED', attempts = 0, next_attempt_at = p_at, finished_at = NULL
+         WHERE r.state = 'FAILED' AND r.finished_at <= p_at - interval '1 day' AND excluded.state = 'REQUESTED'
         RETURNING *
     LOOP
         IF v_run.state = 'REQUESTED' THEN

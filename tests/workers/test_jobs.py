@@ -177,6 +177,29 @@ async def test_what_fails_is_tried_again_later_and_given_up_in_the_end(
     assert [run["state"] for run in await desk.runs(DAILY)] == ["FAILED", "DONE"]
 
 
+async def test_a_month_that_failed_is_gone_on_with_every_day(desk: Desk, arena: Arena, database: TestDatabase) -> None:
+    """No later run closes it."""
+    is_mended = False
+
+    async def close(_: Connection, run: JobRun) -> Step:
+        if run.counts and not is_mended:
+            raise ValueError("not now")
+        return Step({}, run.plus(steps=1), is_done=run.counts.get("steps") == 2)
+
+    first = datetime(2030, 2, 1, 8, 0, tzinfo=UTC)
+    async with open_desk(arena, database, MONTHLY_CLOSING=Work(close)) as failing:
+        for minutes in range(60):
+            await failing.pass_time(first + timedelta(minutes=minutes))
+        assert (await failing.only_run(MONTHLY))["state"] == "FAILED"
+        is_mended = True
+        await failing.pass_time(first + timedelta(hours=23))
+        assert (await failing.only_run(MONTHLY))["state"] == "FAILED"
+        await failing.pass_time(first + timedelta(hours=25))
+        run = await failing.only_run(MONTHLY)
+    assert (run["state"], run["counts"], run["period"]) == ("DONE", {"steps": 3}, "2030-01")
+    assert run["error_type"] is None
+
+
 async def test_a_database_that_does_not_answer_skips_a_job_and_leaves_it_due(
     desk: Desk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
