@@ -52,6 +52,8 @@ class Jobs:
         self.at = at
         # Of runs that could not begin, how often.
         self._skips: dict[UUID, int] = {}
+        # Of this round, that somebody wants to be told of.
+        self._ends: list[JobEnd] = []
         self.rounds = Rounds()
 
     def wake(self) -> None:
@@ -67,7 +69,9 @@ class Jobs:
             rows = await connection.fetch(sql("jobs/to_do"), list(self.works), TO_DO_MAX, self.at)
         # What others did meanwhile is not skipped any more.
         self._skips = {row["id"]: self._skips[row["id"]] for row in rows if row["id"] in self._skips}
-        return await self.rounds.each(rows, self._try_step)
+        made = await self.rounds.each(rows, self._try_step)
+        await self._tell_ends()
+        return made
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until stop is set; a step that runs is finished, and none begins."""
@@ -127,23 +131,24 @@ class Jobs:
             JOB_RUNS.labels(job.name, "disabled").inc()
             tell(log.info, job, "SKIPPED", {**named(run), "reason": reason})
         elif step.is_done:
-            await self._end(run, step.counts, at=saved_at)
+            self._end(run, step.counts, at=saved_at)
         return 1
 
-    async def _end(self, run: JobRun, counts: Mapping[str, Any], *, at: datetime) -> None:
+    def _end(self, run: JobRun, counts: Mapping[str, Any], *, at: datetime) -> None:
         job = run.job
         JOB_RUNS.labels(job.name, "done").inc()
         JOB_SECONDS.labels(job.name).observe(max(0.0, (at - run.started_at).total_seconds()))
         JOB_LAST_SUCCESS.labels(job.name).set(time.time())
         tell(log.info, job, "COMPLETE", {**counts, **named(run)}, request_id=run.request_id)
-        await self._tell_end(JobEnd(run.banca_id, run.id, job, is_done=True, counts=counts))
+        self._ends.append(JobEnd(run.banca_id, run.id, job, is_done=True, counts=counts))
         if run.settings.is_enabled:
             tell(log.info, job, "SCHEDULED", {**next_run(run.settings.schedule, at), "bancaId": str(run.banca_id)})
 
-    async def _tell_end(self, end: JobEnd) -> None:
-        ended = self.works[end.job.name].ended
-        if ended is not None:
-            await ended(end)
+    async def _tell_ends(self) -> None:
+        """All at once, so that many bancas wait no longer than one for somebody who does not answer."""
+        ends, self._ends = self._ends, []
+        told = ((end, self.works[end.job.name].ended) for end in ends)
+        await asyncio.gather(*(ended(end) for end, ended in told if ended is not None))
 
     def _skip(self, job: Job, row: asyncpg.Record) -> None:
         """It stays to be done."""
@@ -169,7 +174,7 @@ class Jobs:
             return
         JOB_RUNS.labels(job.name, "failed").inc()
         tell(log.error, job, "JOB_FAIL", told)
-        await self._tell_end(JobEnd(row["banca_id"], row["id"], job, is_done=False, counts={}))
+        self._ends.append(JobEnd(row["banca_id"], row["id"], job, is_done=False, counts={}))
 
 
 def run_of(job: Job, banca_id: UUID, run_id: UUID, row: asyncpg.Record, *, at: datetime | None) -> JobRun:

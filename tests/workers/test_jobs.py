@@ -18,7 +18,7 @@ from tests.arena import Arena
 from tests.databases import TestDatabase
 from tests.job_desk import BORN, Desk, open_desk, set_clock
 from tests.workers.pipeline import eventually
-from workers.job_steps import JobRun, Step, Work
+from workers.job_steps import JobEnd, JobRun, Step, Work
 from workers.jobs import ATTEMPTS_MAX
 
 if TYPE_CHECKING:
@@ -274,6 +274,25 @@ async def test_after_a_stop_no_step_begins(desk: Desk, arena: Arena, database: T
         await stopped.schedule(DUE)
         await asyncio.wait_for(stopped.jobs.run(stop), 10)
     assert len(made) == 1
+
+
+async def test_whoever_is_told_of_ends_is_told_of_all_of_a_round_at_once(
+    desk: Desk, arena: Arena, database: TestDatabase
+) -> None:
+    """One that does not answer is waited for once, not once for each banca."""
+    ends = len([job for job in JOBS.values() if job.is_enabled and not job.is_monthly])
+    everybody = asyncio.Barrier(ends)
+    told: list[JobName] = []
+
+    async def wait_for_the_others(end: JobEnd) -> None:
+        await asyncio.wait_for(everybody.wait(), 2)
+        told.append(end.job.name)
+
+    works = {name.name: Work(nothing, wait_for_the_others) for name in JobName}
+    async with open_desk(arena, database, **works) as told_of:
+        await told_of.pass_time(DUE)
+    # The others are off: they end without having begun.
+    assert len(told) == ends
 
 
 async def test_a_stop_waits_for_the_step_that_runs(desk: Desk, arena: Arena, database: TestDatabase) -> None:
