@@ -40,17 +40,27 @@ DECLARE
     v_run job_runs;
 BEGIN
     FOR v_run IN
-        INSERT INTO job_runs AS r (banca_id, id, job, period, trigger, state, due_at, next_attempt_at, reason,
-                                   requested_at, finished_at)
-        SELECT d.banca, gen_random_uuid(), d.job, d.period, 'SCHEDULE',
-               CASE WHEN d.is_enabled THEN 'REQUESTED' ELSE 'SKIPPED' END::job_state, d.due_at, p_at,
-               CASE WHEN NOT d.is_enabled THEN 'disabled' END, p_at, CASE WHEN NOT d.is_enabled THEN p_at END
-          FROM unnest(d_banca, d_job, d_period, d_due, d_enabled) AS d (banca, job, period, due_at, is_enabled)
-         ORDER BY d.due_at, d.banca, d.job
-        ON CONFLICT (banca_id, job, period) WHERE trigger = 'SCHEDULE' DO UPDATE
-           SET state = 'REQUESTED', attempts = 0, next_attempt_at = p_at, finished_at = NULL
-         WHERE r.state = 'FAILED' AND r.finished_at <= p_at - interval '1 day' AND excluded.state = 'REQUESTED'
-        RETURNING *
+        WITH found AS MATERIALIZED (
+            SELECT * FROM unnest(d_banca, d_job, d_period, d_due, d_enabled) AS d (banca, job, period, due_at, is_enabled)
+        ), made AS (
+            INSERT INTO job_runs (banca_id, id, job, period, trigger, state, due_at, next_attempt_at, reason,
+                                  requested_at, finished_at)
+            SELECT d.banca, gen_random_uuid(), d.job, d.period, 'SCHEDULE',
+                   CASE WHEN d.is_enabled THEN 'REQUESTED' ELSE 'SKIPPED' END::job_state, d.due_at, p_at,
+                   CASE WHEN NOT d.is_enabled THEN 'disabled' END, p_at, CASE WHEN NOT d.is_enabled THEN p_at END
+              FROM found d
+             ORDER BY d.due_at, d.banca, d.job
+            -- Waits for nobody who is at a run; to update on a conflict would.
+            ON CONFLICT (banca_id, job, period) WHERE trigger = 'SCHEDULE' DO NOTHING
+            RETURNING *
+        ), again AS (
+            UPDATE job_runs r SET state = 'REQUESTED', attempts = 0, next_attempt_at = p_at, finished_at = NULL
+              FROM found d
+             WHERE r.banca_id = d.banca AND r.job = d.job AND r.period = d.period AND r.trigger = 'SCHEDULE'
+               AND r.state = 'FAILED' AND r.finished_at <= p_at - interval '1 day' AND d.is_enabled
+            RETURNING r.*
+        )
+        SELECT * FROM made UNION ALL SELECT * FROM again
     LOOP
         IF v_run.state = 'REQUESTED' THEN
             PERFORM tell_of_job_run(v_run, 'scheduler');

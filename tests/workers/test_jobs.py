@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
 import orjson
 import pytest
 
@@ -99,6 +100,17 @@ async def test_two_schedulers_at_once_ask_once_and_two_workers_at_once_do_it_onc
     enabled = {name for name in JobName if JOBS[name].is_enabled} - {MONTHLY}
     assert {(row["job"], row["steps"]) for row in states if row["state"] == "DONE"} == {(name, "4") for name in enabled}
     assert len(made) == 4 * len(enabled)
+
+
+async def test_a_scheduler_waits_for_no_run(desk: Desk, database: TestDatabase) -> None:
+    """It closes draws, too. A step holds its run until it ends."""
+    await desk.schedule(DUE)
+    worker = await asyncpg.connect(database.owner_url)
+    async with worker.transaction():
+        await worker.execute("SELECT FROM job_runs FOR UPDATE")
+        desk.calendar.forget()
+        assert await asyncio.wait_for(desk.schedule(DUE + timedelta(minutes=59)), 5) == 0
+    await worker.close()
 
 
 async def test_a_scheduler_that_was_down_over_nights_makes_up_the_newest_day_once(desk: Desk) -> None:
