@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import getpass
-import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import orjson
 import typer
 
-from cli.stack import DEFAULT_DATA, Stack
+from cli.owner_connection import with_database
+from cli.stack import DEFAULT_DATA
 from cli.trouble import Trouble
 from core.queries import sql
 
 LIST_MAX = 200
-CONNECT_TIMEOUT_S = 10.0
 LAYER_CLI = "cli"
 PARKED = "PARKED"
 REFUSALS = {"NOT_FOUND": "there is no such letter", "NOT_PARKED": "it was replayed or dropped already"}
@@ -27,7 +25,6 @@ app = typer.Typer(help="Dead letters: what no worker could do.", no_args_is_help
 Data = Annotated[Path, typer.Option("--data", help="Where the stack keeps its data.", show_default=".banca")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Ids = Annotated[list[str], typer.Argument(help="Ids as `list` shows them, or `all` that are parked.")]
-Answer = TypeVar("Answer")
 
 
 @app.command("list")
@@ -97,24 +94,6 @@ async def one(connection: Any, letter: str) -> Any:
     if len(rows) != 1:
         raise Trouble(f"{letter}: {'several letters begin so' if rows else REFUSALS['NOT_FOUND']}")
     return rows[0]
-
-
-def with_database(data: Path, work: Callable[[Any], Awaitable[Answer]]) -> Answer:
-    import asyncpg
-
-    url = os.environ.get("MIGRATION_DATABASE_URL") or os.environ.get("DATABASE_URL") or Stack.load(data).owner_url
-
-    async def run() -> Answer:
-        connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, command_timeout=CONNECT_TIMEOUT_S)
-        try:
-            return await work(connection)
-        finally:
-            await connection.close()
-
-    try:
-        return asyncio.run(run())
-    except (OSError, asyncpg.PostgresError) as error:
-        raise Trouble(f"the letters cannot be read: {error}") from error
 
 
 def table(rows: list[Any]) -> str:

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import orjson
 import typer
 
-from cli.stack import DEFAULT_DATA, Stack
+from cli.owner_connection import with_database
+from cli.stack import DEFAULT_DATA
 from cli.trouble import Trouble
 from core.domain.calendar import format_instant
 from core.domain.jobs import JOBS, Job, JobName, MonthNotOverError, period_by_hand, settings_of
 from core.queries import sql
 
-CONNECT_TIMEOUT_S = 10.0
 LAYER_CLI = "cli"
 LOOK_EVERY_S = 0.2
 NAMES = ", ".join(JobName)
@@ -30,7 +29,6 @@ app = typer.Typer(help="The scheduled jobs.", no_args_is_help=True, rich_markup_
 Data = Annotated[Path, typer.Option("--data", help="Where the stack keeps its data.", show_default=".banca")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Banca = Annotated[str | None, typer.Option(help="The code of one; default: every active banca.")]
-Answer = TypeVar("Answer")
 
 
 @app.command("list")
@@ -140,24 +138,6 @@ def outcome(run: Mapping[str, Any]) -> str:
     else:
         told = run["error"] or orjson.dumps(run["counts"]).decode()
     return f"{run['banca']}  {run['job']} {run['period']}  {run['state']}  {told}"
-
-
-def with_database(data: Path, work: Callable[[Any], Awaitable[Answer]]) -> Answer:
-    import asyncpg
-
-    url = os.environ.get("MIGRATION_DATABASE_URL") or os.environ.get("DATABASE_URL") or Stack.load(data).owner_url
-
-    async def run() -> Answer:
-        connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, command_timeout=CONNECT_TIMEOUT_S)
-        try:
-            return await work(connection)
-        finally:
-            await connection.close()
-
-    try:
-        return asyncio.run(run())
-    except (OSError, asyncpg.PostgresError) as error:
-        raise Trouble(f"the jobs cannot be reached: {error}") from error
 
 
 def print_json(value: object) -> None:

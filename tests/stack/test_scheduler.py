@@ -25,9 +25,14 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 
 
-def scheduler_of(up: Run) -> int:
-    [pid] = [pid for pid in children_of(up.pid) if "workers.scheduler" in command_of(pid)]
-    return pid
+async def scheduler_of(up: Run) -> int:
+    """As soon as it is one: a child that was just made still has its parent's command line."""
+
+    async def found() -> int:
+        pids = [pid for pid in children_of(up.pid) if "workers.scheduler" in command_of(pid)]
+        return pids[0] if len(pids) == 1 else 0
+
+    return await eventually(found)
 
 
 async def overdue(owner: Owner) -> UUID:
@@ -54,7 +59,7 @@ async def test_the_scheduler_is_killed_across_a_closing_and_its_successor_goes_o
         url = Stack.load(tmp_path).owner_url
         owner, batch = await asyncpg.connect(url), await asyncpg.connect(url)
         try:
-            killed = scheduler_of(up)
+            killed = await scheduler_of(up)
             # The closing holds its draw, and waits for its place in the history.
             async with batch.transaction():
                 await batch.execute("LOCK TABLE sorteo_states IN EXCLUSIVE MODE")
@@ -64,7 +69,7 @@ async def test_the_scheduler_is_killed_across_a_closing_and_its_successor_goes_o
             assert await eventually(lambda: closings(owner, first))
             second = await overdue(owner)
             assert await eventually(lambda: closings(owner, second))
-            assert scheduler_of(up) != killed
+            assert await scheduler_of(up) != killed
             assert (await closings(owner, first), await closings(owner, second)) == (1, 1)
         finally:
             await owner.close()

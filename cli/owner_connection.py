@@ -1,0 +1,38 @@
+"""A connection as the owner of the database that a command is about."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from cli.stack import Stack
+from cli.trouble import Trouble
+
+CONNECT_TIMEOUT_S = 10.0
+
+Answer = TypeVar("Answer")
+
+
+def with_database(data: Path, work: Callable[[Any], Awaitable[Answer]]) -> Answer:
+    """What work(connection) answers, of what MIGRATION_DATABASE_URL or DATABASE_URL names, else of the stack in `data`.
+
+    Raises Trouble when the database does not do it.
+    """
+    import asyncpg
+
+    url = os.environ.get("MIGRATION_DATABASE_URL") or os.environ.get("DATABASE_URL") or Stack.load(data).owner_url
+
+    async def run() -> Answer:
+        connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, command_timeout=CONNECT_TIMEOUT_S)
+        try:
+            return await work(connection)
+        finally:
+            await connection.close()
+
+    try:
+        return asyncio.run(run())
+    except (OSError, asyncpg.PostgresError) as error:
+        raise Trouble(f"the database does not do it: {error}") from error
