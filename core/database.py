@@ -18,6 +18,8 @@ CONNECT_TIMEOUT_S = 5.0
 # A connection that lived through many plans and catalog changes is retired.
 CONNECTION_IDLE_S = 300.0
 CONNECTION_QUERIES_MAX = 50_000
+# What becomes of a connection of one's own when PostgreSQL goes away. The last: it died while it was being asked.
+LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 class DatabaseUnavailableError(Exception):

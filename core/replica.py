@@ -15,7 +15,7 @@ from uuid import UUID
 
 import asyncpg
 
-from core.database import Database, DatabaseUnavailableError, create_pool
+from core.database import LOST, Database, DatabaseUnavailableError, create_pool
 from core.logging import Log
 from core.metrics import REPLICA_LAG_SECONDS
 from core.queries import sql
@@ -28,7 +28,6 @@ LOOKS_PER_LAG = 4
 POSITIONS_MAX = 3_600
 # A reading that finds no connection by then is made on the primary.
 ACQUIRE_TIMEOUT_S = 1.0
-LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 log = Log("replica")
 

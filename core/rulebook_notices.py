@@ -13,6 +13,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 
+from core.database import LOST
 from core.logging import Log
 from core.queries import sql
 from core.rulebooks import RulebookStore
@@ -23,8 +24,6 @@ CONNECT_TIMEOUT_S = 5.0
 RECONNECT_S = 1.0
 # A connection that died without a word is found out by asking.
 PROBE_S = 15.0
-# The last: the connection died while it was being asked.
-LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 log = Log("rulebooks")
 

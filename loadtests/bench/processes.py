@@ -19,9 +19,10 @@ def children_of(pid: int) -> list[int]:
 
 
 def command_of(pid: int) -> list[str]:
-    """Empty when it is gone."""
+    """Empty when it is gone, or about to go."""
     with suppress(FileNotFoundError, ProcessLookupError):
-        return (PROC / str(pid) / "cmdline").read_text(errors="replace").rstrip("\0").split("\0")
+        line = (PROC / str(pid) / "cmdline").read_text(errors="replace").rstrip("\0")
+        return line.split("\0") if line.strip() else []
     return []
 
 

@@ -13,9 +13,9 @@ import aio_pika.exceptions
 import redis
 
 from core.books import check_books
+from core.database import LOST
 from core.queries import sql
 from loadtests.faults.draws import unclosed_draws
-from loadtests.faults.scene import UNREACHABLE
 from loadtests.faults.stack import FaultStack
 from loadtests.history_check import check_history
 from workers.consumers import KEEPERS
@@ -26,7 +26,7 @@ DRAINED_WITHIN_S = 30.0
 # events came again from the outbox. Dramatiq itself retries an acknowledgement after 5 s.
 LOST_AFTER_S = 7.0
 LOOK_EVERY_S = 0.1
-NOT_YET = (*UNREACHABLE, redis.RedisError, aio_pika.exceptions.AMQPError)
+NOT_YET = (*LOST, redis.RedisError, aio_pika.exceptions.AMQPError)
 
 
 @dataclass(frozen=True, slots=True)

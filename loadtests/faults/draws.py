@@ -11,8 +11,9 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
+from core.database import LOST
 from core.queries import sql
-from loadtests.faults.scene import UNREACHABLE, Scene
+from loadtests.faults.scene import Scene
 from loadtests.faults.stack import FaultStack
 
 DRAWS = 5
@@ -41,7 +42,7 @@ async def add_draws(scene: Scene, closes_in_s: list[float]) -> None:
                 draw_id = uuid4()
                 await connection.execute(sql("faults/add_closing_draw"), beside, draw_id, seconds)
                 scene.stack.closing_draws.add(draw_id)
-    except UNREACHABLE:
+    except LOST:
         scene.missed.append("draws")
 
 

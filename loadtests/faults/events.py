@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from core.database import LOST
 from core.events import Event
 from core.queries import sql
-from loadtests.faults.scene import UNREACHABLE, Scene
+from loadtests.faults.scene import Scene
 from workers.consumers import AUDIT
 from workers.packing import packed
 from workers.transport import BrokerUnavailableError, RawMessage, Sendable
@@ -32,7 +33,7 @@ async def newest_events(scene: Scene) -> list[Event]:
     try:
         async with scene.stack.connection() as connection:
             return [Event(**row) for row in await connection.fetch(sql("faults/newest_events"), EVENTS_MAX)]
-    except UNREACHABLE:
+    except LOST:
         scene.missed.append("events")
         return []
 

@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager, suppress
 
 import redis
 
+from core.database import LOST
 from core.queries import sql
-from loadtests.faults.scene import UNREACHABLE, Begin, Scene
+from loadtests.faults.scene import Begin, Scene
 
 TERMINATE_EVERY_S = 0.1
 REDIS_TIMEOUT_S = 1.0
@@ -66,7 +67,7 @@ async def backends_terminated(scene: Scene) -> AsyncIterator[None]:
 
 async def terminate_on(scene: Scene) -> None:
     while True:
-        with suppress(*UNREACHABLE):
+        with suppress(*LOST):
             async with scene.stack.connection() as connection:
                 await connection.execute(sql("faults/terminate_backends"))
         await asyncio.sleep(TERMINATE_EVERY_S)

@@ -10,8 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 
-import asyncpg
-
+from core.database import LOST
 from core.queries import sql
 from loadtests.faults.driver import Driver
 from loadtests.faults.stack import FaultStack
@@ -20,8 +19,6 @@ from loadtests.faults.stack import FaultStack
 VICTIM_AWAITED_S = 3.0
 MOMENT_AWAITED_S = 1.0
 POLL_S = 0.02
-# What a PostgreSQL that is being broken makes of us.
-UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 @dataclass
@@ -52,7 +49,7 @@ class Scene:
     async def until_at_work(self, application: str, *, in_transaction: bool) -> None:
         """Return in the middle of its work, or when the moment has not come for a while."""
         deadline_s = time.monotonic() + MOMENT_AWAITED_S
-        with suppress(*UNREACHABLE):
+        with suppress(*LOST):
             async with self.stack.connection() as connection:
                 while not await connection.fetchval(sql("faults/at_work"), application, in_transaction):
                     if time.monotonic() > deadline_s:
