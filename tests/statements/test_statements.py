@@ -180,7 +180,8 @@ async def test_the_uncut_history_is_told_to_who_may_see_it(
 async def test_an_unchanged_statement_is_not_sent_again(arena: Arena, boss: Clerk) -> None:
     async def ask(tag: str | None = None, query: str = "") -> Answer:
         headers = {} if tag is None else {"If_None_Match": tag}
-        return await boss.send("GET", f"/statement?vendedorId={arena.seller.id}{query}", **headers)
+        period = f"fromDate={days_ago(2)}&toDate={today()}"
+        return await boss.send("GET", f"/statement?vendedorId={arena.seller.id}&{period}{query}", **headers)
 
     first = await ask()
     tag = first.headers["ETag"]
