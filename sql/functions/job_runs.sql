@@ -49,8 +49,12 @@ BEGIN
                    CASE WHEN d.is_enabled THEN 'REQUESTED' ELSE 'SKIPPED' END::job_state, d.due_at, p_at,
                    CASE WHEN NOT d.is_enabled THEN 'disabled' END, p_at, CASE WHEN NOT d.is_enabled THEN p_at END
               FROM found d
+             -- Waits for nobody who is at a run; a conflict with it does, even where nothing is done about it.
+             WHERE NOT EXISTS (SELECT FROM job_runs r
+                                WHERE r.banca_id = d.banca AND r.job = d.job AND r.period = d.period
+                                  AND r.trigger = 'SCHEDULE')
              ORDER BY d.due_at, d.banca, d.job
-            -- Waits for nobody who is at a run; to update on a conflict would.
+            -- Two schedulers at once.
             ON CONFLICT (banca_id, job, period) WHERE trigger = 'SCHEDULE' DO NOTHING
             RETURNING *
         ), again AS (

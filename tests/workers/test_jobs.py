@@ -107,7 +107,9 @@ async def test_a_scheduler_waits_for_no_run(desk: Desk, database: TestDatabase) 
     await desk.schedule(DUE)
     worker = await asyncpg.connect(database.owner_url)
     async with worker.transaction():
-        await worker.execute("SELECT FROM job_runs FOR UPDATE")
+        runs = await worker.fetch("SELECT banca_id, id, job FROM job_runs WHERE state = 'REQUESTED'")
+        for run in runs:
+            assert await worker.fetch("SELECT FROM begin_job_step($1, $2, $3, 0)", *run)
         desk.calendar.forget()
         assert await asyncio.wait_for(desk.schedule(DUE + timedelta(minutes=59)), 5) == 0
     await worker.close()
