@@ -73,8 +73,7 @@ class Statements:
                 row = await connection.fetchrow(sql("statements/recompute"), banca_id, requests, self.at)
         except (DatabaseUnavailableError, asyncpg.PostgresError) as error:
             self._note(banca_id, error, requests)
-            if requests == REQUESTS_AT_ONCE_MIN:
-                await self._set_aside(banca_id)
+            await self._set_aside(banca_id, is_alone=requests == REQUESTS_AT_ONCE_MIN)
             return 0
         assert row is not None, "recompute_statements gives one row"
         self.troubles.overcome(banca_id, full=self.requests_at_once)
@@ -84,11 +83,11 @@ class Statements:
         STATEMENT_REQUESTS.inc(done)
         return done
 
-    async def _set_aside(self, banca_id: UUID) -> None:
-        """The request that is next, so that the others do not wait for it; not while the database does not answer."""
+    async def _set_aside(self, banca_id: UUID, *, is_alone: bool) -> None:
+        """The request that is next, or that failed before; not while the database does not answer."""
         try:
             async with self.database.connection() as connection:
-                await connection.execute(sql("statements/rest_next"), banca_id, self.at)
+                await connection.execute(sql("statements/rest_next"), banca_id, self.at, is_alone)
         except (DatabaseUnavailableError, asyncpg.PostgresError) as error:
             log.warning("STATEMENT_NOT_SET_ASIDE", banca=str(banca_id), reason=f"{type(error).__name__}: {error}")
 

@@ -49,6 +49,17 @@ BEGIN
     RETURN NEXT;
 END $$;
 
+-- The one that failed before and rests no more; null: there is none, or others are at it.
+DROP FUNCTION IF EXISTS next_failed_work;
+CREATE FUNCTION next_failed_work(p_banca uuid, p_now timestamptz) RETURNS bigint[]
+LANGUAGE sql VOLATILE
+AS $$
+    SELECT array_agg(w.id)
+      FROM (SELECT w.id FROM statement_work w
+             WHERE w.banca_id = p_banca AND w.rests_until <= p_now
+             ORDER BY w.rests_until LIMIT 1 FOR UPDATE SKIP LOCKED) w
+$$;
+
 -- The requests that are next, held until the transaction ends; null: none that does not rest or is held by others. One that
 -- failed before comes after all others, alone: it may take all the time that a call has.
 DROP FUNCTION IF EXISTS next_statement_work;
@@ -60,10 +71,7 @@ AS $$
            FROM (SELECT w.id FROM statement_work w
                   WHERE w.banca_id = p_banca AND w.rests_until IS NULL
                   ORDER BY w.id LIMIT p_limit FOR UPDATE SKIP LOCKED) w),
-        (SELECT array_agg(w.id)
-           FROM (SELECT w.id FROM statement_work w
-                  WHERE w.banca_id = p_banca AND w.rests_until <= p_now
-                  ORDER BY w.rests_until LIMIT 1 FOR UPDATE SKIP LOCKED) w))
+        next_failed_work(p_banca, p_now))
 $$;
 
 -- What failed rests: a second, and each time twice as long, ten minutes at most.
@@ -77,9 +85,11 @@ AS $$
      WHERE w.banca_id = p_banca AND w.id = ANY (p_ids)
 $$;
 
--- The next request rests: alone, too, it is too much for the time that a call has.
+-- After a call that failed: the next request rests, where it was alone (p_is_alone), as it is too much for the time that a
+-- call has. Else the one that failed before: it comes alone always, and was perhaps what failed.
 DROP FUNCTION IF EXISTS rest_next_statement;
-CREATE FUNCTION rest_next_statement(p_banca uuid, p_at timestamptz DEFAULT NULL) RETURNS void
+CREATE FUNCTION rest_next_statement(p_banca uuid, p_at timestamptz DEFAULT NULL, p_is_alone boolean DEFAULT true)
+RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = public, pg_temp
 AS $$
@@ -87,7 +97,9 @@ DECLARE
     v_now timestamptz := database_clock(p_at);
 BEGIN
     PERFORM set_config('app.banca_id', p_banca::text, true);
-    PERFORM rest_statement_work(p_banca, next_statement_work(p_banca, 1, v_now), v_now);
+    PERFORM rest_statement_work(
+        p_banca,
+        CASE WHEN p_is_alone THEN next_statement_work(p_banca, 1, v_now) ELSE next_failed_work(p_banca, v_now) END, v_now);
 END $$;
 
 -- One writer at a time of an entity's statements, until the end of the transaction; meanwhile no month is closed for the
@@ -181,7 +193,7 @@ DECLARE
 BEGIN
     FOREACH function_name IN ARRAY ARRAY['recompute_statements', 'lock_statements', 'rewrite_statements',
                                          'closed_through', 'statement_work_waiting', 'next_statement_work',
-                                         'rest_statement_work', 'rest_next_statement'] LOOP
+                                         'next_failed_work', 'rest_statement_work', 'rest_next_statement'] LOOP
         EXECUTE format('ALTER FUNCTION %I OWNER TO banca_definer', function_name);
         EXECUTE format('REVOKE ALL ON FUNCTION %I FROM PUBLIC', function_name);
     END LOOP;

@@ -148,6 +148,26 @@ async def test_one_that_always_takes_too_long_is_set_aside(office: Office) -> No
     assert [row[0] for row in await waiting(office)] == [slow]
 
 
+async def test_what_took_too_long_before_rests_again_after_one_more_try(office: Office) -> None:
+    """It comes alone, however many are tried at once: to try fewer would take as long each time."""
+    arena = office.arena
+    await arena.owner.execute("UPDATE instance SET test_clock = true")
+    slow, other = arena.seller.id, arena.sellers[1].id
+    await ask(office, slow)
+    await arena.owner.execute(
+        NO_MORE_THAN_FIVE.replace("count(*) FROM gone) > 5", f"count(*) FROM gone WHERE entity_id = '{slow}') > 0")
+    )
+    statements = Statements(office.evaluator.database, requests_at_once=1, at=NOON)
+    assert await statements.run_once() == 0
+    assert await waiting(office) == [(slow, 1, NOON + timedelta(seconds=1))]
+    # What others do meanwhile makes no difference.
+    statements = Statements(office.evaluator.database, requests_at_once=500, at=NOON + timedelta(seconds=1))
+    await ask(office, other)
+    assert await statements.run_once() == 1
+    assert await statements.run_once() == 0
+    assert await waiting(office) == [(slow, 2, NOON + timedelta(seconds=3))]
+
+
 async def test_bancas_that_rest_do_not_keep_the_others_from_being_looked_at(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
