@@ -137,6 +137,19 @@ async def test_old_runs_go_but_the_newest_of_each_end(
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("query", "days"),
+    [("SELECT trim_job_runs($1, $2, 10)", 400), ("SELECT trim_keys($1, $2, NULL, NULL, 10)", 35)],
+)
+async def test_a_day_has_24_hours_wherever_the_server_stands(arena: Arena, query: str, days: int) -> None:
+    """Also where clocks were put back since, so that as many calendar days take an hour more."""
+    before = datetime.now(UTC) - timedelta(days=days)
+    # They were an hour ahead in the ten days around it, of every year.
+    begin, end = ((before + timedelta(days=n)).timetuple().tm_yday % 365 for n in (-5, 5))
+    await arena.owner.execute(f"SET TimeZone = 'WINTER0SUMMER,{begin},{end}'")
+    assert await arena.owner.fetchval(query, arena.banca_id, before)
+
+
 async def test_no_run_goes_that_would_be_made_up_again(arena: Arena) -> None:
     with pytest.raises(asyncpg.CheckViolationError, match="400 days"):
         await arena.owner.execute("SELECT trim_job_runs($1, now() - interval '399 days', 10)", arena.banca_id)
