@@ -169,6 +169,8 @@ class Jobs:
         except DatabaseUnavailableError:
             self._skip(job, row)
             return
+        except asyncpg.PostgresError:
+            state = row["state"]
         if state != "FAILED":
             tell(log.warning, job, "RETRY", told)
             return

@@ -72,6 +72,31 @@ async def test_a_run_ends_when_its_last_step_does(desk: Desk, arena: Arena, data
     assert took >= timedelta(seconds=0.02)
 
 
+# As a deadlock does.
+UNNOTED = """
+CREATE FUNCTION stumble() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'not now' USING ERRCODE = 'deadlock_detected';
+END $$;
+CREATE TRIGGER stumble BEFORE UPDATE ON job_runs FOR EACH ROW WHEN (NEW.attempts > OLD.attempts)
+    EXECUTE FUNCTION stumble()
+"""
+
+
+async def test_trouble_that_cannot_be_written_down_keeps_no_other_waiting(
+    desk: Desk, arena: Arena, database: TestDatabase
+) -> None:
+    async def fail(_: Connection, __: JobRun) -> Step:
+        raise ValueError("no such rule")
+
+    await arena.owner.execute(UNNOTED)
+    # The first of the round: it was due before the others.
+    async with open_desk(arena, database, ACTIVITY_LOG_CLEANUP=Work(fail)) as failing:
+        await failing.pass_time(DUE)
+    assert (await desk.only_run(JobName.ACTIVITY_LOG_CLEANUP))["state"] == "REQUESTED"
+    assert (await desk.only_run(DAILY))["state"] == "DONE"
+
+
 async def test_after_a_stop_no_step_begins(desk: Desk, arena: Arena, database: TestDatabase) -> None:
     stop = asyncio.Event()
     made: list[JobName] = []
