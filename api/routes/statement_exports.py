@@ -118,7 +118,9 @@ def heading_of(reading: Reading, period: Period) -> Heading:
         case Dimension.VENTANA, None:
             whose = f"all ventanas, {banca}"
         case _, None:
-            whose = f"all sellers, {banca}"
+            # Of one ventana, where only its own were asked for.
+            ventanas = {entity.ventana_name for entity in reading.entities.values()} if target.ventana_id else set()
+            whose = ", ".join(["all sellers", *sorted(filter(None, ventanas)), banca])
         case _, entity_id:
             whose = f"{reading.entities[entity_id].name}, {banca}"
     totals = totals_document(reading, first=period.first, last=period.last)

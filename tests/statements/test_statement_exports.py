@@ -177,6 +177,14 @@ async def test_every_format_holds_the_same_table(arena: Arena, boss: Clerk) -> N
     told = first.extract_text().splitlines()[:2]
     banca = await arena.owner.fetchval("SELECT name FROM bancas WHERE id = $1", arena.banca_id)
     assert told == [f"Statement: all sellers, {banca}", f"{days_ago(60)} to {days_ago(0)}"]
+    for asked, whose in (
+        ("dimension=banca", banca),
+        ("dimension=ventana", f"all ventanas, {banca}"),
+        (f"dimension=vendedor&ventanaId={arena.ventana_id}", f"all sellers, Peñas Blancas, {banca}"),
+        (f"vendedorId={arena.seller.id}", f"=SUM(A1:A9), {banca}"),
+    ):
+        [page, *_] = PdfReader(io.BytesIO((await export(boss, f"{asked}&format=pdf")).body)).pages
+        assert page.extract_text().splitlines()[0] == f"Statement: {whose}"
     for kind, content_type, ending in (
         (ExportFormat.EXCEL, XLSX, "xlsx"),
         (ExportFormat.PDF, "application/pdf", "pdf"),
