@@ -25,7 +25,7 @@ def test_a_process_that_nobody_has_waited_for_has_no_command() -> None:
     """Its parent may not have looked yet; /proc still lists it, with an empty command line."""
     process = subprocess.Popen([sys.executable, "-c", ""])
     deadline_s = time.monotonic() + 10
-    while command_of(process.pid) and time.monotonic() < deadline_s:
+    while process.pid in children_of(os.getpid()) and time.monotonic() < deadline_s:
         time.sleep(0.01)
     command, children = command_of(process.pid), children_of(os.getpid())
     process.wait()
