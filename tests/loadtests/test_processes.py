@@ -16,6 +16,10 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at proces
 
 def test_a_process_that_ended_has_no_command() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        deadline_s = time.monotonic() + 10
+        # A child that was just made may have no command line for a moment.
+        while not command_of(process.pid) and time.monotonic() < deadline_s:
+            time.sleep(0.01)
         assert command_of(process.pid)[1:] == ["-c", "input()"]
         process.communicate(b"\n")
     assert command_of(process.pid) == []
