@@ -7,11 +7,7 @@ import subprocess
 import sys
 import time
 
-import pytest
-
 from loadtests.bench.processes import children_of, command_of
-
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 
 
 def test_a_process_that_ended_has_no_command() -> None:
