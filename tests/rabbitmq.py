@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
-import aio_pika
 import pytest
+
+from workers.rabbitmq import connect
 
 USUAL_URL = "amqp://guest:guest@127.0.0.1:5672/"
 
@@ -14,7 +15,7 @@ async def reachable_rabbitmq() -> str:
     """Its URL. Where it does not answer the test is skipped, or fails when REQUIRE_RABBITMQ is 1."""
     url = os.environ.get("AMQP_URL") or USUAL_URL
     try:
-        await (await aio_pika.connect(url, timeout=3)).close()
+        await (await connect(url, timeout_s=3)).close()
     except OSError as error:
         if os.environ.get("REQUIRE_RABBITMQ") == "1":
             pytest.fail(f"RabbitMQ does not answer at {url}: {error}")

@@ -7,16 +7,16 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any, Protocol
 
-import aio_pika
 import redis
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
 from aio_pika.exceptions import AMQPError, ChannelInvalidStateError
 from dramatiq.common import dq_name, xq_name
 
-from workers.broker import HEARTBEAT_S, ParkingRedisBroker, deliveries_max, queue_declarations
+from workers.broker import ParkingRedisBroker, deliveries_max, queue_declarations
 from workers.consumers import alone
 from workers.letters import DeadMessage, decode_message
-from workers.transport import CLOSE_TIMEOUT_S, CONNECT_TIMEOUT_S, BrokerUnavailableError
+from workers.rabbitmq import connect
+from workers.transport import CLOSE_TIMEOUT_S, BrokerUnavailableError
 
 TAKE_TIMEOUT_S = 10.0
 
@@ -77,7 +77,7 @@ class RabbitDeadQueues:
         if self._connection is not None and self._channel is not None and not self._channel.is_closed:
             return self._channel
         await self.release()
-        self._connection = await aio_pika.connect(self.url, timeout=CONNECT_TIMEOUT_S, heartbeat=HEARTBEAT_S)
+        self._connection = await connect(self.url)
         self._channel = await self._connection.channel()
         for queue in self.queues:
             for name, arguments in queue_declarations(queue).items():

@@ -14,9 +14,9 @@ from aio_pika.abc import AbstractConnection, AbstractExchange
 from aio_pika.exceptions import AMQPError, ChannelInvalidStateError
 from dramatiq import Message
 
-from workers.broker import HEARTBEAT_S, ParkingRedisBroker, queue_declarations
+from workers.broker import ParkingRedisBroker, queue_declarations
+from workers.rabbitmq import CONNECT_TIMEOUT_S, connect
 
-CONNECT_TIMEOUT_S = 5.0
 PUBLISH_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 1.0
 
@@ -85,7 +85,7 @@ class RabbitTransport:
         if self._connection is not None and self._exchange is not None and not self._connection.is_closed:
             return self._exchange
         await self.close()
-        self._connection = await aio_pika.connect(self.url, timeout=CONNECT_TIMEOUT_S, heartbeat=HEARTBEAT_S)
+        self._connection = await connect(self.url)
         channel = self._connection.channel(publisher_confirms=True, on_return_raises=True)
         await channel.initialize(timeout=CONNECT_TIMEOUT_S)
         for queue in self.queues:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-import aio_pika
 from dramatiq.common import dq_name
 
 from workers.broker import ParkingRedisBroker, queue_declarations
 from workers.consumers import AUDIT, alone, queue_name, queue_names
+from workers.rabbitmq import connect
 from workers.transport import Sendable, Transport, create_transport
 
 TIMEOUT_S = 5.0
@@ -43,7 +43,7 @@ class Queues:
     async def close(self) -> None:
         """A RabbitMQ is somebody else's: nothing of ours stays there."""
         if self.amqp_url is not None:
-            connection = await aio_pika.connect(self.amqp_url, timeout=TIMEOUT_S)
+            connection = await connect(self.amqp_url, timeout_s=TIMEOUT_S)
             async with connection:
                 channel = await connection.channel()
                 for queue in queue_names(self.instance_id):
@@ -76,7 +76,7 @@ class Queues:
         return int(broker.client.hlen(f"{broker.namespace}:{queue}.msgs"))
 
     async def _waiting_in_rabbitmq(self, url: str) -> int:
-        connection = await aio_pika.connect(url, timeout=TIMEOUT_S)
+        connection = await connect(url, timeout_s=TIMEOUT_S)
         async with connection:
             channel = await connection.channel()
             queues = [await channel.declare_queue(name, passive=True) for name in self._live()]
