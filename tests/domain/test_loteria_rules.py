@@ -48,6 +48,21 @@ def test_whole_rules_are_read() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("day", "minutes"),
+    [
+        ({"end": "00:00"}, (0, 0)),
+        ({"start": "00:00"}, (0, 1439)),
+        ({"start": "00:00", "end": "00:00"}, (0, 0)),
+        ({"start": "19:30", "end": "19:30"}, (1170, 1170)),
+        ({"start": "23:59"}, (1439, 1439)),
+    ],
+)
+def test_midnight_is_a_minute_like_any_other(day: dict[str, str], minutes: tuple[int, int]) -> None:
+    rules, violations = read_loteria_rules({"salesHours": {"monday": day}})
+    assert (rules.sales_hours, violations) == ({1: minutes}, [])
+
+
 def test_nothing_is_required_and_null_means_absent() -> None:
     assert read_loteria_rules({}) == (LoteriaRules(), [])
     assert read_loteria_rules(dict.fromkeys(WHOLE)) == (LoteriaRules(), [])

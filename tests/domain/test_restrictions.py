@@ -149,6 +149,53 @@ def test_who_sells_in_a_sellers_name_is_not_bound_by_her_own_rules() -> None:
         assert [fact.rule_id for fact in result.limits] == bound
 
 
+@pytest.mark.parametrize("role", [Role.ADMIN, Role.VENTANA])
+def test_a_sale_in_a_sellers_name_moves_her_counters_and_none_twice(role: Role) -> None:
+    rules = [
+        restriction("u", **U, maxTotalCents=1),
+        restriction("b", **B, maxTotalCents=10**9),
+    ]
+    result = sold_by(role, *rules)
+    assert isinstance(result, PricedTicket)
+    assert [fact.rule_id for fact in result.limits] == ["b"]
+    assert [(f.rule_id, f.scope, f.scope_id, f.number, f.amount_cents) for f in result.moves] == [
+        ("u", "VENDEDOR", SELLER, 7, 100_000)
+    ]
+    own = sold_by(Role.VENDEDOR, *rules)
+    assert isinstance(own, PricedTicket)
+    assert own.moves == ()
+
+
+def test_a_sale_in_a_sellers_name_holds_no_longer_than_her_own_rules() -> None:
+    # AT is noon of Costa Rica; until 13:00 no rule of the seller applies.
+    rules = [restriction("u", **U, appliesToHour=13, maxTotalCents=1), restriction("b", **B, maxTotalCents=10**9)]
+    for role in (Role.ADMIN, Role.VENTANA, Role.VENDEDOR):
+        result = sold_by(role, *rules)
+        assert isinstance(result, PricedTicket)
+        assert result.valid_until == AT.replace(hour=19), role
+
+
+def test_violations_stand_by_scope_whatever_the_ids_say() -> None:
+    rules = [
+        restriction("z", **U, maxAmountCents=1),
+        restriction("y", **V, maxAmountCents=1),
+        restriction("x", **B, maxAmountCents=1),
+        restriction("b", **B, number=7, maxAmountCents=1),
+        restriction("a", **B, number=7, maxAmountCents=1),
+    ]
+    result = sold_by(Role.VENDEDOR, *rules)
+    assert isinstance(result, Refusal)
+    assert [(v.data or {})["ruleId"] for v in result.violations] == ["a", "b", "z", "y", "x"]
+
+
+def test_blocks_stand_by_scope_whatever_the_ids_say() -> None:
+    rules = [restriction("z", **U, **PAIR, message="hers"), restriction("a", **V, **PAIR, message="the ventana's")]
+    for order in (rules, rules[::-1]):
+        result = sold_by(Role.VENDEDOR, *order)
+        assert isinstance(result, Refusal)
+        assert [violation.message for violation in result.violations] == ["hers", "the ventana's"]
+
+
 def test_only_an_admin_passes_a_blocked_multiplier_and_is_warned() -> None:
     block = restriction("R", **PAIR, message="not today")
     for role in (Role.VENDEDOR, Role.VENTANA, Role.BANCA):

@@ -37,6 +37,11 @@ def test_a_lottery_may_insist_on_the_reventado_number() -> None:
         ([numero("08"), reventado("07")], [("REVENTADO_MATCH_REQUIRED", "jugadas[1].number")]),
         ([numero("07"), reventado("07", link="08")], [("INVALID_REVENTADO_LINK", "jugadas[1].reventadoNumber")]),
         ([numero("07", "500"), reventado("07", "500.01")], [("REVENTADO_EXCEEDS_NUMERO", "jugadas[1].amount")]),
+        # What reaches the NUMERO exactly is in order; the cent after it is not.
+        (
+            [numero("07", "500"), reventado("07", "500"), reventado("07", "0.01")],
+            [("REVENTADO_EXCEEDS_NUMERO", "jugadas[2].amount")],
+        ),
         # Jointly: neither line exceeds by itself, and one of them is enough to say so.
         (
             [numero("07", "500"), reventado("07", "300"), reventado("07", "300"), reventado("07", "300")],
