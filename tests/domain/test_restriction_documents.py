@@ -8,7 +8,7 @@ import pytest
 from core.domain.impersonation import ActingUser
 from core.domain.money import JsonNumber
 from core.domain.permissions import Role
-from core.domain.restriction_documents import identity_of, read_restriction, validate_restriction
+from core.domain.restriction_documents import author_violations, identity_of, read_restriction, validate_restriction
 from core.domain.rulebook import Rulebook
 from tests.domain.domain_samples import (
     BANCA,
@@ -152,6 +152,30 @@ LIMIT: dict[str, Any] = {"maxAmount": 1}
 def test_everybody_writes_rules_for_what_is_theirs(acting: ActingUser, document: object, field: str | None) -> None:
     expected = [] if field is None else [("RESTRICTION_SCOPE_FORBIDDEN", field)]
     assert found(document, acting=acting) == expected
+
+
+@pytest.mark.parametrize(
+    ("acting", "row", "field"),
+    [
+        (ADMIN, B | {"maxAmountCents": 1}, None),
+        (OWNER, B | {"maxAmountCents": 1}, None),
+        (OWNER, V | {"salesCutoffMinutes": 5}, None),
+        (OTHER_OWNER, B | {"maxAmountCents": 1}, "bancaId"),
+        (LISTERO, V | {"maxAmountCents": 1}, None),
+        (LISTERO, U | {"maxAmountCents": 1}, None),
+        (LISTERO, B | {"maxAmountCents": 1}, "bancaId"),
+        (LISTERO, V | {"salesCutoffMinutes": 5}, "salesCutoffMinutes"),
+        (OTHER_LISTERO, V | {"maxAmountCents": 1}, "ventanaId"),
+        (OTHER_LISTERO, U | {"maxAmountCents": 1}, "userId"),
+        (HERSELF, U | {"maxAmountCents": 1}, "userId"),
+    ],
+)
+def test_a_stored_rule_is_touched_by_those_who_may_write_it(acting: ActingUser, row: Any, field: str | None) -> None:
+    book = rulebook(restrictions=[restriction("R", **row)])
+    [[rule]] = book.restrictions.values()
+    violations = author_violations(rule, rulebook=book, acting=acting)
+    expected = [] if field is None else [("RESTRICTION_SCOPE_FORBIDDEN", field)]
+    assert [(violation.code, violation.field) for violation in violations] == expected
 
 
 def test_the_rules_of_a_ventana_are_for_that_ventana() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from core.domain.calendar import format_instant, parse_instant
 from core.domain.loteria_rules import validate_loteria_rules
-from core.domain.schedule import occurrences
+from core.domain.schedule import is_made_by_job, occurrences, opens_by_job
 
 START = parse_instant("2026-01-15T10:00")
 TWICE_A_WEEK = {"frequency": "semanal", "daysOfWeek": [1, 4], "times": ["12:55", "19:30"]}
@@ -49,3 +49,21 @@ def test_several_blocks_take_the_place_of_the_one_and_meet_once() -> None:
 
 def test_there_is_a_limit() -> None:
     assert len(found({"drawSchedule": {"frequency": "diario", "times": ["12:00"]}}, days=365, occurrences_max=10)) == 10
+
+
+@pytest.mark.parametrize(
+    ("rules", "is_made", "is_opened"),
+    [
+        ({}, False, False),
+        ({"autoCreateEnabled": True}, True, False),
+        ({"autoCreateSorteos": True}, True, False),
+        ({"autoCreateSorteos": True, "autoCreateEnabled": False}, False, False),
+        ({"autoCreateSorteos": False, "autoCreateEnabled": True}, True, False),
+        ({"autoCreateEnabled": False}, False, False),
+        ({"autoOpenEnabled": True}, False, True),
+        ({"autoOpenEnabled": False}, False, False),
+    ],
+)
+def test_a_lottery_says_which_jobs_work_for_it(rules: dict[str, bool], is_made: bool, is_opened: bool) -> None:
+    assert validate_loteria_rules(rules) == []
+    assert (is_made_by_job(rules), opens_by_job(rules)) == (is_made, is_opened)
