@@ -48,12 +48,15 @@ def test_tz_4_a_week_lasts_from_monday_to_sunday() -> None:
 def test_tz_5_a_month_lasts_until_today_and_a_year_until_its_end() -> None:
     assert month_to(date(2026, 1, 15)) == (date(2026, 1, 1), date(2026, 1, 15))
     assert year_of(date(2026, 1, 15)) == (date(2026, 1, 1), date(2026, 12, 31))
+    assert year_of(date(2028, 2, 29)) == (date(2028, 1, 1), date(2028, 12, 31))
 
 
 def test_tz_7_without_a_draw_the_business_day_begins_at_the_cutoff_hour() -> None:
     now = parse_instant("2026-01-15T08:30Z")
     assert business_date(None, now=now, cutoff_minute=4 * 60) == date(2026, 1, 14)
     assert business_date(None, now=now) == date(2026, 1, 15)
+    assert business_date(None, now=parse_instant("2026-01-15T06:00Z")) == date(2026, 1, 15)
+    assert business_date(None, now=parse_instant("2026-01-15T05:59Z")) == date(2026, 1, 14)
     assert business_date(parse_instant("2026-01-20T01:30Z"), now=now, cutoff_minute=4 * 60) == date(2026, 1, 19)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from itertools import pairwise
 
 import pytest
@@ -22,6 +22,7 @@ from core.domain.jobs import (
     first_of_month,
     is_before_the_month_is_over,
     is_healthy,
+    month_before,
     parse_schedule,
     period_by_hand,
     settings_of,
@@ -170,7 +171,13 @@ def test_times_go_back_one_by_one(schedule: Schedule, now: datetime) -> None:
 
 @pytest.mark.parametrize(
     ("last", "expected"),
-    [(None, False), ("2026-01-24T07:00", True), ("2026-01-24T05:59", False), ("2026-01-25T11:59", True)],
+    [
+        (None, False),
+        ("2026-01-24T07:00", True),
+        ("2026-01-24T05:59", False),
+        ("2026-01-24T06:00", False),
+        ("2026-01-25T11:59", True),
+    ],
 )
 def test_a_job_is_healthy_for_thirty_hours_after_it_was_done(last: str | None, *, expected: bool) -> None:
     on = settings_of(OPENING, {"is_enabled": True})
@@ -180,6 +187,19 @@ def test_a_job_is_healthy_for_thirty_hours_after_it_was_done(last: str | None, *
     # What need not have run yet, or not at all, is not ill.
     assert is_healthy(OPENING, on, since=at("2026-01-25T07:01"), last_success=done, at=now)
     assert is_healthy(OPENING, settings_of(OPENING, None), since=LONG_AGO, last_success=done, at=now)
+
+
+def test_a_month_begins_on_its_first_day() -> None:
+    assert first_of_month("2026-11") == date(2026, 11, 1)
+    assert [month_before(date(2026, 3, day)) for day in (1, 31)] == ["2026-02", "2026-02"]
+    assert month_before(date(2026, 1, 1)) == "2025-12"
+
+
+def test_by_hand_a_daily_job_runs_for_the_day_of_utc() -> None:
+    assert period_by_hand(OPENING, None, at("2026-03-01T23:59")) == "2026-03-01"
+    assert period_by_hand(OPENING, None, at("2026-03-02T00:00")) == "2026-03-02"
+    elsewhere = at("2026-03-02T00:00").astimezone(timezone(timedelta(hours=-9)))
+    assert period_by_hand(OPENING, None, elsewhere) == "2026-03-02"
 
 
 @pytest.mark.parametrize("text", ["2026-13", "2026-1", "1999-12", "2026-01-01", "", "2026-00"])

@@ -178,6 +178,20 @@ def test_a_stored_rule_is_touched_by_those_who_may_write_it(acting: ActingUser, 
     assert [(violation.code, violation.field) for violation in violations] == expected
 
 
+def test_a_refusal_of_authors_says_why_and_where() -> None:
+    [violation] = validate_restriction(V | {"salesCutoffMinutes": 5}, rulebook=BOOK, acting=LISTERO)
+    assert violation.message == "a ventana sets no cutoff"
+    [violation] = validate_restriction(U | LIMIT, rulebook=BOOK, acting=HERSELF)
+    assert violation.message == "the rule is for somebody who is not yours"
+
+
+@pytest.mark.parametrize("number", [0, 999, "0", "999"])
+def test_the_numbers_of_a_rule_go_from_0_to_999(number: object) -> None:
+    book = rulebook(rules={"digits": 3})
+    rules, violations = read_restriction(B | {"number": number, "maxTotal": 1}, rulebook=book)
+    assert ([rule.number for rule in rules], violations) == ([int(str(number))], [])
+
+
 def test_the_rules_of_a_ventana_are_for_that_ventana() -> None:
     [rule], _ = read_restriction(LIMIT, rulebook=BOOK, acting=LISTERO)
     assert (rule.ventana_id, rule.banca_id) == (VENTANA, None)

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -9,7 +10,9 @@ from core.domain.balances import balance_facts, banca_facts
 from core.domain.limit_judge import CounterKey, judge_limits, strictest_by_number, violations_of_limits
 from core.domain.permissions import Role
 from core.domain.pricing import Refusal, price
+from core.domain.rulebook import Rulebook
 from core.domain.ticket import ALL_JUGADAS, REVENTADO_KEY, WHOLE_SALES, JugadaRequest, LimitFact, PricedTicket
+from core.domain.violations import Violation
 from tests.domain.domain_samples import (
     AT,
     BANCA,
@@ -280,3 +283,48 @@ def test_balances_show_every_number_that_is_limited_whoever_asks() -> None:
     assert len(left) == 100
     assert [(left[n].fact.rule_id, left[n].available_cents) for n in (7, 8, 9)] == [("u", 300), ("v", 0), ("v", 500)]
     assert banca_facts(book, draw=draw(), loteria=book.loterias[L1], at=AT) == []
+
+
+def test_what_counts_the_whole_banca_is_known_without_a_seller() -> None:
+    rules = [
+        restriction("v", **V, maxTotalCents=500),
+        restriction("b", **B, number=7, maxTotalCents=400),
+        # At the hour of AT, and not at another.
+        restriction("now", **B, number=8, maxTotalCents=300, appliesToHour=12),
+        restriction("later", **B, number=9, maxTotalCents=200, appliesToHour=13),
+    ]
+    book = rulebook(restrictions=rules)
+    facts = banca_facts(book, draw=draw(), loteria=book.loterias[L1], at=AT)
+    assert [(fact.rule_id, fact.number) for fact in facts] == [("b", 7), ("now", 8)]
+
+
+def test_a_block_is_told_at_the_line_that_it_blocks() -> None:
+    block = restriction("R", **V, **PAIR, number=8)
+    book = rulebook(restrictions=[block])
+    lines = (numero("x7"), numero("07", multiplier_id=X85), numero("08", multiplier_id=X90))
+    blocked = numero("08", multiplier_id=X85)
+    found = [violation for violation in judged_violations(book, *lines, blocked) if violation.data]
+    assert [(v.code, v.field) for v in found] == [("LOTTERY_MULTIPLIER_RESTRICTED", "jugadas[3].multiplierId")]
+    assert found[0].data == {
+        "ruleId": "R",
+        "ruleScope": "VENTANA",
+        "loteriaId": str(L1),
+        "loteriaName": "Tica",
+        "multiplierId": str(X85),
+        "multiplierName": "X85",
+    }
+
+
+def test_a_line_without_a_multiplier_hides_no_block_behind_it() -> None:
+    book = rulebook(restrictions=[restriction("R", **PAIR)])
+    lines = (numero("07", multiplier_id=UUID(int=999)), numero("07", multiplier_id=X85))
+    assert [(v.code, v.field) for v in judged_violations(book, *lines)] == [
+        ("INVALID_MULTIPLIER", "jugadas[0].multiplierId"),
+        ("LOTTERY_MULTIPLIER_RESTRICTED", "jugadas[1].multiplierId"),
+    ]
+
+
+def judged_violations(book: Rulebook, *jugadas: JugadaRequest) -> tuple[Violation, ...]:
+    result = price(ticket(*jugadas), rulebook=book, draw=draw(), seller=book.sellers[SELLER], at=AT)
+    assert isinstance(result, Refusal)
+    return result.violations

@@ -12,6 +12,7 @@ from tests.domain.domain_samples import (
     MULTIPLIERS,
     OF_REVENTADO,
     SELLER,
+    UNKNOWN,
     VENTANA,
     X80,
     X85,
@@ -131,6 +132,9 @@ def override(**members: object) -> dict[str, object]:
     [
         (override(), 9_500),
         (override(baseMultiplierX=None, xHundredths=9_250), 9_250),
+        (override(baseMultiplierX=None, xHundredths=1), 1),
+        (override(baseMultiplierX="0.01"), 1),
+        (override(baseMultiplierX="9999.00"), 999_900),
         (override(scope="VENTANA", userId=None, ventanaId=str(VENTANA)), 9_500),
         (override(isActive=False), None),
         (override(multiplierType="REVENTADO"), None),
@@ -159,9 +163,15 @@ def test_an_override_gives_the_base_of_its_seller_or_ventana(row: object, x: int
     ],
 )
 def test_a_malformed_override_counts_as_absent_and_is_a_defect(row: object) -> None:
-    book = rulebook(overrides=[row])
-    assert book.overrides == {}
+    book = rulebook(overrides=[row, override(id="good", userId=str(UNKNOWN))])
+    assert [one.id for one in book.overrides.values()] == ["good"]
     assert {defect[:12] for defect in book.defects} == {"override O: "}
+
+
+def test_the_defect_of_an_override_names_what_is_wrong() -> None:
+    assert rulebook(overrides=[override(scope="BANCA")]).defects == (
+        "override O: scope must be USER with userId, or VENTANA with ventanaId",
+    )
 
 
 def test_of_two_overrides_for_one_seller_the_order_does_not_decide() -> None:

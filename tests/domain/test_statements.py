@@ -34,6 +34,30 @@ def test_quiet_days_carry_on_and_those_to_come_are_left_out() -> None:
     assert listed_days(ENTITY, stored, []) == []
 
 
+def test_a_day_that_was_quiet_is_the_entitys_and_knows_what_is_closed() -> None:
+    closed = date(2026, 1, 20)
+    stored = [
+        Day(ENTITY, date(2026, 2, 2), Figures(opening_cents=7), settled_through=FIRST, created_at=NOW),
+        Day(ENTITY, date(2026, 2, 4), Figures(opening_cents=9), settled_through=closed, created_at=NOW),
+    ]
+    days = [date(2026, 2, number) for number in (1, 2, 3, 4, 5)]
+    listed = listed_days(ENTITY, stored, days)
+    assert {each.entity_id for each in listed} == {ENTITY}
+    assert [each.day for each in listed] == days
+    # A day before the first that is stored knows of the newest closing; each later one of the day before it.
+    assert [each.settled_through for each in listed] == [closed, FIRST, FIRST, closed, closed]
+    assert [each.settled_through for each in listed_days(ENTITY, [], days[:1])] == [None]
+    # The day itself is listed as it is stored, not carried.
+    assert listed_days(ENTITY, stored, days[1:2])[0].figures.opening_cents == 7
+
+
+def test_the_last_day_is_listed_and_no_day_after_it() -> None:
+    first, last = date(2026, 2, 1), date(2026, 2, 3)
+    assert days_to_list(first, last, today=date(2026, 2, 9), stored=()) == [date(2026, 2, day) for day in (1, 2, 3)]
+    assert days_to_list(first, first, today=first, stored=()) == [first]
+    assert days_to_list(last, first, today=last, stored=()) == []
+
+
 @pytest.mark.parametrize(
     ("figures", "is_settled"),
     [
