@@ -56,6 +56,7 @@ class Relay:
         batch_events: int,
         resend_after_s: float,
         retention_s: float = RETENTION_S,
+        sweep_every_s: float = SWEEP_EVERY_S,
     ) -> None:
         self.database = database
         self.transport = transport
@@ -63,6 +64,7 @@ class Relay:
         self.batch_events = batch_events
         self.resend_after_s = resend_after_s
         self.retention_s = retention_s
+        self.sweep_every_s = sweep_every_s
 
     async def run_once(self) -> int:
         """Publish the oldest events that never were; returns how many.
@@ -106,7 +108,7 @@ class Relay:
                     swept = await self.sweep_once()
                     forgotten = await self.forget_once()
                     is_full = swept == self.batch_events or forgotten == FORGET_EVENTS_MAX
-                    next_sweep_s = 0.0 if is_full else time.monotonic() + SWEEP_EVERY_S
+                    next_sweep_s = 0.0 if is_full else time.monotonic() + self.sweep_every_s
             except Exception as error:
                 failures += 1
                 RELAY_FAILURES.inc()

@@ -106,7 +106,9 @@ class Pipeline:
         self.parkings.append(parking)
         return parking
 
-    def relay(self, transport: Transport | None = None, *, retention_s: float = 300.0) -> Relay:
+    def relay(
+        self, transport: Transport | None = None, *, retention_s: float = 300.0, sweep_every_s: float = 5.0
+    ) -> Relay:
         return Relay(
             self.database,
             transport or self.transport(),
@@ -114,6 +116,7 @@ class Pipeline:
             batch_events=200,
             resend_after_s=30,
             retention_s=retention_s,
+            sweep_every_s=sweep_every_s,
         )
 
     def settings(self) -> Settings:

@@ -10,7 +10,7 @@ import pytest
 
 from core.database import DatabaseUnavailableError
 from core.queries import sql
-from tests.workers.pipeline import Pipeline
+from tests.workers.pipeline import Pipeline, eventually
 from workers.transport import BrokerUnavailableError, RawMessage, Sendable
 
 
@@ -85,6 +85,84 @@ async def test_the_sweeper_sends_again_what_the_broker_lost_later_each_time(pipe
     with pipeline.worker():
         await pipeline.await_done({lost})
     assert len(await pipeline.trail(banca_id)) == 2
+
+
+async def test_a_running_relay_sends_a_lost_message_again_each_time_it_is_lost(pipeline: Pipeline) -> None:
+    banca_id = await pipeline.banca()
+    # No worker takes anything: what waits in the queue is what the relay has put there.
+    relay, stop = pipeline.relay(sweep_every_s=0.0), asyncio.Event()
+    lost = await pipeline.sale(banca_id)
+    running = asyncio.create_task(relay.run(stop))
+    for losses in range(3):
+        await published(pipeline, lost, times=losses + 1)
+        await asyncio.to_thread(flush, pipeline)
+        await publish_was(pipeline, seconds_ago=30 * 2**losses + 1)
+    await published(pipeline, lost, times=4)
+    stop.set()
+    await running
+    with pipeline.worker():
+        await pipeline.await_done({lost})
+    assert len(await pipeline.trail(banca_id)) == 2
+
+
+async def test_a_running_relay_forgets_what_is_done_and_old(redis_pipeline: Pipeline) -> None:
+    banca_id = await redis_pipeline.banca()
+    relay, stop = redis_pipeline.relay(retention_s=0.0, sweep_every_s=0.0), asyncio.Event()
+    running = asyncio.create_task(relay.run(stop))
+    for _ in range(2):
+        event_id = await redis_pipeline.sale(banca_id)
+        await published(redis_pipeline, event_id, times=1)
+        await redis_pipeline.owner.execute("INSERT INTO inbox (consumer, event_id) VALUES ('audit', $1)", event_id)
+
+        async def is_forgotten(event_id: int = event_id) -> bool:
+            return event_id not in await redis_pipeline.events()
+
+        await eventually(is_forgotten)
+    stop.set()
+    await running
+
+
+async def test_a_running_parking_copies_and_replays_dead_messages(pipeline: Pipeline) -> None:
+    """Both halves of its round, each more than once."""
+    parking, stop = pipeline.parking(), asyncio.Event()
+    running = asyncio.create_task(parking.run(stop))
+    for number in range(2):
+        data = f"no message {number}".encode()
+        await pipeline.transport().publish([RawMessage(pipeline.queue, data)])
+        with pipeline.worker():
+            await parked(pipeline, data)
+        await pipeline.owner.execute(
+            "SELECT decide_dead_letter(id, 'REPLAYED', 'tests', NULL, 'cli', NULL) FROM dead_letters WHERE payload = $1",
+            data,
+        )
+        await sent_again(pipeline, data)
+    stop.set()
+    await running
+
+
+async def parked(pipeline: Pipeline, data: bytes) -> None:
+    async def is_parked() -> bool:
+        return any((row["payload"], row["state"]) == (data, "PARKED") for row in await pipeline.letters())
+
+    await eventually(is_parked)
+
+
+async def sent_again(pipeline: Pipeline, data: bytes) -> None:
+    async def is_sent() -> bool:
+        return bool(
+            await pipeline.owner.fetchval(
+                "SELECT republished_at IS NOT NULL FROM dead_letters WHERE payload = $1", data
+            )
+        )
+
+    await eventually(is_sent)
+
+
+async def published(pipeline: Pipeline, event_id: int, *, times: int) -> None:
+    async def is_published() -> bool:
+        return (await pipeline.events())[event_id]["publish_count"] == times
+
+    await eventually(is_published)
 
 
 def flush(pipeline: Pipeline) -> None:
