@@ -2,7 +2,7 @@
 
 One link per event and banca: hash = SHA-256(previous hash ‖ content hash ‖ rows hash), where the content hash is of
 the event's payload as it was written, and the rows hash of the event's rows as they stand in the trail
-(sql/functions/activity_canonical.sql says both). So neither an event nor a row can change without breaking its link.
+(sql/functions/activity_canonical.sql; docs/audit-chain.md has both with an example). So neither an event nor a row can change without breaking its link.
 """
 
 from __future__ import annotations

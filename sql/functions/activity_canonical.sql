@@ -1,4 +1,4 @@
--- One row of the audit trail as text, for the rows hash of its link (core/audit_chain.py). It must stay the same for
+-- One row of the audit trail as text, for the rows hash of its link (docs/audit-chain.md). It must stay the same for
 -- ever, whatever the session's settings: hence the epoch, and jsonb, whose text is canonical.
 CREATE OR REPLACE FUNCTION activity_canonical(entry activity_log) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
