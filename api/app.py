@@ -20,6 +20,7 @@ from api.keys import (
     SESSIONS,
     SETTINGS,
     SIGNATURES,
+    UNEXPECTED,
 )
 from api.lifetimes import hold_cache, hold_database, hold_identity, hold_readings, hold_till
 from api.operations import Operation
@@ -71,8 +72,13 @@ def create_app(settings: Settings, *, operations: tuple[Operation, ...] = OPERAT
         else:
             app.router.add_route(operation.method, operation.path, endpoint)
     app[DIRECT] = direct
+    app[UNEXPECTED] = frame.direct(refuse_expectation, method="ANY", route="unmatched")
     add_documentation(app, operations)
     return app
+
+
+async def refuse_expectation(_: web.Request) -> web.StreamResponse:
+    raise web.HTTPExpectationFailed
 
 
 def login_buckets(settings: Settings) -> LoginBuckets | None:

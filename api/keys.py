@@ -52,3 +52,5 @@ ADMISSION = web.AppKey("ADMISSION", Admission)
 LOGIN_BUCKETS = web.AppKey[LoginBuckets | None]("LOGIN_BUCKETS")
 # By address: the endpoints of POSTs that are reached without the router.
 DIRECT = web.AppKey[Mapping[str, Handler]]("DIRECT")
+# Answers requests whose Expect header asks for what we do not do.
+UNEXPECTED = web.AppKey[Handler]("UNEXPECTED")

@@ -10,7 +10,7 @@ from typing import cast
 from aiohttp import web
 
 from api.dispatch import Dispatch
-from api.keys import DIRECT
+from api.keys import DIRECT, UNEXPECTED
 from api.problems import Problem, problem_response
 from api.request_id import RequestIds
 from core.logging import Log
@@ -69,10 +69,11 @@ class Runner(web.AppRunner):
     def __init__(self, app: web.Application) -> None:
         super().__init__(app, access_log=None, shutdown_timeout=DRAIN_S / 2)
         self._direct = app[DIRECT]
+        self._unexpected = app[UNEXPECTED]
 
     async def _make_server(self) -> web.Server:
         server = await super()._make_server()
-        dispatch = Dispatch(self._direct, routed=server.request_handler)
+        dispatch = Dispatch(self._direct, routed=server.request_handler, unexpected=self._unexpected)
         # The factory makes the application's own requests.
         return Server(cast("Handle", dispatch), request_factory=server.request_factory)
 

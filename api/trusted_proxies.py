@@ -41,5 +41,8 @@ def _address(text: str | None) -> Address | None:
         address = ip_address(text or "")
     except ValueError:
         return None
+    if isinstance(address, IPv6Address) and address.scope_id is not None:
+        # A zone means something on one machine only, and may be any bytes.
+        return None
     # A socket for both families tells of IPv4 peers in IPv6's words.
     return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address

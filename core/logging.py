@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import traceback
@@ -65,8 +66,9 @@ class JsonFormatter(logging.Formatter):
     """Our own records and those of libraries, in the same shape."""
 
     def format(self, record: logging.LogRecord) -> str:
+        time = datetime.fromtimestamp(record.created, UTC)
         line: dict[str, object] = {
-            "time": datetime.fromtimestamp(record.created, UTC),
+            "time": time,
             "level": record.levelname.lower(),
             "layer": record.name.removeprefix("banca."),
             "action": record.getMessage(),
@@ -82,7 +84,11 @@ class JsonFormatter(logging.Formatter):
                 "message": str(error),
                 "stack": "".join(traceback.format_exception(error)),
             }
-        return orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z).decode()
+        try:
+            return orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z).decode()
+        except TypeError:
+            # A text from outside holds stray bytes, as halves of surrogate pairs: escaped they can be written.
+            return json.dumps({**line, "time": f"{time:%Y-%m-%dT%H:%M:%S.%fZ}"}, default=str, skipkeys=True)
 
 
 def configure_logging(level: str) -> None:

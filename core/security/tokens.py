@@ -115,7 +115,8 @@ def _verified(token: str, *, secret: str, kind: str) -> Mapping[str, Any]:
         )
     except jwt.ExpiredSignatureError as error:
         raise TokenExpiredError("the token has expired") from error
-    except jwt.InvalidTokenError as error:
+    # The library lets bytes that are no text, and headers that nest too deep, through as what Python says of them.
+    except (jwt.InvalidTokenError, ValueError, RecursionError) as error:
         raise TokenError("the token is not valid") from error
     if claims.get("typ") != kind:
         raise TokenError(f"this is not a token of kind {kind}")
