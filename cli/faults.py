@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 from pathlib import Path
 
+from core.settings import load_stack_settings
 from loadtests.faults.rounds import run_rounds
 
 SEED_MAX = 1_000_000
@@ -19,7 +19,7 @@ def run(*, rounds: int, seed: int | None, data: Path) -> int:
         run_rounds(
             range(first, first + rounds),
             data,
-            amqp_url=os.environ.get("AMQP_URL") or None,
+            amqp_url=load_stack_settings().amqp_url,
             say=lambda line: print(line, flush=True),
         )
     )

@@ -201,9 +201,12 @@ def faults(
 
 def become(module: str, role: Role, data: Path, settings: dict[str, str]) -> NoReturn:
     """Turn this process into one of the stack's, or of the database that DATABASE_URL names."""
-    own = dict(os.environ) if os.environ.get("DATABASE_URL") else Stack.load(data).process_environment(role)
+    from core.settings import given, load_owner_settings
+
+    is_elsewhere = load_owner_settings().database_url is not None
+    own = dict(os.environ) if is_elsewhere else Stack.load(data).process_environment(role)
     # What the person set for this one process wins over the stack's.
-    chosen = {name: os.environ[name] for name in ("HOST", "PORT") if name in os.environ} | settings
+    chosen = {name: os.environ[name] for name in ("HOST", "PORT") if given(os.environ, name)} | settings
     command = [sys.executable, "-P", "-m", module]
     os.execve(command[0], command, {**own, **chosen})
 

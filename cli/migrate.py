@@ -26,8 +26,8 @@ class Logins(Protocol):
 def run(*, data: Path) -> int:
     """Migrate what MIGRATION_DATABASE_URL or DATABASE_URL names, else the stack in `data`."""
     settings = load_migration_settings()
-    url = settings.migration_database_url or settings.database_url
-    if not url:
+    url = settings.owner_url
+    if url is None:
         stack = Stack.load(data)
         applied = migrate(stack.owner_url, stack.secrets)
     else:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from cli.stack import Stack
 from cli.trouble import Trouble
+from core.settings import load_owner_settings
 
 CONNECT_TIMEOUT_S = 10.0
 
@@ -23,7 +23,7 @@ def with_database(data: Path, work: Callable[[Any], Awaitable[Answer]]) -> Answe
     """
     import asyncpg
 
-    url = os.environ.get("MIGRATION_DATABASE_URL") or os.environ.get("DATABASE_URL") or Stack.load(data).owner_url
+    url = load_owner_settings().owner_url or Stack.load(data).owner_url
 
     async def run() -> Answer:
         connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, command_timeout=CONNECT_TIMEOUT_S)

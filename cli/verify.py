@@ -12,14 +12,13 @@ import orjson
 from cli.stack import Stack
 from cli.trouble import Trouble
 from core.books import CHECKS, BooksReport, check_books
-from core.settings import load_migration_settings
+from core.settings import load_owner_settings
 
 FINDINGS_SHOWN_MAX = 20
 
 
 def run(*, json: bool, data: Path) -> int:
-    settings = load_migration_settings()
-    owner_url = settings.migration_database_url or settings.database_url or Stack.load(data).owner_url
+    owner_url = load_owner_settings().owner_url or Stack.load(data).owner_url
     try:
         report = asyncio.run(check_books(owner_url))
     except (OSError, asyncpg.PostgresError) as error:

@@ -1,15 +1,17 @@
 """Settings, read once by the process that starts; nothing is read at import.
 
 What the environment lacks may be a file in SECRETS_DIRECTORY, as containers are given their secrets. Names are those of the environment. Defaults are for a laptop; what must be secret has none.
+What is empty, or nothing but blanks, is unset: in the environment the file then speaks, in the file the default.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from core.domain.commission_policy import MULTIPLIER_X_MAX
 from core.domain.money import parse_hundredths
@@ -22,9 +24,41 @@ def _multiplier_x(value: object) -> int | None:
 SECRETS_DIRECTORY = Path("/run/secrets")
 
 
-class Settings(BaseSettings):
+def given(environment: Mapping[str, str], name: str) -> str | None:
+    """The value of a variable; None when it is unset, empty or blank."""
+    value = environment.get(name)
+    return None if value is None or is_blank(value) else value
+
+
+def is_blank(value: object) -> bool:
+    return isinstance(value, str) and not value.strip()
+
+
+class GivenSettings(BaseSettings):
+    """Settings of which each source counts only where it says something."""
+
     model_config = SettingsConfigDict(env_prefix="", extra="ignore", frozen=True)
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - there is no such file
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[Any, ...]:
+        return init_settings, _without_blanks(env_settings), _without_blanks(file_secret_settings)
+
+
+def _without_blanks(source: PydanticBaseSettingsSource) -> Callable[[], dict[str, Any]]:
+    def read() -> dict[str, Any]:
+        return {name: value for name, value in source().items() if not is_blank(value)}
+
+    return read
+
+
+class Settings(GivenSettings):
     # Where things are. An absent AMQP_URL means Dramatiq's Redis broker.
     database_url: str
     migration_database_url: str | None = None
@@ -94,15 +128,30 @@ class Settings(BaseSettings):
     log_level: str = "info"
 
 
-class MigrationSettings(BaseSettings):
-    """Of `banca migrate`. Passwords, when given, let the API's and the worker's roles log in."""
-
-    model_config = SettingsConfigDict(env_prefix="", extra="ignore", frozen=True)
+class OwnerSettings(GivenSettings):
+    """Where commands that work as the database's owner find it."""
 
     database_url: str | None = None
     migration_database_url: str | None = None
+
+    @property
+    def owner_url(self) -> str | None:
+        return self.migration_database_url or self.database_url
+
+
+class MigrationSettings(OwnerSettings):
+    """Of `banca migrate`. Passwords, when given, let the API's and the worker's roles log in."""
+
     api_database_password: str | None = None
     worker_database_password: str | None = None
+
+
+class StackSettings(OwnerSettings):
+    """Of `banca up`, which gives its processes what it finds here, or what it starts instead."""
+
+    redis_url: str | None = None
+    amqp_url: str | None = None
+    host: str | None = None
 
 
 def load_settings(secrets: Path = SECRETS_DIRECTORY) -> Settings:
@@ -112,6 +161,14 @@ def load_settings(secrets: Path = SECRETS_DIRECTORY) -> Settings:
 
 def load_migration_settings(secrets: Path = SECRETS_DIRECTORY) -> MigrationSettings:
     return MigrationSettings(_secrets_dir=existing(secrets))
+
+
+def load_owner_settings(secrets: Path = SECRETS_DIRECTORY) -> OwnerSettings:
+    return OwnerSettings(_secrets_dir=existing(secrets))
+
+
+def load_stack_settings(secrets: Path = SECRETS_DIRECTORY) -> StackSettings:
+    return StackSettings(_secrets_dir=existing(secrets))
 
 
 def existing(directory: Path) -> Path | None:

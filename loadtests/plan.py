@@ -52,7 +52,10 @@ class Plan:
 
 def plan_path() -> Path:
     """Of the run that this process belongs to; its folder takes the histories."""
-    return Path(os.environ[PLAN_VARIABLE])
+    path = os.environ.get(PLAN_VARIABLE, "").strip()
+    if not path:
+        raise KeyError(PLAN_VARIABLE)
+    return Path(path)
 
 
 def histories(folder: Path) -> list[Path]:

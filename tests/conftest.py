@@ -13,7 +13,7 @@ import pytest
 from cli.postgres import EmbeddedPostgres
 from cli.valkey import EmbeddedValkey
 from core.migrations import migrate
-from core.settings import Settings
+from core.settings import Settings, given
 from tests.arena import Arena
 from tests.databases import (
     API_PASSWORD,
@@ -33,7 +33,7 @@ MIGRATION_TRIES = 5
 @pytest.fixture(scope="session")
 def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A PostgreSQL 18 whose owner may create databases: BANCA_TEST_DATABASE_URL, or one of our own."""
-    if url := os.environ.get("BANCA_TEST_DATABASE_URL"):
+    if url := given(os.environ, "BANCA_TEST_DATABASE_URL"):
         yield url
         return
     postgres = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), settings={"fsync": "off"})

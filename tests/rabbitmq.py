@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from core.settings import given
 from workers.rabbitmq import connect
 
 USUAL_URL = "amqp://guest:guest@127.0.0.1:5672/"
@@ -13,7 +14,7 @@ USUAL_URL = "amqp://guest:guest@127.0.0.1:5672/"
 
 async def reachable_rabbitmq() -> str:
     """Its URL. Where it does not answer the test is skipped, or fails when REQUIRE_RABBITMQ is 1."""
-    url = os.environ.get("AMQP_URL") or USUAL_URL
+    url = given(os.environ, "AMQP_URL") or USUAL_URL
     try:
         await (await connect(url, timeout_s=3)).close()
     except OSError as error:

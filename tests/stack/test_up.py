@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -8,12 +9,14 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from cli.data_directory import METRICS_DIRECTORY
 from cli.postgres import EmbeddedPostgres
 from cli.stack import Stack, StackNotRunning
+from core.settings import MigrationSettings, Settings, StackSettings
 from tests.stack.processes import alive, descendants, wait_until
 from tests.stack.up import Run, running_up, says_ready, start_up
 
@@ -47,6 +50,27 @@ def test_after_kill_9_of_up_nothing_of_it_remains(up: Run) -> None:
     pids = descendants(up.pid)
     up.kill()
     wait_until(lambda: not alive(pids), timeout_s=3)
+
+
+def test_a_setting_that_is_empty_is_unset_for_up_and_all_its_processes(tmp_path: Path) -> None:
+    """A RabbitMQ that is named by an empty address is none: events go through Valkey, and arrive."""
+    empty = {name.upper(): "" for of in (Settings, MigrationSettings, StackSettings) for name in of.model_fields}
+    empty |= {"PROMETHEUS_MULTIPROC_DIR": "", "BANCA_PG_BIN": " ", "METRICS_PORT": " "}
+    with start_up(tmp_path, "--only", "api,relay,worker", "--api", "1", "--port", "0", settings=empty) as up:
+        try:
+            assert says_ready(up)
+            stack = Stack.load(tmp_path)
+            assert stack.amqp_url is None
+            assert urlsplit(stack.api_url).hostname == "127.0.0.1"
+            checks = json.loads(get(f"{stack.api_url}/health"))["checks"]
+            assert {name: check["status"] for name, check in checks.items()}["broker"] == "up"
+            assert "http_requests_total" in get(f"{stack.api_url}/metrics")
+            wait_until(lambda: "RELAY_STARTED" in (tmp_path / "log" / "relay.log").read_text())
+            assert "RedisTransport" in (tmp_path / "log" / "relay.log").read_text()
+        finally:
+            up.terminate()
+            assert up.wait(30) == 0
+    EmbeddedPostgres(tmp_path).remove()
 
 
 def get(url: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck
 
 IS_THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
-MANY = int(os.environ.get("HYPOTHESIS_EXAMPLES", "10000"))
+MANY = int(os.environ.get("HYPOTHESIS_EXAMPLES") or "10000")
 TIMEOUT_S = 120
 
 

@@ -1,0 +1,102 @@
+"""Settings that say nothing are unset, wherever they say it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from core.settings import MigrationSettings, Settings, StackSettings, given, load_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+KINDS = (Settings, MigrationSettings, StackSettings)
+FIELDS = [(kind, name) for kind in KINDS for name in kind.model_fields]
+BLANKS = ("", " ", "\t\r\n")
+# Something that each setting takes, and that is not its default.
+VALUES = {bool: "false", int: "7", float: "7"}
+
+each_field = pytest.mark.parametrize(("kind", "name"), FIELDS, ids=lambda value: getattr(value, "__name__", value))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for _, name in FIELDS:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def read(kind: type[Settings | MigrationSettings | StackSettings], secrets: Path) -> dict[str, object]:
+    # Required: without it there are no settings at all.
+    with_database: dict[str, Any] = {"database_url": "postgresql://required"} if kind is Settings else {}
+    return kind(_secrets_dir=secrets, **with_database).model_dump()
+
+
+def value_of(kind: type[Settings | MigrationSettings | StackSettings], name: str) -> str:
+    annotation = str(kind.model_fields[name].annotation)
+    if name == "multiplier_base_default_x":
+        return "90"
+    return next((value for of, value in VALUES.items() if of.__name__ in annotation), "something")
+
+
+@each_field
+@pytest.mark.parametrize("blank", BLANKS, ids=repr)
+def test_a_setting_that_is_blank_is_unset(
+    kind: type[Settings], name: str, blank: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unset = read(kind, tmp_path)
+    monkeypatch.setenv(name.upper(), blank)
+    assert read(kind, tmp_path) == unset
+    (tmp_path / name).write_text(blank)
+    assert read(kind, tmp_path) == unset
+
+
+@each_field
+def test_a_secret_counts_where_the_environment_says_nothing(
+    kind: type[Settings], name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if (kind, name) == (Settings, "database_url"):
+        return
+    unset = read(kind, tmp_path)[name]
+    (tmp_path / name).write_text(value_of(kind, name))
+    of_file = read(kind, tmp_path)[name]
+    assert of_file != unset
+    monkeypatch.setenv(name.upper(), " ")
+    assert read(kind, tmp_path)[name] == of_file
+
+
+@pytest.mark.parametrize("blank", BLANKS, ids=repr)
+def test_a_required_setting_that_is_blank_is_missing(
+    blank: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", blank)
+    with pytest.raises(ValidationError, match="database_url\\n  Field required"):
+        load_settings(tmp_path)
+
+
+def test_a_variable_that_is_blank_is_not_given() -> None:
+    assert [given({"NAME": value}, "NAME") for value in (*BLANKS, "value", " value ")] == [
+        None, None, None, "value", " value ",
+    ]  # fmt: skip
+    assert given({}, "NAME") is None
+
+
+@pytest.mark.parametrize("blank", BLANKS, ids=repr)
+def test_an_empty_directory_of_metrics_is_none(blank: str) -> None:
+    """A process that counted in such a directory would end as it starts."""
+    done = subprocess.run(
+        [sys.executable, "-c", "from core.metrics import render_metrics; print(render_metrics().decode())"],
+        env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": blank}, cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "till_queue_tickets" in done.stdout
+
+
+def test_the_containers_defaults_stand_where_a_variable_is_empty() -> None:
+    """In Compose `-` is for what is unset, `:-` for what is empty, too."""
+    compose = (ROOT / "docker-compose.yml").read_text()
+    assert re.findall(r"(?<!\$)\$\{[A-Z_]+(?!:-)[^A-Z_}][^}]*\}|(?<!\$)\$\{[A-Z_]+\}", compose) == []
