@@ -36,7 +36,7 @@ from core.security.tokens import (
 )
 from core.settings import Settings
 
-# A client that lost the answer, or two of its tabs at once, may use the previous token this long.
+# A client that lost the answer, or has several tabs, may use a token this long after it was replaced.
 REFRESH_GRACE_S = 30
 USER_AGENT_LENGTH_MAX = 300
 
@@ -85,7 +85,8 @@ async def login(context: PublicContext, body: LoginRequest) -> LoginAnswer:
 async def refresh(context: PublicContext, body: RefreshRequest) -> TokenAnswer:
     """Exchange a refresh token for the next pair.
 
-    Each is good once. Within 30 seconds the previous one gets the newest pair again; later its use ends the session.
+    Each is good once. For 30 seconds after it was replaced, it gets the session's newest pair, however often the
+    session was refreshed since; used later than that, it ends the session.
     """
     settings = context.app[SETTINGS]
     secret = settings.jwt_refresh_secret.get_secret_value()

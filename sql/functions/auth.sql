@@ -126,10 +126,10 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 $$;
 
 -- Takes   the generation and hash of the token presented, the hash and expiry of the next one.
--- Gives   ROTATED: the next one holds; NEWEST: the presented one was replaced p_grace_s ago or less, the row names the
---         newest one; REUSED: it was replaced earlier, the session is now closed; USER_INACTIVE; INVALID. And, for
---         the first two, who the user is now.
--- Locks   the session.
+-- Gives   ROTATED: the next one holds; NEWEST: the presented one, any earlier one of the session, was replaced less than
+--         p_grace_s ago, and the row names the newest one; REUSED: it was replaced before that, the session is now
+--         closed; USER_INACTIVE; INVALID. And, for the first two, who the user is now.
+-- Locks   the session. Whether a token is within its grace is judged under that lock, by the database's clock.
 DROP FUNCTION IF EXISTS rotate_session;
 CREATE FUNCTION rotate_session(
     p_session uuid, p_generation integer, p_hash bytea, p_next_hash bytea, p_next_expires_at timestamptz,
@@ -143,14 +143,18 @@ DECLARE
     v_session sessions%ROWTYPE;
     v_now timestamptz;
     v_active boolean;
+    v_in_grace boolean;
 BEGIN
     SELECT * INTO v_session FROM sessions s WHERE s.id = p_session FOR NO KEY UPDATE;
     v_now := clock_timestamp();
+    v_in_grace := EXISTS (
+        SELECT FROM replaced_refresh_tokens r
+         WHERE r.session_id = p_session AND r.generation = p_generation AND r.refresh_hash = p_hash
+               AND r.replaced_at > v_now - make_interval(secs => p_grace_s));
     outcome := CASE
         WHEN v_session.id IS NULL OR v_session.revoked_at IS NOT NULL OR v_session.expires_at <= v_now THEN 'INVALID'
         WHEN v_session.generation = p_generation AND v_session.refresh_hash = p_hash THEN 'ROTATED'
-        WHEN v_session.generation = p_generation + 1 AND v_session.previous_hash = p_hash
-             AND v_session.rotated_at > v_now - make_interval(secs => p_grace_s) THEN 'NEWEST'
+        WHEN v_session.generation > p_generation AND v_in_grace THEN 'NEWEST'
         WHEN v_session.generation > p_generation THEN 'REUSED'
         ELSE 'INVALID'
     END;
@@ -167,6 +171,10 @@ BEGIN
         END IF;
     END IF;
     IF outcome = 'ROTATED' THEN
+        DELETE FROM replaced_refresh_tokens r
+         WHERE r.session_id = p_session AND r.replaced_at <= v_now - make_interval(secs => p_grace_s);
+        INSERT INTO replaced_refresh_tokens (session_id, generation, refresh_hash, replaced_at)
+        VALUES (p_session, p_generation, p_hash, v_now);
         UPDATE sessions s
            SET generation = s.generation + 1, previous_hash = s.refresh_hash, refresh_hash = p_next_hash,
                expires_at = p_next_expires_at, rotated_at = v_now, last_used_at = v_now

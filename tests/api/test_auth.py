@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from random import Random
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -26,9 +27,11 @@ async def refresh(api: RunningApi, token: str) -> Answer:
     return await api.post(REFRESH, {"refreshToken": token})
 
 
-async def age_rotation(arena: Arena, seconds: int) -> None:
-    """As if the last rotation had been so long ago."""
-    await arena.owner.execute("UPDATE sessions SET rotated_at = rotated_at - make_interval(secs => $1)", seconds)
+async def age_rotations(arena: Arena, seconds: float) -> None:
+    """Let all rotations so far have happened so much earlier."""
+    await arena.owner.execute(
+        "UPDATE replaced_refresh_tokens SET replaced_at = replaced_at - make_interval(secs => $1)", seconds
+    )
 
 
 async def test_a_login_gives_tokens_and_says_who_one_is(api: RunningApi, arena: Arena) -> None:
@@ -147,12 +150,31 @@ async def test_a_refresh_token_gives_the_next_pair(api: RunningApi, arena: Arena
     assert (await refresh(api, following.json()["refreshToken"])).status == 200
 
 
-async def test_the_previous_refresh_token_gets_the_newest_pair_for_a_moment(api: RunningApi, arena: Arena) -> None:
-    first = (await log_in(api, arena.seller)).json()["refreshToken"]
-    newest = (await refresh(api, first)).json()["refreshToken"]
-    again = await refresh(api, first)
-    assert (again.status, again.json()["refreshToken"]) == (200, newest)
-    assert (await refresh(api, newest)).status == 200
+async def test_any_token_of_the_chain_gets_the_newest_pair_for_a_moment(api: RunningApi, arena: Arena) -> None:
+    chain = [(await log_in(api, arena.seller)).json()["refreshToken"]]
+    for _ in range(4):
+        chain.append((await refresh(api, chain[-1])).json()["refreshToken"])
+    for earlier in chain[:-1]:
+        again = await refresh(api, earlier)
+        assert (again.status, again.json()["refreshToken"]) == (200, chain[-1])
+        assert (await api.get(ME, token=again.json()["accessToken"])).status == 200
+    assert (await refresh(api, chain[-1])).status == 200
+
+
+async def test_ten_tabs_that_refresh_at_once_again_and_again_all_stay(arena: Arena) -> None:
+    """Each tab begins with the same token and goes on with what it was given, through two processes."""
+    async with RunningApi(arena.settings) as one, RunningApi(arena.settings) as other:
+        first = (await log_in(one, arena.seller)).json()["refreshToken"]
+
+        async def tab(number: int) -> list[int]:
+            api, token, statuses = (one, other)[number % 2], first, []
+            for _ in range(4):
+                answer = await refresh(api, token)
+                statuses.append(answer.status)
+                token = answer.json().get("refreshToken", token)
+            return statuses
+
+        assert await asyncio.gather(*map(tab, range(10))) == [[200] * 4] * 10
 
 
 async def test_simultaneous_refreshes_agree_on_one_newest_token(api: RunningApi, arena: Arena) -> None:
@@ -162,22 +184,88 @@ async def test_simultaneous_refreshes_agree_on_one_newest_token(api: RunningApi,
     assert len({answer.json()["refreshToken"] for answer in answers}) == 1
 
 
-async def test_a_refresh_token_used_again_later_ends_the_session(api: RunningApi, arena: Arena) -> None:
-    first = (await log_in(api, arena.seller)).json()["refreshToken"]
-    second = (await refresh(api, first)).json()
-    await age_rotation(arena, 31)
+@pytest.mark.parametrize("rotations_since", [1, 3])
+async def test_a_refresh_token_used_after_its_grace_ends_the_session(
+    api: RunningApi, arena: Arena, rotations_since: int
+) -> None:
+    first = newest = (await log_in(api, arena.seller)).json()["refreshToken"]
+    for _ in range(rotations_since):
+        answer = (await refresh(api, newest)).json()
+        newest = answer["refreshToken"]
+    await age_rotations(arena, 31)
     reused = await refresh(api, first)
     assert (reused.status, reused.code) == (401, "REFRESH_REUSED")
-    assert (await refresh(api, second["refreshToken"])).code == "REFRESH_INVALID"
-    assert (await api.get(ME, token=second["accessToken"])).code == "SESSION_REVOKED"
+    assert (await refresh(api, newest)).code == "REFRESH_INVALID"
+    assert (await api.get(ME, token=answer["accessToken"])).code == "SESSION_REVOKED"
 
 
-async def test_an_older_refresh_token_ends_the_session_at_once(api: RunningApi, arena: Arena) -> None:
+async def test_the_grace_begins_when_a_token_is_replaced_and_not_when_the_last_one_was(
+    api: RunningApi, arena: Arena
+) -> None:
     first = (await log_in(api, arena.seller)).json()["refreshToken"]
     second = (await refresh(api, first)).json()["refreshToken"]
+    await age_rotations(arena, 20)
     third = (await refresh(api, second)).json()["refreshToken"]
+    assert (await refresh(api, first)).json()["refreshToken"] == third
+    await age_rotations(arena, 11)
+    assert (await refresh(api, second)).json()["refreshToken"] == third
     assert (await refresh(api, first)).code == "REFRESH_REUSED"
-    assert (await refresh(api, third)).code == "REFRESH_INVALID"
+
+
+class RefreshModel:
+    """What the documentation promises of one session: who gets what, by tokens and their ages."""
+
+    def __init__(self, first: str) -> None:
+        self.chain = [first]
+        self.replaced_at_s: dict[str, float] = {}
+        self.now_s = 0.0
+        self.is_over = False
+
+    def expect(self, token: str) -> str:
+        if self.is_over:
+            return "REFRESH_INVALID"
+        if token == self.chain[-1]:
+            return "NEXT"
+        if self.now_s - self.replaced_at_s[token] < 30:
+            return "NEWEST"
+        self.is_over = True
+        return "REFRESH_REUSED"
+
+    def replace(self, following: str) -> None:
+        self.replaced_at_s[self.chain[-1]] = self.now_s
+        self.chain.append(following)
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_random_walks_through_a_chain_are_answered_as_promised(api: RunningApi, arena: Arena, seed: int) -> None:
+    random = Random(seed)
+    model = RefreshModel((await log_in(api, arena.seller)).json()["refreshToken"])
+    for _ in range(25):
+        if random.random() < 0.4:
+            # Away from 30 s by more than the test takes.
+            seconds = random.choice((8, 16))
+            await age_rotations(arena, seconds)
+            model.now_s += seconds
+            continue
+        token = random.choice(model.chain[-4:])
+        expected, answer = model.expect(token), await refresh(api, token)
+        if expected == "NEXT":
+            following = answer.json()["refreshToken"]
+            assert (answer.status, following in model.chain) == (200, False)
+            model.replace(following)
+        elif expected == "NEWEST":
+            assert (answer.status, answer.json()["refreshToken"]) == (200, model.chain[-1])
+        else:
+            assert (answer.status, answer.code) == (401, expected)
+
+
+async def test_replaced_tokens_are_kept_no_longer_than_their_grace(api: RunningApi, arena: Arena) -> None:
+    token = (await log_in(api, arena.seller)).json()["refreshToken"]
+    for _ in range(3):
+        token = (await refresh(api, token)).json()["refreshToken"]
+    await age_rotations(arena, 31)
+    await refresh(api, token)
+    assert await arena.owner.fetchval("SELECT count(*) FROM replaced_refresh_tokens") == 1
 
 
 async def test_a_refresh_follows_the_user_to_its_new_place(api: RunningApi, arena: Arena) -> None:
