@@ -8,6 +8,7 @@ from aiohttp import web
 
 from api.admission import Admission
 from api.authentication import Authentication
+from api.cors import CorsOrigins
 from api.dispatch import Handler
 from api.documentation import add_documentation
 from api.frame import Frame
@@ -92,7 +93,11 @@ def frame_of(settings: Settings, operations: tuple[Operation, ...]) -> Frame:
         proxies = TrustedProxies(settings.trusted_proxies)
     except ValueError as error:
         raise SettingsError(f"TRUSTED_PROXIES: {error}") from None
-    return Frame(quiet_routes=quiet_routes(operations), trusted_proxies=proxies)
+    try:
+        origins = CorsOrigins(settings.cors_origins)
+    except ValueError as error:
+        raise SettingsError(f"CORS_ORIGINS: {error}") from None
+    return Frame(quiet_routes=quiet_routes(operations), trusted_proxies=proxies, origins=origins)
 
 
 def quiet_routes(operations: tuple[Operation, ...]) -> frozenset[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
+from api.cors import CorsOrigins
 from api.dispatch import Handler
 from api.problems import Problem, ProblemError, problem_response
 from api.ready_response import ReadyResponse
@@ -29,15 +30,22 @@ _NOT_JSON_CODES = {
     417: ("EXPECTATION_FAILED", "Only Expect: 100-continue is understood."),
 }
 
+# The route, in metrics, of all preflights.
+PREFLIGHT = "preflight"
+
 log = Log("api")
 
 
 class Frame:
-    """quiet_routes: their requests are logged only when they fail, or at level debug."""
+    """quiet_routes: their requests are logged only when they fail, or at level debug.
 
-    def __init__(self, *, quiet_routes: frozenset[str], trusted_proxies: TrustedProxies) -> None:
+    origins: whose pages may use the API from a browser.
+    """
+
+    def __init__(self, *, quiet_routes: frozenset[str], trusted_proxies: TrustedProxies, origins: CorsOrigins) -> None:
         self._proxies = trusted_proxies
-        self._quiet_routes = quiet_routes
+        self._quiet_routes = quiet_routes | {PREFLIGHT}
+        self._origins = origins
         self._ids = RequestIds()
         # Looking a metric up by its labels takes a lock; by a tuple it does not.
         self._counters: dict[tuple[str, str, int], Any] = {}
@@ -47,6 +55,9 @@ class Frame:
     async def around(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         resource = request.match_info.route.resource
         if resource is None:
+            preflight = self._origins.preflight(request)
+            if preflight is not None:
+                return await self._answer(request, _known(preflight), method="OPTIONS", route=PREFLIGHT)
             # An invented method must not become a label of its own.
             return await self._answer(request, handler, method="ANY", route="unmatched")
         return await self._answer(request, handler, method=request.method, route=resource.canonical)
@@ -70,6 +81,7 @@ class Frame:
             response.request_id = request_id
         else:
             add_headers(response, request_id)
+        self._origins.mark(request, response)
         status, seconds = response.status, time.perf_counter() - started
         self._count(method, route, status, seconds)
         if route not in self._quiet_routes or status in LOGGED_STATUSES or log.is_verbose:
@@ -94,6 +106,13 @@ class Frame:
         if histogram is None:
             histogram = self._seconds[route, method] = HTTP_REQUEST_SECONDS.labels(route, method)
         histogram.observe(seconds)
+
+
+def _known(response: web.StreamResponse) -> Handler:
+    async def handler(_: web.Request) -> web.StreamResponse:
+        return response
+
+    return handler
 
 
 def add_headers(response: web.StreamResponse, request_id: str) -> None:

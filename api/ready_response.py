@@ -28,6 +28,10 @@ class ReadyResponse(web.StreamResponse):
         self._type = content_type
         self._request: web.BaseRequest | None = None
 
+    def add_lines(self, lines: str) -> None:
+        """More header lines, each with its CR LF, before it is sent."""
+        self._extra += lines
+
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         self._request = request
         is_kept = self._keep_alive = request.keep_alive and self._keep_alive is not False
@@ -42,11 +46,17 @@ class ReadyResponse(web.StreamResponse):
         assert request is not None, "prepared before it is written"
         assert not data, "the content is known"
         head = (
-            f"{_STATUS_LINES[self.status]}Content-Type: {self._type}\r\nContent-Length: {len(self._content)}\r\n"
+            f"{_STATUS_LINES[self.status]}{self._entity_lines()}"
             f"Date: {_http_date(int(time.time()))}\r\nX-Request-Id: {self.request_id}\r\n"
             f"X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n{self._extra}\r\n"
         ).encode()
         await request.writer.write_eof(head if request.method == "HEAD" else head + self._content)
+
+    def _entity_lines(self) -> str:
+        # RFC 9110, 8.6: a 204 has neither content nor its length.
+        if self.status == HTTPStatus.NO_CONTENT:
+            return ""
+        return f"Content-Type: {self._type}\r\nContent-Length: {len(self._content)}\r\n"
 
 
 @lru_cache(maxsize=1)

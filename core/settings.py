@@ -86,6 +86,8 @@ class Settings(GivenSettings):
     reuse_port: bool = True
     # Networks, separated by commas, whose X-Forwarded-For is believed.
     trusted_proxies: str = ""
+    # Origins, separated by commas, whose pages may use the API from a browser.
+    cors_origins: str = ""
     body_single_bytes_max: int = 200_000
     body_batch_bytes_max: int = 2_000_000
     rate_limit_enabled: bool = True
