@@ -78,7 +78,14 @@ class _DrawHistory:
             return []
         seller = Seller(row["vendedor_id"], row["ventana_id"])
         is_bound = Role(row["actor_role"]) not in DROPS_USER_RULES
-        restrictions = restrictions_in_force(rulebook, seller=seller, loteria=loteria, at=at, with_user_rules=is_bound)
+        restrictions = restrictions_in_force(
+            rulebook,
+            seller=seller,
+            loteria=loteria,
+            drawn_on=self._draw.business_date,
+            at=at,
+            with_user_rules=is_bound,
+        )
         stakes = stakes_of(jugadas, apart=restrictions.counts_apart)
         pairs = governed(stakes, restrictions)
         facts = [

@@ -1,5 +1,7 @@
-"""The job of auto-date rules. Nothing has to be set for them: each sale takes the day of the month for their number, by
-Costa Rica's calendar. So it notes daily that they are there and what they mean, for whoever looks after them.
+"""The job of auto-date rules.
+
+Nothing has to be set for them: each sale takes the day of the month for their number, by Costa Rica's calendar, of the
+sale or of the draw as the rule says. The job records daily how many such rules are active and which number today is.
 """
 
 from __future__ import annotations
@@ -14,10 +16,12 @@ if TYPE_CHECKING:
 
 
 async def note_auto_dates(connection: Connection, run: JobRun) -> Step:
-    rules = await connection.fetchval(sql("jobs/auto_date_rules"), run.banca_id)
+    rules = await connection.fetchrow(sql("jobs/auto_date_rules"), run.banca_id)
+    assert rules is not None, "a count has a row"
     counts = {
         "success": True,
-        "activeRules": rules,
+        "activeRules": rules["all_rules"],
+        "activeRulesOfSorteo": rules["of_sorteo_days"],
         "date": run.day.isoformat(),
         "numberInForce": f"{run.day.day:02d}",
         "executedAt": run.executed_at,

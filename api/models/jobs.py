@@ -158,10 +158,12 @@ class SettlementConfigChange(RequestModel):
 class CronHealth(AnswerModel):
     """Of rules whose number is the day of the month. Sales derive it themselves; the job notes daily what is in force.
 
-    numberInForce: today's. activeRules, lastExecution: as of the job's last run.
+    numberInForce: today's, of rules of the day of the sale. activeRules (all), activeRulesOfSorteo (those of the day of
+    the draw) and lastExecution: as of the job's last run.
     """
 
     healthy: bool
     number_in_force: str
     active_rules: int | None
+    active_rules_of_sorteo: int | None
     last_execution: Instant | None

@@ -12,6 +12,7 @@ from api.models.rulebook import Written
 from api.models.wire import Amount, AnswerModel, Hundredths, Instant, RequestModel, Text
 from api.pages import PageQuery
 from core.domain.permissions import Role
+from core.domain.rulebook import AutoDateOf
 
 NumberIn = Annotated[Text, Field(pattern=r"^[0-9]{1,3}$")]
 
@@ -42,6 +43,11 @@ class RestrictionIn(RequestModel):
     user_id: UUID | None = None
     number: NumberIn | list[NumberIn] | None = Field(None, description="A list makes one rule per number.")
     is_auto_date: StrictBool | None = Field(None, description="The number is the day of the month.")
+    auto_date_of: AutoDateOf | None = Field(
+        None,
+        description="Only with isAutoDate. Whose day of the month: SALE, the day on which the ticket is sold, or SORTEO,"
+        " the draw's business date; null is SALE.",
+    )
     max_amount: LimitIn | None = Field(None, description="Of a number, in one ticket.")
     max_total: LimitIn | None = Field(None, description="Of a number, in the draw.")
     base_amount: LimitIn | None = Field(None, description="With salesPercentage: max(base, sales × percentage).")
@@ -57,7 +63,11 @@ class RestrictionIn(RequestModel):
 
 
 class RestrictionAnswer(AnswerModel):
-    """bancaId: set when the rule is for the whole banca. createdBy, updatedBy: null where nobody is on record."""
+    """A restriction rule.
+
+    bancaId: set when the rule is for the whole banca. autoDateOf: null where isAutoDate is false. createdBy, updatedBy:
+    null where no user is on record.
+    """
 
     id: UUID
     banca_id: UUID | None
@@ -65,6 +75,7 @@ class RestrictionAnswer(AnswerModel):
     user_id: UUID | None
     number: str | None
     is_auto_date: bool
+    auto_date_of: AutoDateOf | None
     max_amount: Amount | None
     max_total: Amount | None
     base_amount: Amount | None

@@ -129,6 +129,7 @@ async def restrictions_cron_health(context: RequestContext) -> CronHealth:
         healthy=job.healthy,
         number_in_force=f"{costa_rica_date(datetime.now(UTC)).day:02d}",
         active_rules=counts.get("activeRules"),
+        active_rules_of_sorteo=counts.get("activeRulesOfSorteo"),
         last_execution=job.last_success_at,
     )
 

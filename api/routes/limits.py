@@ -100,7 +100,12 @@ def turn_to_sum(context: RequestContext) -> AbstractAsyncContextManager[None]:
 
 def scopes_of_rules(terms: Terms, *, with_user_rules: bool) -> frozenset[CountedScope]:
     restrictions = restrictions_in_force(
-        terms.rulebook, seller=terms.seller, loteria=terms.loteria, at=terms.at, with_user_rules=with_user_rules
+        terms.rulebook,
+        seller=terms.seller,
+        loteria=terms.loteria,
+        drawn_on=terms.draw.business_date,
+        at=terms.at,
+        with_user_rules=with_user_rules,
     )
     return counted_scopes(restrictions, banca_id=terms.rulebook.banca_id, seller=terms.seller)
 

@@ -112,6 +112,8 @@ async def rewrite(
 ) -> WrittenRestriction:
     """The rule with its changes, judged as if it were new."""
     document = {**restriction_answer(row).model_dump(mode="json", exclude=ADDED_BY_STORAGE), **changes}
+    if document["isAutoDate"] is not True and "autoDateOf" not in changes:
+        document["autoDateOf"] = None  # it goes with the number that it explains
     rules = judged(context, document, rulebook=rulebook, replaced_id=row["id"])
     if len(rules) > 1:
         raise refusal([Violation("FIELD_INVALID", "a rule that exists has one number", "number")])
@@ -151,7 +153,7 @@ def columns(rule: Restriction) -> Iterable[object]:
         *(rule.banca_id is not None, rule.ventana_id, rule.user_id, rule.is_auto_date),
         *(rule.max_amount_cents, rule.max_total_cents, rule.base_amount_cents, rule.sales_basis_points),
         *(rule.applies_to_vendedor, rule.applies_to_date, rule.applies_to_hour, rule.sales_cutoff_minutes),
-        *(rule.loteria_id, rule.multiplier_id, rule.message),
+        *(rule.loteria_id, rule.multiplier_id, rule.message, rule.auto_date_of),
     )
 
 

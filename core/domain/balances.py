@@ -31,7 +31,12 @@ def balance_facts(
     stakes = Stakes(dict.fromkeys(range(10**draw.digits), 0), {})
     with_user_rules = actor_role not in DROPS_USER_RULES
     restrictions = restrictions_in_force(
-        rulebook, seller=seller, loteria=loteria, at=at, with_user_rules=with_user_rules
+        rulebook,
+        seller=seller,
+        loteria=loteria,
+        drawn_on=draw.business_date,
+        at=at,
+        with_user_rules=with_user_rules,
     )
     facts = restriction_facts(governed(stakes, restrictions), seller=seller)
     facts += draw_facts(stakes, rulebook=rulebook, draw=draw)

@@ -19,7 +19,18 @@ _MULTIPLIER = {"id", "loteriaId", "name", "kind", "valueX", "appliesToDate", "is
 _OVERRIDE = {"id", "scope", "userId", "ventanaId", "loteriaId", "multiplierType", "baseMultiplierX", "isActive"}
 _SETTING = {"loteriaId", "baseMultiplierX", "maxTotalPerSorteo", "isActive"}
 _RESTRICTION = {
-    *("id", "bancaId", "ventanaId", "userId", "number", "isAutoDate", "maxAmount", "maxTotal", "baseAmount"),
+    *(
+        "id",
+        "bancaId",
+        "ventanaId",
+        "userId",
+        "number",
+        "isAutoDate",
+        "autoDateOf",
+        "maxAmount",
+        "maxTotal",
+        "baseAmount",
+    ),
     *("salesPercentage", "appliesToVendedor", "appliesToDate", "appliesToHour", "salesCutoffMinutes"),
     *("loteriaId", "multiplierId", "message", "isActive", "updatedAt"),
 }

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from datetime import date, datetime
-from typing import TypeGuard
+from enum import StrEnum
+from typing import TypeGuard, TypeVar
 from uuid import UUID
 
 from core.domain.calendar import InstantError, parse_date, parse_instant
 from core.domain.money import AMOUNT_CENTS_MAX, AmountError, Cents, JsonNumber, parse_hundredths
 from core.domain.violations import Violation
+
+Named = TypeVar("Named", bound=StrEnum)
 
 UNKNOWN_FIELD = "UNKNOWN_FIELD"
 INVALID_FIELD = "INVALID_FIELD"
@@ -92,6 +95,15 @@ class Document:
         if value is None or isinstance(value, bool):
             return value
         self.refuse(key, "must be true or false")
+        return None
+
+    def one_of(self, key: str, names: type[Named]) -> Named | None:
+        value = self.member(key)
+        if value is None:
+            return None
+        if is_text(value) and value in names.__members__:
+            return names[value]
+        self.refuse(key, f"must be {' or '.join(names.__members__)}")
         return None
 
     def text(self, key: str, *, length_max: int) -> str | None:

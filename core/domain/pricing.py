@@ -93,7 +93,12 @@ def prepared(
         return None
     prices = price_list(rulebook, seller=seller, loteria=loteria, at=at)
     restrictions = restrictions_in_force(
-        rulebook, seller=seller, loteria=loteria, at=at, with_user_rules=actor_role not in DROPS_USER_RULES
+        rulebook,
+        seller=seller,
+        loteria=loteria,
+        drawn_on=draw.business_date,
+        at=at,
+        with_user_rules=actor_role not in DROPS_USER_RULES,
     )
     terms = [prices.terms_of(jugada) for jugada in request.jugadas]
     return Sale(request, draw, rulebook, loteria, prices, restrictions, actor_role, terms)
@@ -156,7 +161,9 @@ def _unbound_rules(sale: Sale, seller: Seller, at: datetime) -> RestrictionsInFo
     """Where the seller's own rules do not bind who acts: all rules, those too. None where there are none."""
     if sale.actor_role not in DROPS_USER_RULES or seller.id not in sale.rulebook.restrictions:
         return None
-    return restrictions_in_force(sale.rulebook, seller=seller, loteria=sale.loteria, at=at)
+    return restrictions_in_force(
+        sale.rulebook, seller=seller, loteria=sale.loteria, drawn_on=sale.draw.business_date, at=at
+    )
 
 
 def _moves(jugadas: Sequence[PricedJugada], restrictions: RestrictionsInForce, seller: Seller) -> tuple[LimitFact, ...]:

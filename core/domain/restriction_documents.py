@@ -18,7 +18,7 @@ from core.domain.restriction_rows import (
     MESSAGE_LENGTH_MAX,
     contradictions,
 )
-from core.domain.rulebook import Restriction, Rulebook
+from core.domain.rulebook import AutoDateOf, Restriction, Rulebook
 from core.domain.violations import Violation
 
 NUMBERS_MAX = 1_000
@@ -27,7 +27,17 @@ RESTRICTION_SCOPE_FORBIDDEN = "RESTRICTION_SCOPE_FORBIDDEN"
 VENTANA_NOT_FOUND = "VENTANA_NOT_FOUND"
 _KEYS = frozenset(
     {
-        *("bancaId", "ventanaId", "userId", "number", "isAutoDate", "maxAmount", "maxTotal", "baseAmount"),
+        *(
+            "bancaId",
+            "ventanaId",
+            "userId",
+            "number",
+            "isAutoDate",
+            "autoDateOf",
+            "maxAmount",
+            "maxTotal",
+            "baseAmount",
+        ),
         *("salesPercentage", "appliesToVendedor", "appliesToDate", "appliesToHour", "salesCutoffMinutes"),
         *("loteriaId", "multiplierId", "message", "isActive"),
     }
@@ -76,8 +86,15 @@ def author_violations(rule: Restriction, *, rulebook: Rulebook, acting: ActingUs
 def identity_of(rule: Restriction) -> tuple[object, ...]:
     """Two active rules that share it are the same rule twice; the table's unique index says the same."""
     return (
-        *(rule.banca_id, rule.ventana_id, rule.user_id, rule.number, rule.is_auto_date, rule.loteria_id),
-        *(rule.multiplier_id, rule.applies_to_vendedor, rule.applies_to_date, rule.applies_to_hour),
+        *(rule.banca_id, rule.ventana_id, rule.user_id, rule.number, rule.is_auto_date),
+        *(
+            rule.auto_date_of,
+            rule.loteria_id,
+            rule.multiplier_id,
+            rule.applies_to_vendedor,
+            rule.applies_to_date,
+            rule.applies_to_hour,
+        ),
         rule.sales_cutoff_minutes is not None,
     )
 
@@ -93,6 +110,9 @@ def _rule(written: Document, acting: ActingUser | None) -> Restriction:
     is_auto_date = written.flag("isAutoDate") is True
     if is_auto_date and written.member("number") is not None:
         written.refuse("number", "not with isAutoDate, which is the day of the month")
+    auto_date_of = written.one_of("autoDateOf", AutoDateOf)
+    if auto_date_of is not None and not is_auto_date:
+        written.refuse("autoDateOf", "only with isAutoDate: it says whose day of the month is the number")
     message = written.text("message", length_max=MESSAGE_LENGTH_MAX)
     if message is not None and _UNPRINTABLE.search(message):
         written.refuse("message", "must be one line of printable characters")
@@ -103,6 +123,7 @@ def _rule(written: Document, acting: ActingUser | None) -> Restriction:
         ventana_id=ventana_id,
         user_id=user_id,
         is_auto_date=is_auto_date,
+        auto_date_of=auto_date_of or AutoDateOf.SALE,
         max_amount_cents=max_amount,
         max_total_cents=max_total,
         base_amount_cents=base or None,

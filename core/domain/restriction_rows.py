@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from uuid import UUID
 
 from core.domain.document import Document
-from core.domain.rulebook import Loteria, Multiplier, Restriction
+from core.domain.rulebook import AutoDateOf, Loteria, Multiplier, Restriction
 from core.domain.violations import Violation
 
 BASIS_POINTS_MAX = 10_000
@@ -41,6 +41,7 @@ def restriction_of_row(
         # Of an auto-date rule the number is a trace of yesterday at best.
         number=None if is_auto_date else number,
         is_auto_date=is_auto_date,
+        auto_date_of=_auto_date_of(document),
         max_amount_cents=document.cents("maxAmountCents"),
         max_total_cents=document.cents("maxTotalCents"),
         base_amount_cents=document.cents("baseAmountCents") or None,
@@ -60,6 +61,11 @@ def restriction_of_row(
     return rule, document.violations or list(contradictions(rule, multipliers=multipliers, loterias=loterias))
 
 
+def _auto_date_of(document: Document) -> AutoDateOf:
+    """Absent in rules that were stored before it was there: SALE."""
+    return document.one_of("autoDateOf", AutoDateOf) or AutoDateOf.SALE
+
+
 def contradictions(
     rule: Restriction, *, multipliers: Mapping[UUID, Multiplier], loterias: Mapping[UUID, Loteria]
 ) -> Iterator[Violation]:
@@ -70,6 +76,8 @@ def contradictions(
         yield _wrong("multiplierId", "loteriaId and multiplierId go together")
     elif rule.multiplier_id is not None:
         yield from _wrong_pair(rule, multipliers, loterias)
+    if rule.auto_date_of is not AutoDateOf.SALE and not rule.is_auto_date:
+        yield _wrong("autoDateOf", "only with isAutoDate")
     if rule.sales_cutoff_minutes is not None:
         yield from _wrong_cutoff(rule)
     elif not rule.has_amounts and rule.multiplier_id is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from itertools import groupby
 from uuid import UUID
 
@@ -61,11 +61,22 @@ class RestrictionsInForce:
 
 
 def restrictions_in_force(
-    rulebook: Rulebook, *, seller: Seller, loteria: Loteria, at: datetime, with_user_rules: bool = True
+    rulebook: Rulebook,
+    *,
+    seller: Seller,
+    loteria: Loteria,
+    drawn_on: date,
+    at: datetime,
+    with_user_rules: bool = True,
 ) -> RestrictionsInForce:
-    """Sellers of a ventana without rules of their own share one. with_user_rules: also those of the seller."""
+    """The rules of a seller's tickets; sellers of a ventana without rules of their own share one list.
+
+    drawn_on: the draw's business date, which is the day that rules of autoDateOf SORTEO mean. at: the instant of the
+    sale. with_user_rules: whether the seller's own rules are among them.
+    """
     is_own = with_user_rules and seller.id in rulebook.restrictions
-    key = (seller.ventana_id, seller.id if is_own else None, loteria.id)
+    day = drawn_on if rulebook.has_rules_of_sorteo_days else None
+    key = (seller.ventana_id, seller.id if is_own else None, loteria.id, day)
     known = rulebook.restriction_lists.get(key)
     if known is not None and known.span.holds(at):
         return known
@@ -73,7 +84,7 @@ def restrictions_in_force(
         rulebook.restriction_lists.clear()
     scopes = (*([seller.id] if is_own else []), seller.ventana_id, rulebook.banca_id, None)
     candidates = [rule for scope in scopes for rule in rulebook.restrictions.get(scope, ())]
-    made = rulebook.restriction_lists[key] = _in_force(rulebook, candidates, seller.ventana_id, loteria, at)
+    made = rulebook.restriction_lists[key] = _in_force(rulebook, candidates, seller.ventana_id, loteria, drawn_on, at)
     return made
 
 
@@ -87,7 +98,12 @@ def score_of(restriction: Restriction, number: int | None) -> int:
 
 
 def _in_force(
-    rulebook: Rulebook, candidates: Iterable[Restriction], ventana_id: UUID, loteria: Loteria, at: datetime
+    rulebook: Rulebook,
+    candidates: Iterable[Restriction],
+    ventana_id: UUID,
+    loteria: Loteria,
+    drawn_on: date,
+    at: datetime,
 ) -> RestrictionsInForce:
     spans = [ALWAYS]
     limits: list[LimitRule] = []
@@ -102,9 +118,10 @@ def _in_force(
         if rule.multiplier_id is not None and not rule.has_amounts:
             blocks.setdefault(rule.multiplier_id, []).append(rule)
             continue
-        if rule.is_auto_date:
+        # The draw's day stays what it is once a ticket is sold; the day of the sale ends at midnight.
+        if rule.is_auto_date and not rule.is_of_sorteo_day:
             spans.append(Span(*day_bounds(costa_rica_date(at))))
-        limits.append(_limit(rulebook, rule, ventana_id, at))
+        limits.append(_limit(rulebook, rule, ventana_id, drawn_on, at))
     limits = sorted(
         (limit for limit in limits if limit.tail is not None or limit.per_ticket_cents is not None),
         key=lambda limit: (-limit.score, limit.counts, limit.restriction.id),
@@ -136,8 +153,15 @@ def _block_order(rule: Restriction) -> tuple[int, str]:
     return -score_of(rule, rule.number), rule.id
 
 
-def _limit(rulebook: Rulebook, rule: Restriction, ventana_id: UUID, at: datetime) -> LimitRule:
-    number = costa_rica_date(at).day if rule.is_auto_date else rule.number
+def number_of(rule: Restriction, *, drawn_on: date, at: datetime) -> int | None:
+    """The number that the rule is for; None: every number, each by itself."""
+    if not rule.is_auto_date:
+        return rule.number
+    return drawn_on.day if rule.is_of_sorteo_day else costa_rica_date(at).day
+
+
+def _limit(rulebook: Rulebook, rule: Restriction, ventana_id: UUID, drawn_on: date, at: datetime) -> LimitRule:
+    number = number_of(rule, drawn_on=drawn_on, at=at)
     base, basis_points = rule.base_amount_cents or None, rule.sales_basis_points or None
     counts = _counts(rulebook, rule)
     scope, scope_id = _scope(rule)
@@ -198,6 +222,8 @@ def _label(rulebook: Rulebook, rule: Restriction, *, is_dynamic: bool) -> str:
         "isAutoDate": rule.is_auto_date,
         "isDynamic": is_dynamic,
     }
+    if rule.is_of_sorteo_day:
+        members["autoDateOf"] = rule.auto_date_of
     if rule.multiplier_id is not None:
         members["multiplierId"] = str(rule.multiplier_id)
         members["multiplierName"] = rulebook.multipliers[rule.multiplier_id].name

@@ -21,6 +21,13 @@ class JugadaType(enum.StrEnum):
     REVENTADO = "REVENTADO"
 
 
+class AutoDateOf(enum.StrEnum):
+    """Whose day of the month is the number of an auto-date rule: the day of the sale, or that of the draw."""
+
+    SALE = "SALE"
+    SORTEO = "SORTEO"
+
+
 @dataclass(frozen=True, slots=True)
 class CommissionRule:
     """multiplier_min, multiplier_max: hundredths, both ends included; both None when any multiplier will do."""
@@ -112,8 +119,8 @@ class Restriction:
 
     A cutoff rule has sales_cutoff_minutes and no amount. A rule with lottery and multiplier but no amount blocks the
     multiplier. Any other limits: max_amount_cents inside one ticket; max_total_cents and the dynamic limit,
-    max(base_amount_cents, sales × sales_basis_points), in the draw. is_auto_date: number is the day of the month.
-    applies_to_date, applies_to_hour: Costa Rica's.
+    max(base_amount_cents, sales × sales_basis_points), in the draw. is_auto_date: number is the day of the month, of
+    the day that auto_date_of says; SALE where is_auto_date is false. applies_to_date, applies_to_hour: Costa Rica's.
     """
 
     id: str
@@ -122,6 +129,7 @@ class Restriction:
     user_id: UUID | None = None
     number: int | None = None
     is_auto_date: bool = False
+    auto_date_of: AutoDateOf = AutoDateOf.SALE
     max_amount_cents: Cents | None = None
     max_total_cents: Cents | None = None
     base_amount_cents: Cents | None = None
@@ -138,6 +146,10 @@ class Restriction:
     @property
     def scope_id(self) -> UUID | None:
         return self.user_id or self.ventana_id or self.banca_id
+
+    @property
+    def is_of_sorteo_day(self) -> bool:
+        return self.is_auto_date and self.auto_date_of is AutoDateOf.SORTEO
 
     @property
     def has_amounts(self) -> bool:
@@ -191,6 +203,12 @@ class Rulebook:
     price_lists: dict[tuple[UUID, UUID | None, UUID], PriceList] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
-    restriction_lists: dict[tuple[UUID, UUID | None, UUID], RestrictionsInForce] = field(
+    restriction_lists: dict[tuple[UUID, UUID | None, UUID, date | None], RestrictionsInForce] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+    # Whether any rule's number is the day of the draw; where none is, lists of rules serve the draws of every day.
+    has_rules_of_sorteo_days: bool = field(default=False, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        of_days = any(rule.is_of_sorteo_day for rules in self.restrictions.values() for rule in rules)
+        object.__setattr__(self, "has_rules_of_sorteo_days", of_days)

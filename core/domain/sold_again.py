@@ -51,7 +51,12 @@ def terms_now(
     """seller: with the ventana that the ticket was sold in. actor_role: as in price()."""
     with_user_rules = actor_role not in DROPS_USER_RULES
     restrictions = restrictions_in_force(
-        rulebook, seller=seller, loteria=loteria, at=at, with_user_rules=with_user_rules
+        rulebook,
+        seller=seller,
+        loteria=loteria,
+        drawn_on=draw.business_date,
+        at=at,
+        with_user_rules=with_user_rules,
     )
     cutoff = cutoff_in_force(rulebook, seller, at=at)
     stakes = stakes_of(jugadas, apart=restrictions.counts_apart)

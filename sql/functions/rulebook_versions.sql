@@ -30,6 +30,7 @@ AS $$
             SELECT jsonb_agg(jsonb_build_object(
                        'id', r.id, 'bancaId', CASE WHEN r.whole_banca THEN r.banca_id END, 'ventanaId', r.ventana_id,
                        'userId', r.user_id, 'number', r.number, 'isAutoDate', r.is_auto_date,
+                       'autoDateOf', r.auto_date_of,
                        'maxAmountCents', r.max_amount_cents, 'maxTotalCents', r.max_total_cents,
                        'baseAmountCents', r.base_amount_cents, 'salesBasisPoints', r.sales_basis_points,
                        'appliesToVendedor', r.applies_to_vendedor, 'appliesToDate', r.applies_to_date,

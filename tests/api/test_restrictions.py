@@ -9,10 +9,12 @@ from uuid import uuid4
 import pytest
 
 from core.domain.permissions import Role
+from tests.api.limiting import balances
 from tests.api.ruling import RESTRICTIONS, Ruler, offered, ruler, stored_rules, version_of
 from tests.api.selling import Contract
 from tests.arena import Arena
 from tests.running_api import RunningApi
+from tests.till.state import findings
 
 
 async def test_a_rule_is_answered_as_it_was_written_with_amounts_as_text(banca: Ruler, arena: Arena) -> None:
@@ -27,6 +29,7 @@ async def test_a_rule_is_answered_as_it_was_written_with_amounts_as_text(banca: 
     [rule] = written["data"]
     assert {key: value for key, value in rule.items() if key not in ("id", "createdAt", "updatedAt")} == {
         "bancaId": None, "ventanaId": None, "userId": str(arena.seller.id), "number": "07", "isAutoDate": False,
+        "autoDateOf": None,
         "maxAmount": "500.00", "maxTotal": "2000.50", "baseAmount": "100.00", "salesPercentage": "12.50",
         "appliesToVendedor": False, "appliesToDate": "2026-11-21", "appliesToHour": 0, "salesCutoffMinutes": None,
         "loteriaId": None, "multiplierId": None, "message": "¡hoy no!", "isActive": True,
@@ -226,3 +229,55 @@ async def test_a_role_that_only_reads_writes_nothing(api: RunningApi, arena: Are
         assert (answer.status, answer.code) == (403, "FORBIDDEN")
     assert await stored_rules(arena.owner) == before
     assert (await seller.get(one))["id"] == rule["id"]
+
+
+async def test_an_auto_date_rule_is_of_the_sales_day_unless_it_says_the_draws(banca: Ruler, arena: Arena) -> None:
+    document = {"bancaId": str(arena.banca_id), "isAutoDate": True, "maxTotal": "5.00"}
+    of_sale = await banca.restrict(**document)
+    assert of_sale["autoDateOf"] == "SALE"
+    # The day of the sale and the day of the draw make two rules; each of them may be there once.
+    of_sorteo = await banca.restrict(**document, autoDateOf="SORTEO")
+    assert of_sorteo["autoDateOf"] == "SORTEO"
+    for day in ("SALE", "SORTEO"):
+        answer = await banca.send("POST", RESTRICTIONS, {**document, "autoDateOf": day})
+        assert (answer.status, answer.code) == (409, "RESTRICTION_EXISTS")
+    one = f"{RESTRICTIONS}/{of_sorteo['id']}"
+    assert (await banca.get(one))["autoDateOf"] == "SORTEO"
+    assert {rule["autoDateOf"] for rule in (await banca.get(RESTRICTIONS))["data"]} == {"SALE", "SORTEO"}
+    answer = await banca.send("PATCH", one, {"autoDateOf": "SALE"})
+    assert (answer.status, answer.code) == (409, "RESTRICTION_EXISTS")
+    # Another amount leaves the day as it is; a number of its own takes it away.
+    assert (await banca.write("PATCH", one, {"maxTotal": "6.00"}))["autoDateOf"] == "SORTEO"
+    numbered = await banca.write("PATCH", one, {"isAutoDate": False, "number": "07"})
+    assert (numbered["isAutoDate"], numbered["autoDateOf"], numbered["number"]) == (False, None, "07")
+    for change in ({"autoDateOf": "SORTEO"}, {"autoDateOf": "SALE"}):
+        answer = await banca.send("PATCH", one, change)
+        assert (answer.status, answer.json()["violations"][0]["field"]) == (400, "autoDateOf")
+    await banca.write("DELETE", f"{RESTRICTIONS}/{of_sale['id']}")
+    again = await banca.write("PATCH", one, {"isAutoDate": True, "number": None})
+    assert (again["isAutoDate"], again["autoDateOf"]) == (True, "SALE")
+
+
+async def test_tomorrows_number_is_limited_the_evening_before_by_a_rule_of_the_draws_day(
+    api: RunningApi, banca: Ruler, arena: Arena
+) -> None:
+    # The arena's draw is tomorrow's.
+    drawn_on = await arena.owner.fetchval("SELECT business_date FROM sorteos WHERE id = $1", arena.sorteo_id)
+    number, document = f"{drawn_on.day:02d}", {"bancaId": str(arena.banca_id), "isAutoDate": True, "maxTotal": "500.00"}
+    rule = await banca.restrict(**document)
+    assert await offered(api, arena, "600.00", number) == "SOLD"
+    await banca.write("PATCH", f"{RESTRICTIONS}/{rule['id']}", {"autoDateOf": "SORTEO", "maxTotal": "1000.00"})
+    assert await offered(api, arena, "400.01", number) == "NUMBER_MAXTOTAL_EXCEEDED"
+    # What is left is told as it will be judged, and a seller's own screen shows it.
+    left = (await balances(api, arena, arena.seller))["numbers"]
+    assert {each: told["remaining"] for each, told in left.items()} == {number: "400.00"}
+    assert await offered(api, arena, "400.00", number) == "SOLD"
+    assert await offered(api, arena, "0.01", number) == "NUMBER_MAXTOTAL_EXCEEDED"
+    assert await findings(arena.owner, arena.banca_id) == []
+    # The books judge every past sale by the day that the rule meant.
+    await arena.owner.execute(
+        "UPDATE rulebook_versions SET limits = jsonb_set(limits, '{restrictions,0,maxTotalCents}', '99999')"
+        " WHERE version = (SELECT max(version) FROM rulebook_versions)"
+    )
+    [(check, told)] = await findings(arena.owner, arena.banca_id)
+    assert check == "limits" and f"number {drawn_on.day}:" in told

@@ -1,6 +1,7 @@
 """Random restrictions, tickets and counters: few numbers and few amounts, so that limits are met."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,14 @@ from tests.domain.restriction_samples import OTHER, PAIR, PAIR_REVENTADO, B, U, 
 
 AMOUNTS = st.none() | st.sampled_from([100, 250, 500, 900])
 SCOPES = st.sampled_from([{}, B, V, U, {"ventanaId": OTHER}, {"userId": OTHER}])
+AUTO_DATES: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
+    [
+        *({"isAutoDate": False}, {"isAutoDate": False}, {"isAutoDate": True}),
+        *({"isAutoDate": True, "autoDateOf": day} for day in ("SALE", "SORTEO")),
+    ]
+)
+# Of the draw: the sample sale's own day, and the next.
+DRAWN_ON = st.sampled_from([date(2026, 1, 15), date(2026, 1, 16)])
 PAIRS = st.sampled_from([{}, {}, PAIR, PAIR_REVENTADO])
 
 
@@ -22,7 +31,7 @@ def rules(draw_value: st.DrawFn) -> dict[str, Any]:
         **draw_value(SCOPES),
         **draw_value(PAIRS),
         number=draw_value(st.sampled_from([None, None, 7, 15])),
-        isAutoDate=draw_value(st.sampled_from([False, False, True])),
+        **draw_value(AUTO_DATES),
         maxAmountCents=draw_value(AMOUNTS),
         maxTotalCents=draw_value(AMOUNTS),
         baseAmountCents=draw_value(AMOUNTS),

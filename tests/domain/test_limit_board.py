@@ -55,6 +55,7 @@ def scopes(book: Rulebook, *, role: Role = Role.VENDEDOR, hours_later: int = 0) 
         book,
         seller=seller,
         loteria=book.loterias[L1],
+        drawn_on=draw().business_date,
         at=AT + timedelta(hours=hours_later),
         with_user_rules=role not in DROPS_USER_RULES,
     )

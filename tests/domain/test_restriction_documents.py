@@ -42,6 +42,8 @@ def found(document: object, *, book: Rulebook = BOOK, acting: ActingUser | None 
         U | {"baseAmount": "100", "salesPercentage": JsonNumber("12.5"), "appliesToVendedor": True},
         B | {"maxTotal": "1", "number": ["1", "02", 3, "999"], "appliesToDate": "2026-01-15", "appliesToHour": 0},
         B | {"maxAmount": 1, "isAutoDate": True},
+        B | {"maxAmount": 1, "isAutoDate": True, "autoDateOf": "SALE"},
+        U | {"maxTotal": 1, "isAutoDate": True, "autoDateOf": "SORTEO", "appliesToHour": 3},
         B | {"salesCutoffMinutes": 0, "appliesToHour": 23},
         PAIR | {"message": "hoy no · ¡mañana sí!"},
         PAIR | B | {"maxTotal": "5.00", "number": "99"},
@@ -92,6 +94,10 @@ BAD_NUMBERS: list[Any] = [
         (B | {"maxAmount": 1, "isAutoDate": True, "number": "1"}, [("INVALID_FIELD", "number")]),
         (B | {"isAutoDate": True}, [("INVALID_FIELD", "maxAmount")]),
         (B | {"maxAmount": 1, "isAutoDate": "yes"}, [("INVALID_FIELD", "isAutoDate")]),
+        *((B | {"maxAmount": 1, "isAutoDate": True, "autoDateOf": bad}, [("INVALID_FIELD", "autoDateOf")]) for bad in
+          ("sorteo", "DRAW", "", 1, True, ["SALE"])),
+        *((B | {"maxAmount": 1, "isAutoDate": off, "autoDateOf": day}, [("INVALID_FIELD", "autoDateOf")])
+          for off in (False, None) for day in ("SALE", "SORTEO")),
         *((B | {"maxAmount": 1, "appliesToHour": bad}, [("INVALID_FIELD", "appliesToHour")]) for bad in (24, -1, "1")),
         *((B | {"maxAmount": 1, "appliesToDate": bad}, [("INVALID_FIELD", "appliesToDate")]) for bad in
           ("2026-02-30", "2026-01-15T00:00:00Z", "9999-12-31", 5)),

@@ -1,6 +1,7 @@
 """§2.11: every rule holds, and the strictest wins; compared with the rules read one by one, without any index."""
 
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from hypothesis import given, settings
@@ -9,23 +10,30 @@ from hypothesis import strategies as st
 from core.domain.limit_judge import CounterKey, judge_limits, moved_counters
 from core.domain.pricing import Refusal, price
 from core.domain.rulebook import Rulebook
-from core.domain.ticket import ALL_JUGADAS, REVENTADO_KEY, WHOLE_SALES, PricedTicket
+from core.domain.ticket import ALL_JUGADAS, REVENTADO_KEY, WHOLE_SALES, Draw, PricedTicket
 from tests.domain.domain_samples import AT, BANCA, SELLER, VENTANA, X85, draw, rulebook, ticket
 from tests.domain.restriction_samples import OTHER
-from tests.domain.restriction_strategies import COUNTERS, LINES, RULES, book_parts, jugadas_of
+from tests.domain.restriction_strategies import COUNTERS, DRAWN_ON, LINES, RULES, book_parts, jugadas_of
 
 
-@given(RULES.map(lambda rules: [rule for rule in rules if has_amounts(rule)]), LINES, COUNTERS)
+@given(RULES.map(lambda rules: [rule for rule in rules if has_amounts(rule)]), LINES, COUNTERS, DRAWN_ON)
 @settings(max_examples=200)
-def test_the_strictest_of_all_rules_wins(rules: Any, lines: Any, counters: Any) -> None:
-    broken = {rule["id"] for rule in rules if is_well_formed(rule) and is_broken(rule, lines, counters, AT)}
-    found = outcome(rulebook(restrictions=rules), lines, counters, AT)
+def test_the_strictest_of_all_rules_wins(rules: Any, lines: Any, counters: Any, drawn_on: date) -> None:
+    book = rulebook(restrictions=rules)
+    # Twice: what the rulebook remembers of one day's draws is not another's.
+    for day in (drawn_on, drawn_on + timedelta(days=1)):
+        judge_by_hand(book, rules, lines, counters, day)
+
+
+def judge_by_hand(book: Rulebook, rules: Any, lines: Any, counters: Any, drawn_on: date) -> None:
+    broken = {rule["id"] for rule in rules if is_well_formed(rule) and is_broken(rule, lines, counters, AT, drawn_on)}
+    found = outcome(book, lines, counters, AT, drawn_on)
     # What one ticket may not have is told before anything is counted.
     assert bool(found) == bool(broken)
     assert found <= broken
 
 
-def is_broken(rule: dict[str, Any], lines: Any, counters: Any, at: datetime) -> bool:
+def is_broken(rule: dict[str, Any], lines: Any, counters: Any, at: datetime, drawn_on: date) -> bool:
     """§2.11.2–2.11.5 in so many words."""
     local = at - timedelta(hours=6)
     if rule.get("appliesToDate") not in (None, local.date().isoformat()) or rule["appliesToHour"] not in (
@@ -36,7 +44,8 @@ def is_broken(rule: dict[str, Any], lines: Any, counters: Any, at: datetime) -> 
     if rule.get("userId") == OTHER or rule.get("ventanaId") == OTHER:
         return False
     multiplier = rule.get("multiplierId")
-    number = local.day if rule["isAutoDate"] else rule["number"]
+    day = drawn_on if rule.get("autoDateOf") == "SORTEO" else local
+    number = day.day if rule["isAutoDate"] else rule["number"]
     each_seller = rule["appliesToVendedor"] or "userId" in rule
     scope = ("VENDEDOR", SELLER) if each_seller else ("VENTANA", VENTANA) if "ventanaId" in rule else ("BANCA", BANCA)
     has_scope = each_seller or "ventanaId" in rule or "bancaId" in rule
@@ -62,10 +71,10 @@ def is_broken(rule: dict[str, Any], lines: Any, counters: Any, at: datetime) -> 
     return False
 
 
-def outcome(book: Rulebook, lines: Any, counters: Any, at: datetime) -> set[str]:
+def outcome(book: Rulebook, lines: Any, counters: Any, at: datetime, drawn_on: date) -> set[str]:
     """The rules that are told to be broken."""
     request = ticket(*jugadas_of(lines))
-    result = price(request, rulebook=book, draw=draw(), seller=book.sellers[SELLER], at=at)
+    result = price(request, rulebook=book, draw=draw_on(drawn_on), seller=book.sellers[SELLER], at=at)
     if isinstance(result, Refusal):
         return {str((v.data or {})["ruleId"]) for v in result.violations}
     verdicts = judge_limits(result.limits, counters)
@@ -73,6 +82,10 @@ def outcome(book: Rulebook, lines: Any, counters: Any, at: datetime) -> set[str]
     names = [(v.fact.rule_id, v.fact.number) for v in verdicts]
     assert len(set(names)) == len(names), "one fact for each rule and number"
     return {str(v.fact.rule_id) for v in verdicts if not v.fits}
+
+
+def draw_on(day: date) -> Draw:
+    return replace(draw(), business_date=day)
 
 
 def has_amounts(rule: dict[str, Any]) -> bool:
@@ -85,14 +98,16 @@ def is_well_formed(rule: dict[str, Any]) -> bool:
     return not (rule["isAutoDate"] and "multiplierId" in rule)
 
 
-@given(book_parts(), LINES, st.timedeltas(timedelta(hours=-30), timedelta(hours=60)))
+@given(book_parts(), LINES, st.timedeltas(timedelta(hours=-30), timedelta(hours=60)), DRAWN_ON)
 @settings(max_examples=200)
-def test_a_price_is_the_same_at_every_instant_of_its_interval(parts: Any, lines: Any, later: timedelta) -> None:
+def test_a_price_is_the_same_at_every_instant_of_its_interval(
+    parts: Any, lines: Any, later: timedelta, drawn_on: date
+) -> None:
     request = ticket(*jugadas_of(lines))
 
     def at(instant: datetime) -> PricedTicket | Refusal:
         book = rulebook(**parts)  # anew, so that nothing is remembered
-        return price(request, rulebook=book, draw=draw(), seller=book.sellers[SELLER], at=instant)
+        return price(request, rulebook=book, draw=draw_on(drawn_on), seller=book.sellers[SELLER], at=instant)
 
     now = at(AT)
     assert (now.valid_from is None or now.valid_from <= AT) and (now.valid_until is None or now.valid_until > AT)

@@ -129,7 +129,7 @@ class CaseRows:
         await self._of_banca(
             "restriction_rules", id=rule["id"], whole_banca="bancaId" in rule, ventana_id=rule.get("ventanaId"),
             user_id=rule.get("userId"), number=None if number is None else int(number),
-            is_auto_date=rule.get("isAutoDate", False), max_amount_cents=hundredths(rule.get("maxAmount")),
+            is_auto_date=rule.get("isAutoDate", False), auto_date_of=rule.get("autoDateOf", "SALE"), max_amount_cents=hundredths(rule.get("maxAmount")),
             max_total_cents=hundredths(rule.get("maxTotal")), base_amount_cents=hundredths(rule.get("baseAmount")),
             sales_basis_points=hundredths(rule.get("salesPercentage")),
             applies_to_vendedor=rule.get("appliesToVendedor", False),

@@ -107,8 +107,8 @@ async def _put(admin: Admin, arena: Arena, values: dict[str, Any]) -> None:
     amounts = [name for name in names if name.endswith(("_cents", "_points"))] or ["message"]
     await admin.change(
         f"INSERT INTO restriction_rules ({', '.join(names)}) VALUES ({places})"
-        " ON CONFLICT (banca_id, user_id, ventana_id, whole_banca, number, is_auto_date, loteria_id, multiplier_id,"
-        " applies_to_vendedor, applies_to_date, applies_to_hour, (sales_cutoff_minutes IS NULL)) WHERE is_active"
+        " ON CONFLICT (banca_id, user_id, ventana_id, whole_banca, number, is_auto_date, auto_date_of, loteria_id,"
+        " multiplier_id, applies_to_vendedor, applies_to_date, applies_to_hour, (sales_cutoff_minutes IS NULL)) WHERE is_active"
         f" DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in amounts)}",
         arena.banca_id, uuid4(), *values.values(),
     )  # fmt: skip

@@ -84,8 +84,8 @@ class Scenario:
 
 
 PLACES = st.integers(0, 1)
-# 7 and 8 are the days of the scenario.
-NUMBERS = [7, 8, 15]
+# 7 and 8 are the days of the scenario, 7 and 10 those of its draws.
+NUMBERS = [7, 8, 10, 15]
 AMOUNTS = st.sampled_from([1, 100, 250, 333, 500, 800])
 CAPS = st.sampled_from([1, 300, 500, 800, 1_000, 1_600, 2_500, 2_500])
 # Of draws and of the whole banca: seldom what a ticket meets first.
@@ -115,11 +115,13 @@ def rules(draw: st.DrawFn, scopes: tuple[str, ...] = SCOPES) -> Rule:
         return Rule(scope, draw(st.integers(0, who)), number, pair=pair, day=day, hour=hour)
     names = draw(st.sampled_from(AMOUNTS_OF_RULES))
     amounts: dict[str, Any] = {name: draw(PERCENTAGES if name == "percentage" else CAPS) for name in names}
+    is_auto_date = pair is None and number is None and draw(st.integers(0, 3)) == 0
     return Rule(
         scope,
         draw(st.sampled_from([0, *range(who + 1)])),
         number,
-        auto_date=pair is None and number is None and draw(st.integers(0, 3)) == 0,
+        auto_date=is_auto_date,
+        of_draws_day=is_auto_date and draw(st.booleans()),
         pair=pair,
         per_seller=draw(st.integers(0, 3)) == 0,
         day=day,

@@ -6,7 +6,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tests.till.rules_terms import REVENTADO, START, UNBOUND, VENTANAS, Asked, Lack, Line, Rule, Rules, day_of, local
+from tests.till.rules_terms import (
+    DRAWN,
+    REVENTADO,
+    START,
+    UNBOUND,
+    VENTANAS,
+    Asked,
+    Lack,
+    Line,
+    Rule,
+    Rules,
+    day_of,
+    local,
+)
 
 
 @dataclass(frozen=True)
@@ -60,7 +73,7 @@ def governing(asked: Asked, rules: Rules, at: datetime) -> Iterator[tuple[int, R
     for name, rule in rules.restrictions.items():
         if rule.is_block or not _binds(rule, asked, at):
             continue
-        only = day_of(at) if rule.auto_date else rule.number
+        only = day_of(DRAWN[asked.draw] if rule.of_draws_day else at) if rule.auto_date else rule.number
         for number in sorted({line.number for line in asked.lines} if only is None else {only}):
             counted = [line.amount for line in asked.lines if line.number == number and _counts(rule)(line)]
             if counted:
@@ -86,7 +99,7 @@ def is_stale(asked: Asked, rules: Rules, priced: datetime, at: datetime) -> bool
         was = _in_window(rule, priced)
         if any(_in_window(rule, moment) != was for moment in moments):
             return True
-        if was and rule.auto_date and day_of(at) != day_of(priced):
+        if was and rule.auto_date and not rule.of_draws_day and day_of(at) != day_of(priced):
             return True
     return False
 

@@ -92,6 +92,7 @@ class RulesOffice:
             "user_id": town.arena.sellers[rule.who].id if rule.scope == "USER" else None,
             "number": rule.number,
             "is_auto_date": rule.auto_date,
+            "auto_date_of": "SORTEO" if rule.of_draws_day else "SALE",
             "max_amount_cents": rule.max_amount,
             "max_total_cents": rule.max_total,
             "base_amount_cents": rule.base,

@@ -21,6 +21,7 @@ UNBOUND = ("VENTANA", "ADMIN")
 class Rule:
     """who: the seller or ventana of the scope USER or VENTANA. pair: lottery and its multiplier.
 
+    of_draws_day: whether auto_date means the day of the draw, not of the sale.
     day: how many days after the start's; percentage: basis points.
     """
 
@@ -28,6 +29,7 @@ class Rule:
     who: int = 0
     number: int | None = None
     auto_date: bool = False
+    of_draws_day: bool = False
     pair: tuple[int, int] | None = None
     per_seller: bool = False
     day: int | None = None
@@ -40,7 +42,10 @@ class Rule:
     @property
     def identity(self) -> tuple[object, ...]:
         """Of two rules with the same one only the later is in force."""
-        return (self.scope, self.who, self.number, self.auto_date, self.pair, self.per_seller, self.day, self.hour)
+        return (
+            *(self.scope, self.who, self.number, self.auto_date, self.of_draws_day, self.pair, self.per_seller),
+            *(self.day, self.hour),
+        )
 
     @property
     def is_block(self) -> bool:

@@ -57,7 +57,7 @@ async def test_a_job_runs_once_at_its_hour_and_says_so(desk: Desk, caplog: pytes
     [_, run] = await desk.runs(DAILY)
     assert (run["period"], run["state"], run["trigger"]) == ("2030-01-15", "DONE", "SCHEDULE")
     assert run["counts"] == {
-        "success": True, "activeRules": 0, "date": "2030-01-15", "numberInForce": "15",
+        "success": True, "activeRules": 0, "activeRulesOfSorteo": 0, "date": "2030-01-15", "numberInForce": "15",
         "executedAt": "2030-01-15T06:00:00.000Z",
     }  # fmt: skip
     [_], [complete] = told(caplog, "RESTRICTIONS_AUTO_DATE_START"), told(caplog, "RESTRICTIONS_AUTO_DATE_COMPLETE")

@@ -2,6 +2,7 @@
 -- when not asked: $4 ventana, $5 seller, $6 number, $7 active or not, $8 loteria, $9 multiplier, $10 kind; $11 and $12
 -- the last row seen or nulls, $13 limit, $14 offset.
 SELECT r.id, CASE WHEN r.whole_banca THEN r.banca_id END AS banca_id, r.ventana_id, r.user_id, r.number, r.is_auto_date,
+       CASE WHEN r.is_auto_date THEN r.auto_date_of END AS auto_date_of,
        r.max_amount_cents AS max_amount, r.max_total_cents AS max_total, r.base_amount_cents AS base_amount,
        r.sales_basis_points AS sales_percentage, r.applies_to_vendedor, r.applies_to_date, r.applies_to_hour,
        r.sales_cutoff_minutes, r.loteria_id, r.multiplier_id, r.message, r.is_active, r.created_at, r.created_by,
