@@ -6,12 +6,14 @@ Authenticate → signature over the raw bytes → authorise → validate → ide
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 from uuid import UUID
 
 from aiohttp import web
 from pydantic import BaseModel
 
 from api.authentication import Authentication, Principal
+from api.conditional import IfMatch, is_unchanged, refuse_condition, tag_of
 from api.context import PublicContext, RequestContext
 from api.operations import PUBLIC, Answer, Key, Operation
 from api.problems import problem_response, refuse
@@ -115,12 +117,13 @@ class Admission:
             banca_id = await self._authorise(operation, request, principal, signer)
             arguments = read_arguments(operation, request, body)
             require_key(operation.key, key)
+            require_condition(operation, request, arguments)
             context = RequestContext(
                 self._app, request, request[REQUEST_ID], principal, scope, banca_id, body, key, signer
             )
             if operation.may_lag:
-                return answer(operation, await self._readings().answer(operation, context, arguments))
-            return answer(operation, await operation.handler(context, *arguments))
+                return answer(operation, request, await self._readings().answer(operation, context, arguments))
+            return answer(operation, request, await operation.handler(context, *arguments))
 
         return endpoint
 
@@ -131,8 +134,9 @@ class Admission:
             refuse_repeated_headers(request)
             body = await read_body(request, bytes_max)
             arguments = read_arguments(operation, request, body)
+            require_condition(operation, request, arguments)
             context = PublicContext(self._app, request, request[REQUEST_ID])
-            return answer(operation, await operation.handler(context, *arguments))
+            return answer(operation, request, await operation.handler(context, *arguments))
 
         return endpoint
 
@@ -207,11 +211,29 @@ def require_key(rule: Key, key: str | None) -> None:
         raise refuse(400, "IDEMPOTENCY_KEY_INVALID", "The Idempotency-Key must be 8–100 visible ASCII characters.")
 
 
-def answer(operation: Operation, value: Answer) -> web.StreamResponse:
+def require_condition(operation: Operation, request: web.Request, arguments: tuple[Any, ...]) -> None:
+    """What the request's If-Match comes to before its handler. A read that is tagged is compared when it is answered."""
+    if operation.whole_fields or operation.if_match is IfMatch.REQUIRED or "If-Match" in request.headers:
+        replaces_whole = bool(operation.whole_fields) and not operation.whole_fields.isdisjoint(
+            arguments[0].model_fields_set
+        )
+        rule = IfMatch.OPTIONAL if operation.tagged and operation.method == "GET" else operation.if_match
+        refuse_condition(rule, request, replaces_whole=replaces_whole)
+
+
+def answer(operation: Operation, request: web.Request, value: Answer) -> web.StreamResponse:
     """A model becomes JSON with the operation's success status; None becomes 204."""
     if isinstance(value, web.StreamResponse):
         return value
     if isinstance(value, BaseModel):
+        headers = {"ETag": tag_of(value)} if operation.tagged else None
+        if headers is not None and operation.method == "GET":
+            is_known = is_unchanged(request, headers["ETag"])
+            # Of what shows more than its tag stands for, there is no "not modified".
+            if is_known and 304 in operation.responses:
+                return web.Response(status=304, headers=headers)
         body = value.__pydantic_serializer__.to_json(value, by_alias=True)
-        return web.Response(body=body, status=operation.success_status, content_type="application/json")
+        return web.Response(
+            body=body, status=operation.success_status, content_type="application/json", headers=headers
+        )
     return web.Response(status=204)

@@ -7,8 +7,10 @@ from datetime import date
 from uuid import UUID
 
 from aiohttp import web
+from pydantic import BaseModel
 
 from api.authentication import Principal
+from api.conditional import require_match
 from api.problems import refuse
 from api.terminals import Signer
 from api.validation import validation_failed
@@ -65,6 +67,19 @@ class RequestContext:
         """Where an operation that may lag reads: the replica, or the primary."""
         assert self.read_from is not None, "the operation does not say that it may lag"
         return self.read_from
+
+    @property
+    def has_condition(self) -> bool:
+        """Whether the request is to be done only while a thing is as the client knows it."""
+        return "If-Match" in self.request.headers or "If-None-Match" in self.request.headers
+
+    def require_match(self, known: BaseModel) -> None:
+        """Compare the request's If-Match with what a thing is. known: the answer that shows it, read under the lock.
+
+        Raises ProblemError PRECONDITION_FAILED.
+        """
+        if self.has_condition:
+            require_match(self.request, known)
 
     def path_id(self, name: str) -> UUID:
         """A uuid in the path. Raises ProblemError VALIDATION_FAILED."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 import asyncpg
+from pydantic import BaseModel
 
 from api.context import RequestContext
 from api.keys import DATABASE
@@ -38,6 +39,8 @@ from core.queries import sql
 
 if TYPE_CHECKING:
     from core.database import Connection
+
+Shown = TypeVar("Shown", bound=BaseModel)
 
 TARGET = "CRON_JOB"
 # The API's names of what storage has.
@@ -99,18 +102,32 @@ def run_answer(row: asyncpg.Record) -> JobRunAnswer:
     return JobRunAnswer(**{name: row[name] for name in JobRunAnswer.model_fields})
 
 
-async def change_settings(context: RequestContext, changes: Mapping[JobName, Mapping[str, Any]]) -> list[JobAnswer]:
-    """All of them, or none. changes: of each job what was sent, by the API's names. Raises ProblemError."""
+async def change_settings(
+    context: RequestContext,
+    changes: Mapping[JobName, Mapping[str, Any]],
+    *,
+    shown_with: Collection[JobName],
+    answer_of: Callable[[list[JobAnswer]], Shown],
+) -> Shown:
+    """Change the settings of one or several jobs: all of them, or none.
+
+    changes: of each job what was sent, by the API's names. shown_with: the jobs that the answer shows: those of the
+    changes, and perhaps others. answer_of: makes the answer of these jobs; If-Match is compared with what it was before
+    the change. Raises ProblemError.
+    """
     wanted = {JOBS[name]: checked(JOBS[name], change) for name, change in changes.items()}
     async with context.app[DATABASE].tenant(context.banca_id, readonly=False) as connection:
-        # In the jobs' order, whoever sends them in another.
+        # One order for all requests, so that they cannot wait for each other in a circle.
+        for name in sorted(shown_with):
+            await connection.execute(sql("jobs/lock_settings"), context.banca_id, name)
+        context.require_match(answer_of(await job_answers(connection, context.banca_id, shown_with)))
         for job in sorted(wanted, key=lambda job: job.name):
             await set_job(context, connection, job, wanted[job])
-        return await job_answers(connection, context.banca_id, changes)
+        return answer_of(await job_answers(connection, context.banca_id, shown_with))
 
 
 async def set_job(context: RequestContext, connection: Connection, job: Job, change: Mapping[str, Any]) -> None:
-    await connection.execute(sql("jobs/lock_settings"), context.banca_id, job.name)
+    """The job's settings are locked."""
     row = await connection.fetchrow(sql("jobs/settings"), context.banca_id, job.name)
     stored = {name: None if row is None else row[name] for name in COLUMNS.values()}
     members = {**stored, **{COLUMNS[name]: value for name, value in change.items()}}

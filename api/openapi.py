@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from api.conditional import IfMatch
 from api.models.wire import AnswerModel
 from api.operations import PATH_PARAMETER, PUBLIC, Key, Operation
 
@@ -36,6 +37,20 @@ BANCA_HEADER = {
     "description": "The banca to work in, for users who have several.",
     "schema": {"type": "string", "format": "uuid"},
 }
+IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "description": "The ETag that was read, or `*`: otherwise 412, with the tag of today.",
+    "schema": {"type": "string"},
+}
+IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "The ETag that was read: 304 while it is the same.",
+    "schema": {"type": "string"},
+}
+TAG_HEADER = {"ETag": {"description": "The tag of the thing as it is shown.", "schema": {"type": "string"}}}
 
 
 class ViolationDocument(AnswerModel):
@@ -159,6 +174,10 @@ def _header_parameters(operation: Operation) -> list[dict[str, Any]]:
                 "schema": {"type": "string", "minLength": 8, "maxLength": 100, "pattern": "^[\\x21-\\x7e]+$"},
             }
         )
+    if operation.if_match is not IfMatch.NONE:
+        parameters.append({**IF_MATCH, "required": operation.if_match is IfMatch.REQUIRED})
+    if 304 in operation.responses:
+        parameters.append(IF_NONE_MATCH)
     if operation.tenant and operation.permission is not PUBLIC:
         parameters.append(BANCA_HEADER)
     return parameters
@@ -168,6 +187,8 @@ def _responses(operation: Operation, references: References) -> dict[str, Any]:
     responses: dict[str, Any] = {}
     for status, model in operation.responses.items():
         responses[str(status)] = {"description": HTTPStatus(status).phrase}
+        if operation.tagged:
+            responses[str(status)]["headers"] = TAG_HEADER
         if model is not None:
             responses[str(status)]["content"] = {"application/json": {"schema": references[model, "serialization"]}}
     problem = {"application/problem+json": {"schema": references[ProblemDocument, "serialization"]}}
@@ -186,4 +207,8 @@ def _usual_problems(operation: Operation) -> set[int]:
         problems |= {401, 403} | ({400, 404} if operation.tenant else set())
     if operation.ticket_rate:
         problems.add(429)
+    if operation.if_match is not IfMatch.NONE:
+        problems |= {400, 412}
+    if operation.if_match is IfMatch.REQUIRED or operation.whole_fields:
+        problems.add(428)
     return problems

@@ -12,6 +12,7 @@ from typing import Final
 from aiohttp import web
 from pydantic import BaseModel
 
+from api.conditional import IfMatch
 from core.domain.permissions import PERMISSIONS, Permission
 
 Answer = web.StreamResponse | BaseModel | None
@@ -53,6 +54,9 @@ class Operation:
     batch: the body may have the size of a batch.
     may_lag: a replica may answer, from a state that is up to REPLICA_LAG_MAX_MS old: nothing is decided from it, and
     nobody waits there for what he has just done. The handler reads from context.readings, and may be called twice.
+    tagged: the answer carries the ETag of the thing that it shows. if_match: what the operation makes of If-Match; unless
+    NONE its handler calls context.require_match under the lock of its write. whole_fields: members of the body that
+    replace a whole: with one of them If-Match is required.
     """
 
     method: str
@@ -73,6 +77,9 @@ class Operation:
     export_rate: bool = False
     batch: bool = False
     may_lag: bool = False
+    tagged: bool = False
+    if_match: IfMatch = IfMatch.NONE
+    whole_fields: frozenset[str] = frozenset()
     problems: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
@@ -82,6 +89,8 @@ class Operation:
             raise ValueError(f"{self.method} {self.path}: a signed operation needs a user")
         if self.may_lag and (self.method != "GET" or self.permission is PUBLIC):
             raise ValueError(f"{self.method} {self.path}: only a user's reading may lag")
+        if self.method == "PUT" and self.if_match is not IfMatch.REQUIRED:
+            raise ValueError(f"{self.method} {self.path}: what replaces a whole requires If-Match")
 
     @property
     def sells(self) -> bool:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 from pydantic import Field, StrictBool, StrictInt
@@ -86,8 +86,10 @@ class JobSettingsChange(RequestModel):
 class JobAnswer(AnswerModel):
     """count: of the runs that were done and are kept. healthy: done within 30 hours (32 days where monthly), off, or not due yet.
 
-    Of the settings those that the job has; nextRun: null while it is off.
+    Of the settings those that the job has; nextRun: null while it is off. The ETag is that of the settings.
     """
+
+    NOT_TAGGED: ClassVar[frozenset[str]] = frozenset(("last_run", "last_success_at", "next_run", "count", "healthy"))
 
     name: str
     enabled: bool

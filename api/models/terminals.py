@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from pydantic import Field, StrictInt
@@ -44,5 +44,7 @@ class TerminalAnswer(AnswerModel):
 
 class TerminalSecret(TerminalAnswer):
     """secret: shown once; used as UTF-8 text, not as the bytes that its digits spell."""
+
+    NOT_TAGGED: ClassVar[frozenset[str]] = frozenset(("secret",))
 
     secret: str

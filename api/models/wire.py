@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 from pydantic.alias_generators import to_camel
@@ -21,7 +21,12 @@ class RequestModel(BaseModel):
 
 
 class AnswerModel(BaseModel):
-    """What we answer; made from our own values by their Python names."""
+    """What we answer; made from our own values by their Python names.
+
+    NOT_TAGGED: members that are not part of the thing that the answer shows: its entity tag leaves them out.
+    """
+
+    NOT_TAGGED: ClassVar[frozenset[str]] = frozenset()
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, serialize_by_alias=True)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 
+from api.conditional import IfMatch
 from api.context import RequestContext
 from api.keys import DATABASE
 from api.models.banca_settings import (
@@ -42,6 +43,8 @@ async def change_banca_settings(context: RequestContext, body: BancaSettingsChan
     async with edit_rulebook(context) as edit:
         await edit.lock()
         row = await banca_row(context, edit.connection)
+        before = BancaSettings(**dict(row))
+        context.require_match(before)
         after = {**dict(row), **body.model_dump(exclude_unset=True)}
         await edit.connection.execute(
             sql("settings/set_banca"),
@@ -51,7 +54,6 @@ async def change_banca_settings(context: RequestContext, body: BancaSettingsChan
             after["sales_cutoff_minutes"],
         )
         answer = WrittenBancaSettings(**after, rulebook_version=await edit.version())
-        before = BancaSettings(**dict(row))
         await edit.record(Action.BANCA_UPDATE, Target.BANCA, edit.banca_id, before=before, after=answer)
         return answer
 
@@ -67,6 +69,8 @@ async def set_loteria_setting(context: RequestContext, body: LoteriaSettingIn) -
     async with edit_rulebook(context) as edit:
         await edit.lock()
         row = await loteria_row(context, edit.connection)
+        before = LoteriaSettingAnswer(**dict(row))
+        context.require_match(before)
         await edit.connection.execute(
             sql("settings/set_loteria"),
             edit.banca_id,
@@ -74,7 +78,7 @@ async def set_loteria_setting(context: RequestContext, body: LoteriaSettingIn) -
             body.base_multiplier_x,
             body.max_total_per_sorteo,
         )
-        before, after = LoteriaSettingAnswer(**dict(row)), await loteria_row(context, edit.connection)
+        after = await loteria_row(context, edit.connection)
         answer = WrittenLoteriaSetting(**dict(after), rulebook_version=await edit.version())
         action = Action.LOTERIA_SETTING_UPDATE
         await edit.record(action, Target.LOTERIA, answer.loteria_id, before=before, after=answer)
@@ -98,22 +102,34 @@ async def loteria_row(context: RequestContext, connection: Any) -> asyncpg.Recor
 
 
 BANCA = partial(
-    Operation, path="/api/v1/bancas/{bancaId}/settings", permission=Permission.BANCAS_ADMINISTER, tags=("bancas",)
+    Operation,
+    path="/api/v1/bancas/{bancaId}/settings",
+    permission=Permission.BANCAS_ADMINISTER,
+    tags=("bancas",),
+    tagged=True,
 )
 LOTERIA = partial(
     Operation,
     path="/api/v1/loterias/{loteriaId}/banca-settings",
     permission=Permission.LOTERIAS_ADMINISTER,
     tags=("loterias",),
+    tagged=True,
 )
 OPERATIONS = (
-    BANCA(method="GET", handler=get_banca_settings, responses={200: BancaSettings}),
+    BANCA(method="GET", handler=get_banca_settings, responses={200: BancaSettings, 304: None}),
     BANCA(
         method="PATCH",
         handler=change_banca_settings,
         body=BancaSettingsChange,
         responses={200: WrittenBancaSettings},
+        if_match=IfMatch.OPTIONAL,
     ),
-    LOTERIA(method="GET", handler=get_loteria_setting, responses={200: LoteriaSettingAnswer}),
-    LOTERIA(method="PUT", handler=set_loteria_setting, body=LoteriaSettingIn, responses={200: WrittenLoteriaSetting}),
+    LOTERIA(method="GET", handler=get_loteria_setting, responses={200: LoteriaSettingAnswer, 304: None}),
+    LOTERIA(
+        method="PUT",
+        handler=set_loteria_setting,
+        body=LoteriaSettingIn,
+        responses={200: WrittenLoteriaSetting},
+        if_match=IfMatch.REQUIRED,
+    ),
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 import asyncpg
 
+from api.conditional import IfMatch
 from api.context import RequestContext
 from api.keys import DATABASE
 from api.models.commission_policies import CommissionPolicyAnswer, CommissionPolicyIn, WrittenCommissionPolicy
@@ -89,8 +90,9 @@ async def replace(
     edit: RulebookEdit, target: Target, row: asyncpg.Record, policy: dict[str, Any] | None
 ) -> WrittenCommissionPolicy:
     """The policy as it is now, after the trail was told. row: whose it is, as it was."""
-    await edit.connection.execute(sql(SET[target]), edit.banca_id, row["id"], policy)
     before = CommissionPolicyAnswer(commission_policy_json=policy_of_text(row["policy"]))
+    edit.context.require_match(before)
+    await edit.connection.execute(sql(SET[target]), edit.banca_id, row["id"], policy)
     answer = WrittenCommissionPolicy(commission_policy_json=policy, rulebook_version=await edit.version())
     await edit.record(Action.COMMISSION_POLICY_UPDATE, target, row["id"], before=before, after=answer)
     return answer
@@ -140,9 +142,15 @@ OF_BANCA = "/api/v1/bancas/{bancaId}/commission-policy"
 OF_VENTANA = "/api/v1/ventanas/{ventanaId}/commission-policy"
 OF_USER = "/api/v1/users/{userId}/commission-policy"
 TAGS = ("commissions",)
-READING = partial(Operation, method="GET", tags=TAGS, responses={200: CommissionPolicyAnswer})
+READING = partial(Operation, method="GET", tags=TAGS, responses={200: CommissionPolicyAnswer, 304: None}, tagged=True)
 REPLACING = partial(
-    Operation, method="PUT", tags=TAGS, body=CommissionPolicyIn, responses={200: WrittenCommissionPolicy}
+    Operation,
+    method="PUT",
+    tags=TAGS,
+    body=CommissionPolicyIn,
+    responses={200: WrittenCommissionPolicy},
+    tagged=True,
+    if_match=IfMatch.REQUIRED,
 )
 OPERATIONS = (
     READING(path=OF_BANCA, handler=get_banca_policy, permission=Permission.BANCAS_ADMINISTER),

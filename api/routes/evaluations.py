@@ -8,12 +8,14 @@ from types import MappingProxyType
 
 import asyncpg
 
+from api.conditional import IfMatch
 from api.context import RequestContext
 from api.draw_readings import sorteo_not_found
 from api.keys import DATABASE
 from api.models.evaluations import EvaluationAnswer, EvaluationIn, Progress, Revert, RevertIn
 from api.operations import Operation
 from api.problems import ProblemError, refuse
+from api.routes.sorteo_changes import require_sorteo_match
 from core.domain.calendar import format_instant
 from core.domain.money import format_cents
 from core.domain.numbers import format_number
@@ -52,6 +54,7 @@ async def evaluate_sorteo(context: RequestContext, body: EvaluationIn) -> Evalua
     The prizes are paid after the answer; ask for the evaluation until it is `DONE`.
     """
     async with context.app[DATABASE].tenant(context.banca_id, readonly=False) as connection:
+        await require_sorteo_match(context, connection)
         row = await connection.fetchrow(
             sql("evaluations/request"),
             context.banca_id,
@@ -75,6 +78,7 @@ async def revert_evaluation(context: RequestContext, body: RevertIn) -> Evaluati
     Refused while prizes stand that were handed out, unless it is forced. Ask for the evaluation until it is `REVERTED`.
     """
     async with context.app[DATABASE].tenant(context.banca_id, readonly=False) as connection:
+        await require_sorteo_match(context, connection)
         row = await connection.fetchrow(
             sql("evaluations/request_revert"),
             context.banca_id,
@@ -171,7 +175,14 @@ EVALUATING = partial(
     permission=Permission.SORTEOS_ADMINISTER,
     tags=("results",),
 )
-ASKING = partial(EVALUATING, method="POST", responses={202: EvaluationAnswer}, problems=(404, 409))
+# The condition is on the draw; its evaluation goes on after the answer, which has no tag therefore.
+ASKING = partial(
+    EVALUATING,
+    method="POST",
+    responses={202: EvaluationAnswer},
+    problems=(404, 409),
+    if_match=IfMatch.OPTIONAL,
+)
 OPERATIONS = (
     ASKING(path=f"{SORTEO}/evaluate", handler=evaluate_sorteo, body=EvaluationIn),
     ASKING(path=f"{SORTEO}/revert-evaluation", handler=revert_evaluation, body=RevertIn),

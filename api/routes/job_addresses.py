@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from types import MappingProxyType
 
+from api.conditional import IfMatch
 from api.context import RequestContext
 from api.job_desk import ask_for, change_settings, read_jobs
 from api.models.jobs import (
@@ -86,7 +87,11 @@ async def settlement_status(context: RequestContext) -> JobAnswer:
 
 async def sorteos_auto_config(context: RequestContext) -> SorteosAutoConfig:
     """Which jobs of draws are on."""
-    jobs = {job.name: job.enabled for job in await read_jobs(context, FLAGS.values())}
+    return flags_of(await read_jobs(context, FLAGS.values()))
+
+
+def flags_of(answers: list[JobAnswer]) -> SorteosAutoConfig:
+    jobs = {job.name: job.enabled for job in answers}
     return SorteosAutoConfig(**{flag: jobs[name] for flag, name in FLAGS.items()})
 
 
@@ -94,8 +99,8 @@ async def change_sorteos_auto_config(context: RequestContext, body: SorteosAutoC
     """Switch jobs of draws on or off."""
     require_change(body)
     flags = body.model_dump(exclude_unset=True)
-    await change_settings(context, {FLAGS[flag]: {"enabled": enabled} for flag, enabled in flags.items()})
-    return await sorteos_auto_config(context)
+    changes = {FLAGS[flag]: {"enabled": enabled} for flag, enabled in flags.items()}
+    return await change_settings(context, changes, shown_with=tuple(FLAGS.values()), answer_of=flags_of)
 
 
 async def settlement_config(context: RequestContext) -> SettlementConfig:
@@ -106,8 +111,9 @@ async def settlement_config(context: RequestContext) -> SettlementConfig:
 async def change_settlement_config(context: RequestContext, body: SettlementConfigChange) -> SettlementConfig:
     """Change what the settlement is set to."""
     require_change(body)
-    [answer] = await change_settings(context, {JobName.SETTLEMENT: body.model_dump(exclude_unset=True)})
-    return config_of(answer)
+    settlement = JobName.SETTLEMENT
+    changes = {settlement: body.model_dump(exclude_unset=True)}
+    return await change_settings(context, changes, shown_with=(settlement,), answer_of=lambda jobs: config_of(jobs[0]))
 
 
 def config_of(job: JobAnswer) -> SettlementConfig:
@@ -139,7 +145,13 @@ STATEMENTS = "/api/v1/account-statements"
 CRON_HEALTH = "/api/v1/restrictions/cron-health"
 NAMED = partial(Operation, tags=("jobs",))
 READING = partial(NAMED, method="GET")
-SETTING = partial(NAMED, method="PATCH", permission=Permission.JOBS_ADMINISTER)
+SETTING = partial(
+    NAMED,
+    method="PATCH",
+    permission=Permission.JOBS_ADMINISTER,
+    tagged=True,
+    if_match=IfMatch.OPTIONAL,
+)
 EXECUTING = partial(
     NAMED,
     method="POST",
@@ -164,7 +176,8 @@ OPERATIONS = (
         path=f"{SORTEOS}/auto-config",
         handler=sorteos_auto_config,
         permission=Permission.JOBS_READ,
-        responses={200: SorteosAutoConfig},
+        responses={200: SorteosAutoConfig, 304: None},
+        tagged=True,
     ),
     SETTING(
         path=f"{SORTEOS}/auto-config",
@@ -182,7 +195,8 @@ OPERATIONS = (
         path=f"{STATEMENTS}/auto-config",
         handler=settlement_config,
         permission=Permission.JOBS_READ,
-        responses={200: SettlementConfig},
+        responses={200: SettlementConfig, 304: None},
+        tagged=True,
     ),
     SETTING(
         path=f"{STATEMENTS}/auto-config",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from uuid import UUID
 
+from api.conditional import IfMatch
 from api.context import RequestContext
 from api.job_desk import ask_for, change_settings, read_jobs, run_answer
 from api.keys import DATABASE
@@ -35,7 +36,13 @@ async def change_job(context: RequestContext, body: JobSettingsChange) -> JobAns
     What was due before it was switched on is not made up, nor what a daily job would have done at its new hour today.
     """
     require_change(body)
-    [answer] = await change_settings(context, {named_job(context).name: body.model_dump(exclude_unset=True)})
+    name = named_job(context).name
+    changes = {name: body.model_dump(exclude_unset=True)}
+    return await change_settings(context, changes, shown_with=(name,), answer_of=only)
+
+
+def only(answers: list[JobAnswer]) -> JobAnswer:
+    [answer] = answers
     return answer
 
 
@@ -93,7 +100,7 @@ RUNNING = partial(
 )
 OPERATIONS = (
     READING(path=ALL, handler=list_jobs, responses={200: JobList}),
-    READING(path=ONE, handler=get_job, responses={200: JobAnswer}),
+    READING(path=ONE, handler=get_job, responses={200: JobAnswer}, tagged=True),
     READING(path=f"{ONE}/runs", handler=list_job_runs, query=JobRunQuery, responses={200: Page[JobRunAnswer]}),
     Operation(
         method="PATCH",
@@ -103,6 +110,8 @@ OPERATIONS = (
         tags=("jobs",),
         body=JobSettingsChange,
         responses={200: JobAnswer},
+        tagged=True,
+        if_match=IfMatch.OPTIONAL,
         problems=(404,),
     ),
     RUNNING(path=f"{ONE}/run", handler=run_job),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 import asyncpg
 
+from api.conditional import IfMatch
 from api.context import RequestContext
+from api.keys import DATABASE
 from api.models.loteria_changes import (
     LoteriaChange,
     MultiplierChange,
@@ -26,6 +29,9 @@ from core.activity_events import Action
 from core.domain.permissions import Permission
 from core.queries import sql
 
+if TYPE_CHECKING:
+    from core.database import Connection
+
 
 async def change_loteria(context: RequestContext, body: LoteriaChange) -> WrittenLoteria:
     """Change a lottery; its rules are replaced as a whole. Draws keep the digits that they were made with."""
@@ -38,6 +44,7 @@ async def change_loteria(context: RequestContext, body: LoteriaChange) -> Writte
     async with edit_rulebook(context) as edit:
         await edit.lock()
         before = await loteria(context, edit.connection)
+        context.require_match(before)
         name, is_active = (changes.get(key, getattr(before, key)) for key in ("name", "is_active"))
         rules = changes.get("rules_json")
         await edit.connection.execute(sql("loterias/update"), edit.banca_id, before.id, name, is_active, rules)
@@ -71,7 +78,8 @@ async def change_multiplier(context: RequestContext, body: MultiplierChange) -> 
     require_change(body)
     async with edit_rulebook(context) as edit:
         await edit.lock()
-        before = await multiplier(edit, context.path_id("multiplierId"))
+        before = await multiplier(context, edit.connection)
+        context.require_match(before)
         changes = body.model_dump(exclude_unset=True)
         name, value_x, is_active, day = (
             changes.get(key, getattr(before, key)) for key in ("name", "value_x", "is_active", "applies_to_date")
@@ -82,8 +90,18 @@ async def change_multiplier(context: RequestContext, body: MultiplierChange) -> 
         return await told(edit, Action.MULTIPLIER_UPDATE, before.id, before=before)
 
 
-async def multiplier(edit: RulebookEdit, multiplier_id: UUID) -> WholeMultiplier:
-    row: asyncpg.Record | None = await edit.connection.fetchrow(sql("multipliers/get"), edit.banca_id, multiplier_id)
+async def get_multiplier(context: RequestContext) -> WholeMultiplier:
+    """One multiplier, also one that is switched off."""
+    async with context.app[DATABASE].tenant(context.banca_id) as connection:
+        return await multiplier(context, connection)
+
+
+async def multiplier(
+    context: RequestContext, connection: Connection, multiplier_id: UUID | None = None
+) -> WholeMultiplier:
+    """multiplier_id: the path's unless given. Raises ProblemError MULTIPLIER_NOT_FOUND."""
+    wanted_id = multiplier_id or context.path_id("multiplierId")
+    row: asyncpg.Record | None = await connection.fetchrow(sql("multipliers/get"), context.banca_id, wanted_id)
     if row is None:
         raise refuse(404, "MULTIPLIER_NOT_FOUND", "There is no such multiplier.")
     return WholeMultiplier(**dict(row))
@@ -93,15 +111,23 @@ async def told(
     edit: RulebookEdit, action: Action, multiplier_id: UUID, *, before: WholeMultiplier | None
 ) -> WrittenMultiplier:
     """The multiplier as it is now, after the trail was told."""
-    after = await multiplier(edit, multiplier_id)
+    after = await multiplier(edit.context, edit.connection, multiplier_id)
     answer = WrittenMultiplier(**dict(after), rulebook_version=await edit.version())
     await edit.record(action, Target.MULTIPLIER, multiplier_id, before=before, after=answer)
     return answer
 
 
-WRITING = partial(Operation, permission=Permission.LOTERIAS_ADMINISTER, tags=TAGS, problems=(409,))
+MULTIPLIER = "/api/v1/multipliers/{multiplierId}"
+WRITING = partial(Operation, permission=Permission.LOTERIAS_ADMINISTER, tags=TAGS, problems=(409,), tagged=True)
+CHANGING = partial(WRITING, method="PATCH", if_match=IfMatch.OPTIONAL)
 OPERATIONS = (
-    WRITING(method="PATCH", path=ONE, handler=change_loteria, body=LoteriaChange, responses={200: WrittenLoteria}),
+    CHANGING(
+        path=ONE,
+        handler=change_loteria,
+        body=LoteriaChange,
+        responses={200: WrittenLoteria},
+        whole_fields=frozenset(("rules_json",)),
+    ),
     WRITING(
         method="POST",
         path=f"{ONE}/multipliers",
@@ -109,9 +135,17 @@ OPERATIONS = (
         body=NewMultiplier,
         responses={201: WrittenMultiplier},
     ),
-    WRITING(
-        method="PATCH",
-        path="/api/v1/multipliers/{multiplierId}",
+    Operation(
+        method="GET",
+        path=MULTIPLIER,
+        handler=get_multiplier,
+        permission=Permission.LOTERIAS_READ,
+        tags=TAGS,
+        responses={200: WholeMultiplier, 304: None},
+        tagged=True,
+    ),
+    CHANGING(
+        path=MULTIPLIER,
         handler=change_multiplier,
         body=MultiplierChange,
         responses={200: WrittenMultiplier},

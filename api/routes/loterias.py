@@ -79,6 +79,7 @@ OPERATIONS = (
         handler=get_loteria,
         permission=Permission.LOTERIAS_READ,
         tags=TAGS,
-        responses={200: LoteriaAnswer},
+        responses={200: LoteriaAnswer, 304: None},
+        tagged=True,
     ),
 )

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
+from api.conditional import IfMatch
 from api.context import RequestContext
 from api.keys import DATABASE
 from api.models.multiplier_overrides import (
@@ -100,10 +101,12 @@ async def rewrite(
         row = await seen(context, edit.connection, context.path_id("overrideId"))
         # What a ventana sees of overrides is for itself or its sellers.
         require_author(context, row)
+        before = OverrideAnswer(**dict(row))
+        context.require_match(before)
         await edit.connection.execute(
             sql("overrides/update"), edit.banca_id, row["id"], x_hundredths, is_active, *edit.author
         )
-        answer, before = await answered(context, edit, row["id"]), OverrideAnswer(**dict(row))
+        answer = await answered(context, edit, row["id"])
         await edit.record(action, Target.MULTIPLIER_OVERRIDE, answer.id, before=before, after=answer)
         return answer
 
@@ -139,10 +142,16 @@ async def answered(context: RequestContext, edit: RulebookEdit, override_id: UUI
 ALL = "/api/v1/multiplier-overrides"
 ONE = f"{ALL}/{{overrideId}}"
 READING = partial(Operation, method="GET", permission=Permission.OVERRIDES_READ, tags=("multiplier-overrides",))
-WRITING = partial(Operation, permission=Permission.OVERRIDES_ADMINISTER, tags=("multiplier-overrides",))
+WRITING = partial(
+    Operation,
+    permission=Permission.OVERRIDES_ADMINISTER,
+    tags=("multiplier-overrides",),
+    tagged=True,
+)
+CHANGING = partial(WRITING, path=ONE, responses={200: WrittenOverride})
 OPERATIONS = (
     READING(path=ALL, handler=list_overrides, query=OverrideQuery, responses={200: Page[OverrideAnswer]}, may_lag=True),
-    READING(path=ONE, handler=get_override, responses={200: OverrideAnswer}),
+    READING(path=ONE, handler=get_override, responses={200: OverrideAnswer, 304: None}, tagged=True),
     WRITING(
         method="POST",
         path=ALL,
@@ -151,12 +160,13 @@ OPERATIONS = (
         responses={201: WrittenOverride},
         problems=(409,),
     ),
-    WRITING(method="PUT", path=ONE, handler=change_override, body=OverrideChange, responses={200: WrittenOverride}),
-    WRITING(method="DELETE", path=ONE, handler=deactivate_override, responses={200: WrittenOverride}),
+    CHANGING(method="PUT", handler=change_override, body=OverrideChange, if_match=IfMatch.REQUIRED),
+    CHANGING(method="DELETE", handler=deactivate_override, if_match=IfMatch.OPTIONAL),
     WRITING(
         method="POST",
         path=f"{ONE}/restore",
         handler=restore_override,
+        if_match=IfMatch.OPTIONAL,
         responses={200: WrittenOverride},
         problems=(409,),
     ),

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
+from api.conditional import IfMatch
 from api.context import RequestContext
 from api.models.restrictions import RestrictionIn, WrittenRestriction, WrittenRestrictions
 from api.operations import Operation
@@ -49,6 +50,7 @@ async def change_restriction(context: RequestContext, body: dict[str, Any]) -> W
     async with edit_rulebook(context) as edit:
         rulebook = await edit.rulebook()
         row = await own(context, edit, rulebook)
+        context.require_match(restriction_answer(row))
         return await rewrite(context, edit, rulebook, row, body, action=Action.RESTRICTION_UPDATE)
 
 
@@ -56,6 +58,7 @@ async def deactivate_restriction(context: RequestContext) -> WrittenRestriction:
     """Switch a rule off; it stays, and can be restored."""
     async with edit_rulebook(context) as edit:
         row = await own(context, edit, await edit.rulebook())
+        context.require_match(restriction_answer(row))
         await edit.connection.execute(sql("restrictions/deactivate"), edit.banca_id, row["id"], *edit.author)
         return await told(edit, row, Action.RESTRICTION_DELETE)
 
@@ -65,6 +68,7 @@ async def restore_restriction(context: RequestContext) -> WrittenRestriction:
     async with edit_rulebook(context) as edit:
         rulebook = await edit.rulebook()
         row = await own(context, edit, rulebook)
+        context.require_match(restriction_answer(row))
         if row["is_active"]:
             return await answered(edit, row["id"])
         return await rewrite(context, edit, rulebook, row, {"isActive": True}, action=Action.RESTRICTION_RESTORE)
@@ -158,16 +162,23 @@ def columns(rule: Restriction) -> Iterable[object]:
 
 
 WRITING = partial(Operation, permission=Permission.RESTRICTIONS_ADMINISTER, tags=TAGS)
+SWITCHING = partial(WRITING, responses={200: WrittenRestriction}, tagged=True, if_match=IfMatch.OPTIONAL)
 JUDGING = partial(WRITING, body=RestrictionIn, raw_body=True, problems=(409,))
 OPERATIONS = (
     JUDGING(method="POST", path=ALL, handler=create_restrictions, responses={201: WrittenRestrictions}),
-    JUDGING(method="PATCH", path=ONE, handler=change_restriction, responses={200: WrittenRestriction}),
-    WRITING(method="DELETE", path=ONE, handler=deactivate_restriction, responses={200: WrittenRestriction}),
-    WRITING(
+    JUDGING(
+        method="PATCH",
+        path=ONE,
+        handler=change_restriction,
+        responses={200: WrittenRestriction},
+        tagged=True,
+        if_match=IfMatch.OPTIONAL,
+    ),
+    SWITCHING(method="DELETE", path=ONE, handler=deactivate_restriction),
+    SWITCHING(
         method="POST",
         path=f"{ONE}/restore",
         handler=restore_restriction,
-        responses={200: WrittenRestriction},
         problems=(409,),
     ),
 )

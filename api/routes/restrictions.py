@@ -89,6 +89,7 @@ OPERATIONS = (
         handler=get_restriction,
         permission=Permission.RESTRICTIONS_READ,
         tags=TAGS,
-        responses={200: RestrictionAnswer},
+        responses={200: RestrictionAnswer, 304: None},
+        tagged=True,
     ),
 )

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
+from api.conditional import IfMatch
 from api.context import RequestContext
 from api.draw_readings import sorteo_not_found
 from api.keys import DATABASE
@@ -68,6 +69,7 @@ async def change_sorteo(context: RequestContext, body: SorteoChange) -> SorteoAn
     async with edit_rulebook(context) as edit:
         await edit.connection.execute(sql("sorteo_limits/lock_draw"), edit.banca_id, sorteo_id)
         before = await sorteo(context, edit.connection, sorteo_id)
+        context.require_match(before)
         asked = before.model_copy(update=body.model_dump(exclude_unset=True))
         require_order(asked.opens_at, asked.scheduled_at)
         if asked.loteria_id != before.loteria_id:
@@ -88,6 +90,17 @@ async def sorteo(context: RequestContext, connection: Any, sorteo_id: UUID) -> S
     if row is None:
         raise sorteo_not_found()
     return sorteo_answer(row)
+
+
+async def require_sorteo_match(context: RequestContext, connection: Any) -> None:
+    """Lock the draw of the path and compare it with If-Match, when the request has one.
+
+    Raises ProblemError: SORTEO_NOT_FOUND, PRECONDITION_FAILED.
+    """
+    if context.has_condition:
+        sorteo_id = context.path_id("sorteoId")
+        await connection.execute(sql("sorteo_limits/lock_draw"), context.banca_id, sorteo_id)
+        context.require_match(await sorteo(context, connection, sorteo_id))
 
 
 async def active_loteria(context: RequestContext, connection: Any, loteria_id: UUID) -> Any:
@@ -120,7 +133,9 @@ async def record_created(context: RequestContext, connection: Any, made: list[So
     )
 
 
-ADMINISTERING = partial(Operation, permission=Permission.SORTEOS_ADMINISTER, tags=TAGS, problems=(404, 409))
+ADMINISTERING = partial(
+    Operation, permission=Permission.SORTEOS_ADMINISTER, tags=TAGS, problems=(404, 409), tagged=True
+)
 OPERATIONS = (
     ADMINISTERING(
         method="POST",
@@ -131,6 +146,7 @@ OPERATIONS = (
     ),
     ADMINISTERING(
         method="PATCH",
+        if_match=IfMatch.OPTIONAL,
         path="/api/v1/sorteos/{sorteoId}",
         handler=change_sorteo,
         body=SorteoChange,

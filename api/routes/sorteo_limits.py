@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 
+from api.conditional import IfMatch
 from api.context import RequestContext
 from api.keys import DATABASE
 from api.models.sorteo_limits import NumberLimit, NumberLimitIn, SorteoLimits, SorteoLimitsIn, WrittenSorteoLimits
@@ -45,11 +46,13 @@ async def set_sorteo_limits(context: RequestContext, body: SorteoLimitsIn) -> Wr
             raise refuse(409, "SORTEO_CLOSED", "The draw is closed; its limits stand.")
         numbers = read_numbers(body.number_limits, digits=row["digits"])
         amounts = [limit.max_amount for limit in body.number_limits]
+        before = SorteoLimits(**members(row))
+        context.require_match(before)
         await edit.lock()
         await edit.connection.execute(sql("sorteo_limits/clear"), edit.banca_id, sorteo_id, numbers, amounts)
         await edit.connection.execute(sql("sorteo_limits/set_numbers"), edit.banca_id, sorteo_id, numbers, amounts)
         await edit.connection.execute(sql("sorteo_limits/set_global"), edit.banca_id, sorteo_id, body.global_limit)
-        before, after = SorteoLimits(**members(row)), SorteoLimits(**members(await draw(context, edit.connection)))
+        after = SorteoLimits(**members(await draw(context, edit.connection)))
         answer = WrittenSorteoLimits(**dict(after), rulebook_version=await edit.version())
         await edit.record(
             Action.SORTEO_LIMIT_UPDATE,
@@ -110,11 +113,13 @@ LIMITS = partial(
     path="/api/v1/sorteos/{sorteoId}/limits",
     permission=Permission.SORTEOS_ADMINISTER,
     tags=("sorteos",),
+    tagged=True,
 )
 OPERATIONS = (
-    LIMITS(method="GET", handler=get_sorteo_limits, responses={200: SorteoLimits}),
+    LIMITS(method="GET", handler=get_sorteo_limits, responses={200: SorteoLimits, 304: None}),
     LIMITS(
         method="PUT",
+        if_match=IfMatch.REQUIRED,
         handler=set_sorteo_limits,
         body=SorteoLimitsIn,
         responses={200: WrittenSorteoLimits},

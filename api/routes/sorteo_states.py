@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from api.conditional import IfMatch
 from api.context import RequestContext
 from api.draw_readings import sorteo_not_found
 from api.keys import DATABASE
@@ -13,7 +14,7 @@ from api.models.sorteos import SorteoAnswer
 from api.operations import Operation
 from api.pages import Page, PageQuery, page_of
 from api.problems import ProblemError, refuse
-from api.routes.sorteo_changes import sorteo
+from api.routes.sorteo_changes import require_sorteo_match, sorteo
 from api.routes.sorteos import TAGS
 from core.activity_events import LAYER_API
 from core.domain.permissions import Permission
@@ -55,6 +56,7 @@ async def restore_sorteo(context: RequestContext, body: ReasonIn) -> SorteoAnswe
 async def act(context: RequestContext, action: SorteoAction, reason: str | None) -> SorteoAnswer:
     sorteo_id, states = context.path_id("sorteoId"), TRANSITIONS[action]
     async with context.app[DATABASE].tenant(context.banca_id, readonly=False) as connection:
+        await require_sorteo_match(context, connection)
         row = await connection.fetchrow(
             sql("sorteos/act"),
             context.banca_id,
@@ -120,6 +122,8 @@ ACTING = partial(
     body_optional=True,
     responses={200: SorteoAnswer},
     problems=(404, 409),
+    tagged=True,
+    if_match=IfMatch.OPTIONAL,
 )
 OPERATIONS = (
     ADMINISTERING(

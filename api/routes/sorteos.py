@@ -64,6 +64,7 @@ OPERATIONS = (
         handler=get_sorteo,
         permission=Permission.SORTEOS_READ,
         tags=TAGS,
-        responses={200: SorteoAnswer},
+        responses={200: SorteoAnswer, 304: None},
+        tagged=True,
     ),
 )

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 import asyncpg
 from pydantic.alias_generators import to_camel
 
+from api.conditional import IfMatch
 from api.context import RequestContext
 from api.keys import DATABASE, MASTER_KEYS, SETTINGS, TERMINALS
 from api.models.terminals import NewTerminal, Rotation, TerminalAnswer, TerminalQuery, TerminalSecret
 from api.operations import Operation
 from api.pages import Page, cursor_instant, page_of
-from api.problems import refuse
+from api.problems import ProblemError, refuse
 from core.activity_events import Action, record_activity
 from core.domain.permissions import Permission, Scope
 from core.queries import sql
@@ -37,6 +39,12 @@ async def list_terminals(context: RequestContext, query: TerminalQuery) -> Page[
         )
     shown, meta = page_of(query, rows, keys=("created_at", "id"))
     return Page[TerminalAnswer](data=[terminal_answer(row) for row in shown], meta=meta)
+
+
+async def get_terminal(context: RequestContext) -> TerminalAnswer:
+    """One terminal, of the banca, or of the ventana that asks."""
+    async with context.app[DATABASE].tenant(context.banca_id) as connection:
+        return terminal_answer(await terminal(context, connection))
 
 
 async def create_terminal(context: RequestContext, body: NewTerminal) -> TerminalSecret:
@@ -69,6 +77,7 @@ async def rotate_terminal(context: RequestContext, body: Rotation) -> TerminalSe
     """
     terminal_id = context.path_id("terminalId")
     async with context.app[DATABASE].tenant(context.banca_id, readonly=False) as connection:
+        await require_terminal_match(context, connection)
         row = await connection.fetchrow(
             sql("terminals/rotate"),
             context.banca_id,
@@ -77,7 +86,7 @@ async def rotate_terminal(context: RequestContext, body: Rotation) -> TerminalSe
             body.grace_s,
         )
         if row is None:
-            raise refuse(404, "TERMINAL_NOT_FOUND", "There is no such terminal.")
+            raise no_terminal()
         before = {"key_version": row["former_key_version"]}
         after = {name: row[name] for name in ("key_version", "previous_valid_until")}
         await tell(context, connection, Action.TERMINAL_ROTATE, terminal_id, before=before, after=after)
@@ -98,14 +107,40 @@ async def enable_terminal(context: RequestContext) -> TerminalAnswer:
 async def set_active(context: RequestContext, *, is_active: bool) -> TerminalAnswer:
     terminal_id = context.path_id("terminalId")
     async with context.app[DATABASE].tenant(context.banca_id, readonly=False) as connection:
+        await require_terminal_match(context, connection)
         row = await connection.fetchrow(sql("terminals/set_active"), context.banca_id, terminal_id, is_active)
         if row is None:
-            raise refuse(404, "TERMINAL_NOT_FOUND", "There is no such terminal.")
+            raise no_terminal()
         action = Action.TERMINAL_ENABLE if is_active else Action.TERMINAL_DISABLE
         before = {"is_active": row["was_active"]}
         await tell(context, connection, action, terminal_id, before=before, after={"is_active": is_active})
     context.app[TERMINALS].forget(terminal_id)
     return terminal_answer(row)
+
+
+async def require_terminal_match(context: RequestContext, connection: Connection) -> None:
+    """Lock the terminal of the path and compare it with If-Match, when the request has one.
+
+    Raises ProblemError: TERMINAL_NOT_FOUND, PRECONDITION_FAILED.
+    """
+    if context.has_condition:
+        await connection.execute(sql("terminals/lock"), context.banca_id, context.path_id("terminalId"))
+        context.require_match(terminal_answer(await terminal(context, connection)))
+
+
+async def terminal(context: RequestContext, connection: Connection) -> asyncpg.Record:
+    """The terminal of the path. Raises ProblemError TERMINAL_NOT_FOUND, also when it is another ventana's."""
+    ventana_id = context.principal.ventana_id if context.scope is Scope.VENTANA else None
+    row: asyncpg.Record | None = await connection.fetchrow(
+        sql("terminals/get"), context.banca_id, context.path_id("terminalId"), ventana_id
+    )
+    if row is None:
+        raise no_terminal()
+    return row
+
+
+def no_terminal() -> ProblemError:
+    return refuse(404, "TERMINAL_NOT_FOUND", "There is no such terminal.")
 
 
 async def tell(
@@ -142,48 +177,16 @@ def with_secret(context: RequestContext, row: asyncpg.Record) -> TerminalSecret:
 
 
 TAGS = ("terminals",)
+ALL = "/api/v1/terminals"
+ONE = f"{ALL}/{{terminalId}}"
+READING = partial(Operation, method="GET", permission=Permission.TERMINALS_READ, tags=TAGS)
+ADMINISTERING = partial(Operation, method="POST", permission=Permission.TERMINALS_ADMINISTER, tags=TAGS, tagged=True)
+CHANGING = partial(ADMINISTERING, if_match=IfMatch.OPTIONAL)
 OPERATIONS = (
-    Operation(
-        method="GET",
-        path="/api/v1/terminals",
-        handler=list_terminals,
-        permission=Permission.TERMINALS_READ,
-        tags=TAGS,
-        query=TerminalQuery,
-        responses={200: Page[TerminalAnswer]},
-    ),
-    Operation(
-        method="POST",
-        path="/api/v1/terminals",
-        handler=create_terminal,
-        permission=Permission.TERMINALS_ADMINISTER,
-        tags=TAGS,
-        body=NewTerminal,
-        responses={201: TerminalSecret},
-    ),
-    Operation(
-        method="POST",
-        path="/api/v1/terminals/{terminalId}/rotate",
-        handler=rotate_terminal,
-        permission=Permission.TERMINALS_ADMINISTER,
-        tags=TAGS,
-        body=Rotation,
-        responses={200: TerminalSecret},
-    ),
-    Operation(
-        method="POST",
-        path="/api/v1/terminals/{terminalId}/disable",
-        handler=disable_terminal,
-        permission=Permission.TERMINALS_ADMINISTER,
-        tags=TAGS,
-        responses={200: TerminalAnswer},
-    ),
-    Operation(
-        method="POST",
-        path="/api/v1/terminals/{terminalId}/enable",
-        handler=enable_terminal,
-        permission=Permission.TERMINALS_ADMINISTER,
-        tags=TAGS,
-        responses={200: TerminalAnswer},
-    ),
+    READING(path=ALL, handler=list_terminals, query=TerminalQuery, responses={200: Page[TerminalAnswer]}),
+    READING(path=ONE, handler=get_terminal, responses={200: TerminalAnswer, 304: None}, tagged=True),
+    ADMINISTERING(path=ALL, handler=create_terminal, body=NewTerminal, responses={201: TerminalSecret}),
+    CHANGING(path=f"{ONE}/rotate", handler=rotate_terminal, body=Rotation, responses={200: TerminalSecret}),
+    CHANGING(path=f"{ONE}/disable", handler=disable_terminal, responses={200: TerminalAnswer}),
+    CHANGING(path=f"{ONE}/enable", handler=enable_terminal, responses={200: TerminalAnswer}),
 )

@@ -45,7 +45,7 @@ async def open_shop(stack: Stack) -> Shop:
 async def limit(stack: Stack, draw_id: str, *, token: str) -> None:
     limits = [{"number": f"{number:02d}", "maxAmount": SCARCE_AMOUNT} for number in range(SCARCE_NUMBERS)]
     body = orjson.dumps({"globalLimit": None, "numberLimits": limits})
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "If-Match": "*"}
     request = Request("limits", "PUT", f"/api/v1/sorteos/{draw_id}/limits", headers, body)
     deadline_s = time.monotonic() + LIMITED_WITHIN_S
     said = ""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tests.arena import Owner
 
 API = "/api/v1"
+ANY = "*"
 RESTRICTIONS = "/api/v1/restrictions"
 OVERRIDES = "/api/v1/multiplier-overrides"
 # Each refused write must leave all of this as it was.
@@ -40,12 +41,14 @@ class Ruler:
     person: Person
     banca_id: UUID | None = None
 
-    async def send(self, method: str, target: str, document: Any = None) -> Answer:
-        """document: JSON, or bytes as they are; None: no body."""
+    async def send(self, method: str, target: str, document: Any = None, *, if_match: str | None = ANY) -> Answer:
+        """document: JSON, or bytes as they are; None: no body. if_match: `*` goes with PUT and PATCH only; None: no such header."""
         body = document if document is None or isinstance(document, bytes) else json.dumps(document).encode()
         headers = {"Authorization": f"Bearer {self.person.token}"}
         if body is not None:
             headers["Content-Type"] = "application/json"
+        if if_match is not None and (if_match != ANY or method in ("PUT", "PATCH")):
+            headers["If-Match"] = if_match
         if self.banca_id is not None:
             headers["X-Active-Banca-Id"] = str(self.banca_id)
         return await self.api.send(method, target, body=body, headers=headers)
