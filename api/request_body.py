@@ -8,12 +8,17 @@ from typing import Any
 from aiohttp import web
 
 from api.json_body import decode_object
+from api.models.wire import RequestModel
 from api.operations import Operation
 from api.problems import refuse
 from api.validation import parse_model, parse_query
 
 # A client that sends its body more slowly than this is let go.
 BODY_TIMEOUT_S = 30.0
+
+
+class Nothing(RequestModel):
+    """The body, or the query, of an operation that takes none."""
 
 
 async def read_body(request: web.Request, bytes_max: int) -> bytes:
@@ -47,11 +52,20 @@ async def read_body(request: web.Request, bytes_max: int) -> bytes:
 
 
 def read_arguments(operation: Operation, request: web.Request, body: bytes) -> tuple[Any, ...]:
-    """What the handler takes besides its context: the validated body, then the validated query."""
+    """What the handler takes besides its context: the validated body, then the validated query.
+
+    What is sent is used or refused, also where nothing is expected: an object without members is as good as no body.
+    """
     arguments: tuple[Any, ...] = ()
-    if operation.body_optional and operation.body is not None and not body:
+    if operation.query is None and request.rel_url.raw_query_string:
+        parse_query(Nothing, request.query)
+    if operation.body is None:
+        if body:
+            require_json(request)
+            parse_model(Nothing, decode_object(body))
+    elif operation.body_optional and not body:
         arguments = (parse_model(operation.body, {}),)
-    elif operation.body is not None:
+    else:
         require_json(request)
         if operation.read is not None:
             return (operation.read(body),)

@@ -161,6 +161,7 @@ def _request(ticket: _Ticket) -> TicketRequest:
                 for jugada in ticket.jugadas
             ]
         ),
+        ticket.ventana_id or None,
     )
 
 

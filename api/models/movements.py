@@ -25,7 +25,9 @@ class MovementType(StrEnum):
 
 
 class MovementIn(RequestModel):
-    """Costa Rica's day and time. Of several ids the seller's counts, then the ventana's."""
+    """Costa Rica's day and time. Whose money it is: vendedorId, ventanaId, or bancaId alone; with one of the others
+    bancaId is checked.
+    """
 
     date: DayIn
     time: Text = Field("00:00", description="HH:MM.", max_length=20)

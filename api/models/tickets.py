@@ -42,7 +42,7 @@ class JugadaIn(RequestModel):
 class TicketIn(RequestModel):
     sorteo_id: UUID
     loteria_id: UUID | None = Field(None, description="Checked against the draw's when given.")
-    ventana_id: UUID | None = Field(None, description="Ignored: the seller's own.")
+    ventana_id: UUID | None = Field(None, description="Checked against the seller's when given.")
     vendedor_id: UUID | None = Field(
         None, description="The seller: none or itself for a VENDEDOR; one of its own for others."
     )
@@ -61,6 +61,7 @@ class TicketIn(RequestModel):
                 )
                 for jugada in self.jugadas
             ),
+            ventana_id=self.ventana_id,
         )
 
 

@@ -25,6 +25,7 @@ from api.operations import Operation
 from api.pages import Page, cursor_instant, page_of
 from api.problems import refuse
 from api.routes.limits import turn_to_sum
+from api.routes.results import whose
 from core.domain.permissions import Permission, Scope
 from core.queries import sql
 
@@ -39,8 +40,7 @@ async def read_listas(context: RequestContext, query: ListasQuery) -> ListasAnsw
 
     A ventana sees its own list, a seller what it sold itself.
     """
-    principal = context.principal
-    vendedor_id = principal.user_id if context.scope is Scope.OWN else query.vendedor_id
+    vendedor_id, _ = whose(context, query.vendedor_id, None)
     async with turn_to_sum(context), context.readings.tenant(context.banca_id) as connection:
         sorteo = await connection.fetchrow(sql("listas/sorteo"), context.banca_id, context.path_id("sorteoId"))
         if sorteo is None:

@@ -21,7 +21,9 @@ from api.operations import Key, Operation
 from api.pages import cursor_instant, page_of
 from api.problems import Problem, ProblemError, refuse
 from api.routes.results import whose
+from api.statement_targets import entity_not_found
 from api.ticket_answers import json_response, problem_of_trouble
+from api.validation import validation_failed
 from core.domain.calendar import costa_rica_date
 from core.domain.permissions import Permission, Scope
 from core.domain.statements import Dimension
@@ -101,9 +103,14 @@ async def list_movements(context: RequestContext, query: MovementsQuery) -> web.
 
 
 def entity_of(context: RequestContext, body: MovementIn) -> tuple[Dimension, UUID]:
-    """Raises ProblemError FORBIDDEN, MISSING_DIMENSION."""
+    """Raises ProblemError FORBIDDEN, MISSING_DIMENSION, VALIDATION_FAILED, ENTITY_NOT_FOUND."""
     if context.scope is Scope.VENTANA and body.banca_id is not None:
         raise refuse(403, "FORBIDDEN", "A ventana moves no money of the banca's own.")
+    if body.vendedor_id is not None and body.ventana_id is not None:
+        message = "A movement is a seller's or a ventana's: send one of vendedorId and ventanaId."
+        raise validation_failed([Violation("FIELD_INVALID", message, "ventanaId")])
+    if body.banca_id not in (None, context.banca_id):
+        raise entity_not_found()
     if body.vendedor_id is not None:
         return Dimension.VENDEDOR, body.vendedor_id
     if body.ventana_id is not None:

@@ -12,9 +12,11 @@ from api.models.sorteo_changes import SEEDED_MAX, OccurrenceAnswer, Preview, Pre
 from api.operations import Operation
 from api.routes.loterias import ONE, loteria
 from api.routes.sorteo_changes import active_loteria
+from api.validation import validation_failed
 from core.activity_events import LAYER_API
 from core.domain.permissions import Permission
 from core.domain.schedule import Occurrence, occurrence_name, occurrences
+from core.domain.violations import Violation
 from core.sorteo_seeding import Author, make_draws, missing_draws
 
 
@@ -35,6 +37,9 @@ async def seed_sorteos(context: RequestContext, body: SeedIn, query: SeedQuery) 
 
     What there is already stays as it is, so that the same may be asked for again.
     """
+    if body.scheduled_dates is not None and (ignored := query.model_fields_set & {"start", "days"}):
+        message = "Send scheduledDates, or from when and how many days; not both."
+        raise validation_failed([Violation("FIELD_INVALID", message, name) for name in sorted(ignored)])
     loteria_id = context.path_id("loteriaId")
     async with context.app[DATABASE].tenant(context.banca_id, readonly=False) as connection:
         found = await active_loteria(context, connection, loteria_id)

@@ -16,6 +16,7 @@ from api.models.terminals import NewTerminal, Rotation, TerminalAnswer, Terminal
 from api.operations import Operation
 from api.pages import Page, cursor_instant, page_of
 from api.problems import ProblemError, refuse
+from api.routes.results import whose
 from core.activity_events import Action, record_activity
 from core.domain.permissions import Permission, Scope
 from core.queries import sql
@@ -26,13 +27,13 @@ if TYPE_CHECKING:
 
 async def list_terminals(context: RequestContext, query: TerminalQuery) -> Page[TerminalAnswer]:
     """The terminals of the banca, or of the ventana that asks."""
-    ventana_id = context.principal.ventana_id if context.scope is Scope.VENTANA else query.ventana_id
+    vendedor_id, ventana_id = whose(context, query.vendedor_id, query.ventana_id)
     async with context.app[DATABASE].tenant(context.banca_id) as connection:
         rows = await connection.fetch(
             sql("terminals/list"),
             context.banca_id,
             ventana_id,
-            query.vendedor_id,
+            vendedor_id,
             *query.after(cursor_instant, UUID),
             query.page_size + 1,
             query.offset,

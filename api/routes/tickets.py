@@ -14,6 +14,7 @@ from api.keys import DATABASE
 from api.models.tickets import ReadTicketOut, TicketPageOut, TicketsQuery
 from api.operations import Operation
 from api.problems import ProblemError, refuse
+from api.routes.results import whose
 from api.ticket_answers import json_response
 from api.ticket_readings import read_document
 from core.database import Database
@@ -69,13 +70,14 @@ async def list_tickets(context: RequestContext, query: TicketsQuery) -> web.Stre
 
     `cursor` goes on where the page before ended; `page` counts from it.
     """
-    principal, database = context.principal, context.readings
+    database = context.readings
+    seller, ventana = whose(context, query.vendedor_id, None)
     async with database.tenant(context.banca_id) as connection:
         rows = await connection.fetch(
             sql(PAGES.get(query.status or "", "tickets/page")),
             context.banca_id,
-            principal.user_id if context.scope is Scope.OWN else query.vendedor_id,
-            principal.ventana_id if context.scope is Scope.VENTANA else None,
+            seller,
+            ventana,
             query.sorteo_id,
             query.status,
             query.date,

@@ -101,7 +101,7 @@ def prepared(
         with_user_rules=actor_role not in DROPS_USER_RULES,
     )
     terms = [prices.terms_of(jugada) for jugada in request.jugadas]
-    return Sale(request, draw, rulebook, loteria, prices, restrictions, actor_role, terms)
+    return Sale(request, draw, rulebook, loteria, prices, restrictions, actor_role, terms, seller.ventana_id)
 
 
 def priced_jugadas(sale: Sale) -> list[PricedJugada]:

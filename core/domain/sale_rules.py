@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
+from uuid import UUID
 
 from core.domain.calendar import format_instant
 from core.domain.money import format_cents
@@ -22,7 +23,7 @@ from core.domain.violations import Violation
 class Sale(NamedTuple):
     """All that a rule may look at. terms: one per jugada; None for one whose multiplier is none that it may choose.
 
-    actor_role: of whoever sells; VENDEDOR when the seller does.
+    actor_role: of whoever sells; VENDEDOR when the seller does. ventana_id: the seller's.
     """
 
     request: TicketRequest
@@ -33,6 +34,7 @@ class Sale(NamedTuple):
     restrictions: RestrictionsInForce
     actor_role: Role
     terms: Sequence[LineTerms | None]
+    ventana_id: UUID
 
 
 class Fault(NamedTuple):
@@ -99,6 +101,12 @@ def _loteria_is_the_draws(sale: Sale) -> Fault | None:
     if named is None or named == sale.draw.loteria_id:
         return None
     return Fault("SORTEO_LOTERIA_MISMATCH", "the sorteo belongs to another loteria", "loteriaId")
+
+
+def _ventana_is_the_sellers(sale: Sale) -> Fault | None:
+    if sale.request.ventana_id in (None, sale.ventana_id):
+        return None
+    return Fault("SELLER_VENTANA_MISMATCH", "the seller belongs to another ventana", "ventanaId")
 
 
 def _loteria_is_active(sale: Sale) -> Fault | None:
@@ -196,6 +204,7 @@ def _multiplier_may_be_chosen(sale: Sale, jugada: JugadaRequest, terms: LineTerm
 
 # Ordered as a ticket's refusals are reported.
 TICKET_RULES: tuple[TicketRule, ...] = (
+    _ventana_is_the_sellers,
     _loteria_is_the_draws,
     _loteria_is_active,
     _loteria_is_sold_now,

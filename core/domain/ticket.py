@@ -37,13 +37,17 @@ class JugadaRequest(Struct, frozen=True, gc=False):
 
 
 class TicketRequest(Struct, frozen=True, gc=False):
-    """jugadas: at least one. cliente_nombre: trimmed; CLIENTE_DEFAULT when none was given."""
+    """jugadas: at least one. cliente_nombre: trimmed; CLIENTE_DEFAULT when none was given.
+
+    ventana_id: the seller's, when it was named; no part of the ticket's fingerprint.
+    """
 
     sorteo_id: UUID
     loteria_id: UUID | None
     vendedor_id: UUID | None
     cliente_nombre: str
     jugadas: tuple[JugadaRequest, ...]
+    ventana_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

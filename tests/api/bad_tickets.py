@@ -172,6 +172,8 @@ CASES = [
     rule("too small a bet", lambda w: w.ticket(jugada("11", "0.02")), ("BET_MIN_VIOLATION", AMOUNT)),
     rule("another loteria's name", lambda w: w.ticket(loteriaId=str(w.strict.loteria_id)),
          ("SORTEO_LOTERIA_MISMATCH", "loteriaId")),
+    rule("another ventana's name", lambda w: w.ticket(ventanaId=str(w.arena.seller.id)),
+         ("SELLER_VENTANA_MISMATCH", "ventanaId")),
     rule("a colleague's name", lambda w: w.ticket(vendedorId=str(w.arena.sellers[1].id)),
          ("SELLER_NOT_OWN", "vendedorId"), status=403),
     rule("another banca's seller", lambda w: w.ticket(vendedorId=str(w.stranger.seller.id)),

@@ -78,7 +78,7 @@ async def test_sch_3_and_4_the_same_range_is_seeded_once(banca: Ruler, arena: Ar
 async def test_dates_that_are_given_take_the_place_of_the_schedule(banca: Ruler, arena: Arena) -> None:
     path = await schedule(banca, arena, drawSchedule=TWICE_A_WEEK)
     dates = ["2026-01-15T18:55:00Z", "2026-01-15T12:55", "2027-01-16T12:55"]
-    seeded = await banca.write("POST", f"{path}/seed_sorteos?{WEEK}", {"scheduledDates": dates})
+    seeded = await banca.write("POST", f"{path}/seed_sorteos", {"scheduledDates": dates})
     assert (seeded["created"], seeded["processed"]) == (2, 2)
     assert await minutes(arena) == ["2026-01-15T18:55", "2027-01-16T18:55"]
     rest = await banca.write("POST", f"{path}/seed_sorteos?{WEEK}")

@@ -153,10 +153,16 @@ async def test_nobody_touches_another_bancas_terminal(api: RunningApi, arena: Ar
 
 async def test_a_ventana_sees_its_own_terminals(api: RunningApi, arena: Arena) -> None:
     elsewhere = await arena.add_ventana()
-    await arena.add_terminal(ventana_id=elsewhere)
+    foreign = await arena.add_terminal(ventana_id=elsewhere)
     ventana = await arena.add_user(Role.VENTANA)
-    answer = await api.get(f"{TERMINALS}?ventanaId={elsewhere}", token=ventana.token)
+    answer = await api.get(TERMINALS, token=ventana.token)
     assert {row["ventanaId"] for row in answer.json()["data"]} == {str(arena.ventana_id)}
+    answer = await api.get(f"{TERMINALS}?ventanaId={elsewhere}", token=ventana.token)
+    assert answer.json()["data"] == []
+    answer = await api.get(f"{TERMINALS}/{foreign.id}", token=ventana.token)
+    assert (answer.status, answer.code) == (404, "TERMINAL_NOT_FOUND")
+    shown = await api.get(f"{TERMINALS}/{arena.seller.terminal.id}", token=ventana.token)
+    assert shown.json()["ventanaId"] == str(arena.ventana_id)
 
 
 @pytest.mark.parametrize("grace", ["-1", "1.5", '"60"', "true", "99999999", "null"])

@@ -147,7 +147,8 @@ async def test_filters_narrow_the_list_and_can_be_joined(api: RunningApi, arena:
     for query, expected in table.items():
         assert await listed(api, boss, query) == [found["id"] for found in expected], query
     # A filter never reaches beyond one's own.
-    assert await listed(api, arena.seller, f"vendedorId={arena.sellers[1].id}") == [late["id"], near["id"]]
+    assert await listed(api, arena.seller, f"vendedorId={arena.sellers[1].id}") == []
+    assert await listed(api, arena.seller, f"vendedorId={arena.seller.id}") == [late["id"], near["id"]]
 
 
 BAD_QUERIES = [

@@ -56,7 +56,7 @@ async def test_a_sold_ticket_tells_everything_that_was_frozen(api: RunningApi, a
         clienteNombre="  Doña Ana ",
         loteriaId=str(arena.loteria_id),
         vendedorId=str(arena.seller.id),
-        ventanaId=str(arena.seller.id),
+        ventanaId=str(arena.ventana_id),
     )
     before = datetime.now(UTC)
     answer = await Pos(api, arena.seller).post(SALE, document, key=new_key())

@@ -38,7 +38,7 @@ async def test_a_movement_is_answered_with_its_day(api: RunningApi, arena: Arena
     answer = await boss.move(
         "1234.5",
         vendedorId=arena.seller.id,
-        ventanaId=arena.ventana_id,
+        bancaId=arena.banca_id,
         time="18:30",
         notes=" Ana ",
         isFinal=True,
@@ -88,9 +88,11 @@ async def test_who_may_move_whose_money(api: RunningApi, arena: Arena, boss: Cle
         (admin, own, 201, None),
         (admin, {"ventanaId": elsewhere}, 201, None),
         (admin, {"bancaId": arena.banca_id}, 201, None),
-        # The seller's id counts before the ventana's, and that before the banca's.
-        (admin, {**own, "ventanaId": uuid4(), "bancaId": uuid4()}, 201, None),
-        (admin, {"ventanaId": arena.ventana_id, "bancaId": uuid4()}, 201, None),
+        # Two whose money it could be, and a banca that is not the one.
+        (admin, {**own, "ventanaId": arena.ventana_id}, 400, "VALIDATION_FAILED"),
+        (admin, {**own, "bancaId": uuid4()}, 404, "ENTITY_NOT_FOUND"),
+        (admin, {"ventanaId": arena.ventana_id, "bancaId": uuid4()}, 404, "ENTITY_NOT_FOUND"),
+        (admin, {**own, "bancaId": arena.banca_id}, 201, None),
         (admin, {}, 400, "MISSING_DIMENSION"),
         (admin, {"bancaId": stranger.banca_id}, 404, "ENTITY_NOT_FOUND"),
         (boss, own, 201, None),
