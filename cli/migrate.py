@@ -6,12 +6,20 @@ import asyncio
 from pathlib import Path
 from typing import Protocol
 
+from cli.progress import say
 from cli.stack import SECRETS_FILE, Secrets, Stack, without_password
 from cli.trouble import Trouble
 from core.settings import load_migration_settings
 
 # A migration may rewrite large tables; the runner bounds each statement itself.
 MIGRATE_TIMEOUT_S = 3600.0
+
+
+class Blocked(Trouble):
+    """Others hold what the migration must lock: nothing is wrong, it may be tried again later."""
+
+    # EX_TEMPFAIL of sysexits.h.
+    exit_code = 75
 
 
 class Logins(Protocol):
@@ -45,10 +53,15 @@ def migrate(owner_url: str, logins: Logins) -> list[str]:
 
     from core import migrations
 
+    settings = load_migration_settings()
     work = migrations.migrate(
         owner_url,
         api_password=logins.api_database_password,
         worker_password=logins.worker_database_password,
+        patience=migrations.Patience(
+            lock_timeout_s=settings.migration_lock_timeout_ms / 1000, total_s=settings.migration_wait_max_s
+        ),
+        tell=say,
     )
     try:
         return asyncio.run(asyncio.wait_for(work, MIGRATE_TIMEOUT_S))
@@ -56,5 +69,7 @@ def migrate(owner_url: str, logins: Logins) -> list[str]:
         raise Trouble(f"no database answers at {without_password(owner_url)}: {error}") from error
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
         raise Trouble(f"{without_password(owner_url)} refuses us: {error}") from error
-    except migrations.MigrationChangedError as error:
+    except migrations.MigrationBlockedError as error:
+        raise Blocked(str(error)) from error
+    except (migrations.MigrationChangedError, migrations.MigrationTooLongError) as error:
         raise Trouble(str(error)) from error

@@ -6,18 +6,29 @@ never change (its checksum is kept). sql/functions/*.sql are replaced whenever t
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import asyncpg
 
-from core.queries import SQL_ROOT
+from core.queries import SQL_ROOT, sql
+
+if TYPE_CHECKING:
+    Connection = asyncpg.Connection[asyncpg.Record]
 
 # Any constant will do, as long as every runner on the database takes the same one.
 MIGRATION_LOCK = 0x62616E6361
-LOCK_TIMEOUT_S = 60.0
+CONNECT_TIMEOUT_S = 60.0
 STATEMENT_TIMEOUT_S = 300.0
+APPLICATION_NAME = "banca migrate"
+# How often a runner looks who holds what it waits for.
+WATCH_S = 0.1
 
 LEDGER = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -32,6 +43,30 @@ class MigrationChangedError(Exception):
     """A migration that was already applied has another text now; write a new one instead."""
 
 
+class MigrationBlockedError(Exception):
+    """Others held for too long what the migration must lock; nothing of the file that waited stays. Try again later."""
+
+
+class MigrationTooLongError(Exception):
+    """A statement took longer than STATEMENT_TIMEOUT_S; nothing of its file stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a migration waits for locks that others hold.
+
+    lock_timeout_s: for one lock at a time. Whatever sells waits behind it, so it is short; and it is shorter than
+        PostgreSQL's deadlock_timeout, so that of a migration and a sale that wait for each other the migration gives way.
+    total_s: for all the tries of one file together, then it is given up.
+    pause_min_s, pause_max_s: between two tries, when nobody waits behind it; doubled each time.
+    """
+
+    lock_timeout_s: float = 0.8
+    total_s: float = 120.0
+    pause_min_s: float = 1.0
+    pause_max_s: float = 10.0
+
+
 @dataclass(frozen=True, slots=True)
 class Script:
     name: str
@@ -42,83 +77,216 @@ class Script:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
-async def migrate(owner_url: str, *, api_password: str | None = None, worker_password: str | None = None) -> list[str]:
-    """Bring the database up to date; returns the names applied, in order.
+async def migrate(
+    owner_url: str,
+    *,
+    api_password: str | None = None,
+    worker_password: str | None = None,
+    root: Path = SQL_ROOT,
+    patience: Patience | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> list[str]:
+    """Bring the database up to date.
 
-    Passwords, when given, make banca_api and banca_worker able to log in.
-    Raises MigrationChangedError; asyncpg's errors pass through (nothing of the failing file stays).
+    A file that finds a lock taken lets go of its own, so that sales go on, and is tried again.
+
+    Args:
+        owner_url: of the database's owner.
+        api_password: when given, banca_api can log in with it.
+        worker_password: when given, banca_worker can log in with it.
+        root: the folder that holds migrations/ and functions/.
+        patience: with what others hold.
+        tell: gets a line for each try that had to give way, naming who holds the lock.
+
+    Returns:
+        The names applied, in order.
+
+    Raises:
+        MigrationChangedError, MigrationBlockedError, MigrationTooLongError; asyncpg's errors pass through. Nothing of
+        the failing file stays.
     """
-    connection = await asyncpg.connect(owner_url, timeout=LOCK_TIMEOUT_S, command_timeout=STATEMENT_TIMEOUT_S)
-    try:
-        await connection.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
-        await connection.execute(LEDGER)
-        applied = await _migrate_tables(connection) + await _replace_functions(connection)
+    async with _runner(owner_url, patience or Patience(), tell) as runner:
+        applied = await runner.migrate_tables(root) + await runner.replace_functions(root)
         for role, password in (("banca_api", api_password), ("banca_worker", worker_password)):
             if password is not None:
-                await _allow_login(connection, role=role, password=password)
+                await runner.allow_login(role=role, password=password)
         return applied
+
+
+@asynccontextmanager
+async def _runner(owner_url: str, patience: Patience, tell: Callable[[str], None]) -> AsyncIterator[_Runner]:
+    """The only one on the database while the context lasts."""
+    connection, watcher = await _connect(owner_url), await _connect(owner_url)
+    try:
+        await connection.execute(sql("migrations/timeouts"), f"{patience.lock_timeout_s}s", f"{STATEMENT_TIMEOUT_S}s")
+        runner = _Runner(connection, watcher, patience, tell)
+        await runner.wait_for_turn()
+        await connection.execute(LEDGER)
+        yield runner
     finally:
         await connection.close()
+        await watcher.close()
+
+
+async def _connect(owner_url: str) -> Connection:
+    return await asyncpg.connect(
+        owner_url,
+        timeout=CONNECT_TIMEOUT_S,
+        # The server ends a statement that takes too long; this is for a server that went away.
+        command_timeout=STATEMENT_TIMEOUT_S + CONNECT_TIMEOUT_S,
+        server_settings={"application_name": APPLICATION_NAME},
+    )
+
+
+class _Runner:
+    """Applies files over one connection, and looks over another who is in its way."""
+
+    def __init__(
+        self, connection: Connection, watcher: Connection, patience: Patience, tell: Callable[[str], None]
+    ) -> None:
+        self._connection = connection
+        self._watcher = watcher
+        self._patience = patience
+        self._tell = tell
+        self._pid = connection.get_server_pid()
+        self._blockers: list[str] = []
+
+    async def wait_for_turn(self) -> None:
+        """Take the lock that one runner holds at a time. It is asked for again and again: nothing waits behind that."""
+        deadline_s = time.monotonic() + self._patience.total_s
+        is_told = False
+        while not await self._connection.fetchval("SELECT pg_try_advisory_lock($1)", MIGRATION_LOCK):
+            others = [_described(row) for row in await self._watcher.fetch(sql("migrations/runners"), MIGRATION_LOCK)]
+            if time.monotonic() > deadline_s:
+                raise MigrationBlockedError(
+                    f"another migration runs, and was not done in {self._patience.total_s:g} s: {_listed(others)}"
+                )
+            if others and not is_told:
+                self._tell(f"another migration runs: {_listed(others)}")
+                is_told = True
+            await asyncio.sleep(WATCH_S)
+
+    async def migrate_tables(self, root: Path) -> list[str]:
+        known = await self._known()
+        applied = []
+        for script in _scripts(root, "migrations"):
+            if known.get(script.name, script.checksum) != script.checksum:
+                raise MigrationChangedError(f"{script.name} was applied with another text; write a new migration")
+            if script.name not in known:
+                await self._apply(script)
+                applied.append(script.name)
+        return applied
+
+    async def replace_functions(self, root: Path) -> list[str]:
+        known = await self._known()
+        changed = [script for script in _scripts(root, "functions") if known.get(script.name) != script.checksum]
+        for script in changed:
+            await self._apply(script)
+        return [script.name for script in changed]
+
+    async def allow_login(self, *, role: str, password: str) -> None:
+        # ALTER ROLE takes no parameters; the server quotes the password.
+        statement = await self._connection.fetchval(
+            "SELECT format('ALTER ROLE %I LOGIN PASSWORD %L', $1::text, $2::text)", role, password
+        )
+        await self._patiently(f"the login of {role}", lambda: self._connection.execute(statement))
+
+    async def _apply(self, script: Script) -> None:
+        await self._patiently(script.name, lambda: self._apply_once(script))
+
+    async def _apply_once(self, script: Script) -> None:
+        async with self._connection.transaction():
+            await self._connection.execute(script.text)
+            await self._connection.execute(
+                "INSERT INTO schema_migrations (name, checksum) VALUES ($1, $2)"
+                " ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum, applied_at = clock_timestamp()",
+                script.name,
+                script.checksum,
+            )
+
+    async def _patiently(self, name: str, work: Callable[[], Awaitable[object]]) -> None:
+        """Try until it is done. Each try lets go of all that it holds when it has waited too long for a lock."""
+        began_s, pause_s = time.monotonic(), self._patience.pause_min_s
+        while True:
+            try:
+                await self._watched(work)
+            except asyncpg.QueryCanceledError as error:
+                raise MigrationTooLongError(
+                    f"{name}: a statement took longer than {STATEMENT_TIMEOUT_S:g} s; nothing of it stays"
+                ) from error
+            except asyncpg.PostgresError as error:
+                if not _is_contention(error):
+                    raise
+                waited_s = time.monotonic() - began_s
+                told = f"{name} waits for what others hold: {_listed(self._blockers)}"
+                if waited_s + pause_s > self._patience.total_s:
+                    raise MigrationBlockedError(
+                        f"{told}; given up after {waited_s:.0f} s, nothing of it stays. Let them end, or end them with"
+                        " pg_terminate_backend(pid), and migrate again"
+                    ) from error
+                self._tell(f"{told}; again in {pause_s:g} s")
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, self._patience.pause_max_s)
+            else:
+                return
+
+    async def _watched(self, work: Callable[[], Awaitable[object]]) -> None:
+        """Do it, and note meanwhile who is in the way: afterwards that cannot be seen any more."""
+        self._blockers = []
+        task = asyncio.ensure_future(work())
+        try:
+            while not (await asyncio.wait({task}, timeout=WATCH_S))[0]:
+                with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                    found = await self._watcher.fetch(sql("migrations/blockers"), self._pid)
+                    self._blockers = [_described(row) for row in found] or self._blockers
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})
+        task.result()
+
+    async def _known(self) -> dict[str, str]:
+        return await _known(self._connection)
+
+
+def _is_contention(error: asyncpg.PostgresError) -> bool:
+    """Whether somebody else was in the way, so that another try may do."""
+    if isinstance(error, asyncpg.LockNotAvailableError | asyncpg.DeadlockDetectedError):
+        return True
+    # Roles are the server's: a runner on another of its databases changes them, too.
+    return isinstance(error, asyncpg.InternalServerError) and "tuple concurrently" in str(error)
+
+
+def _described(row: asyncpg.Record) -> str:
+    age_s = row["transaction_age_s"]
+    age = "" if age_s is None else f", in a transaction for {age_s:.0f} s"
+    query = f": {row['query']}" if row["query"] else ""
+    return f"pid {row['pid']} ({row['application_name'] or 'unnamed'}, {row['role']}, {row['state']}{age}){query}"
+
+
+def _listed(blockers: Sequence[str]) -> str:
+    return "; ".join(blockers) or "by now they have let go"
 
 
 async def pending(owner_url: str) -> list[str]:
     """Names of migrations that the database lacks."""
-    connection = await asyncpg.connect(owner_url, timeout=LOCK_TIMEOUT_S)
+    connection = await _connect(owner_url)
     try:
         if await connection.fetchval("SELECT to_regclass('schema_migrations')") is None:
-            return [script.name for script in _scripts("migrations")]
+            return [script.name for script in _scripts(SQL_ROOT, "migrations")]
         known = await _known(connection)
-        return [script.name for script in _scripts("migrations") if script.name not in known]
+        return [script.name for script in _scripts(SQL_ROOT, "migrations") if script.name not in known]
     finally:
         await connection.close()
 
 
-async def _migrate_tables(connection: asyncpg.Connection[asyncpg.Record]) -> list[str]:
-    known = await _known(connection)
-    applied = []
-    for script in _scripts("migrations"):
-        if known.get(script.name, script.checksum) != script.checksum:
-            raise MigrationChangedError(f"{script.name} was applied with another text; write a new migration")
-        if script.name not in known:
-            await _apply(connection, script)
-            applied.append(script.name)
-    return applied
-
-
-async def _replace_functions(connection: asyncpg.Connection[asyncpg.Record]) -> list[str]:
-    known = await _known(connection)
-    changed = [script for script in _scripts("functions") if known.get(script.name) != script.checksum]
-    for script in changed:
-        await _apply(connection, script)
-    return [script.name for script in changed]
-
-
-async def _apply(connection: asyncpg.Connection[asyncpg.Record], script: Script) -> None:
-    async with connection.transaction():
-        await connection.execute(script.text)
-        await connection.execute(
-            "INSERT INTO schema_migrations (name, checksum) VALUES ($1, $2)"
-            " ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum, applied_at = clock_timestamp()",
-            script.name,
-            script.checksum,
-        )
-
-
-async def _known(connection: asyncpg.Connection[asyncpg.Record]) -> dict[str, str]:
+async def _known(connection: Connection) -> dict[str, str]:
     rows = await connection.fetch("SELECT name, checksum FROM schema_migrations")
     return {row["name"]: row["checksum"] for row in rows}
 
 
-async def _allow_login(connection: asyncpg.Connection[asyncpg.Record], *, role: str, password: str) -> None:
-    # ALTER ROLE takes no parameters; the server quotes the password.
-    statement = await connection.fetchval(
-        "SELECT format('ALTER ROLE %I LOGIN PASSWORD %L', $1::text, $2::text)", role, password
-    )
-    await connection.execute(statement)
-
-
-def _scripts(folder: str) -> list[Script]:
-    return [_script(path, folder) for path in sorted((SQL_ROOT / folder).glob("*.sql"))]
+def _scripts(root: Path, folder: str) -> list[Script]:
+    return [_script(path, folder) for path in sorted((root / folder).glob("*.sql"))]
 
 
 def _script(path: Path, folder: str) -> Script:

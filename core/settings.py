@@ -146,6 +146,9 @@ class MigrationSettings(OwnerSettings):
 
     api_database_password: str | None = None
     worker_database_password: str | None = None
+    # Whatever sells waits behind a migration that waits for a lock, so long at most.
+    migration_lock_timeout_ms: Annotated[int, Field(ge=10)] = 800
+    migration_wait_max_s: Annotated[float, Field(ge=0)] = 120.0
 
 
 class StackSettings(OwnerSettings):

@@ -19,7 +19,7 @@ KINDS = (Settings, MigrationSettings, StackSettings)
 FIELDS = [(kind, name) for kind in KINDS for name in kind.model_fields]
 BLANKS = ("", " ", "\t\r\n")
 # Something that each setting takes, and that is not its default.
-VALUES = {bool: "false", int: "7", float: "7"}
+VALUES = {bool: "false", int: "70", float: "70"}
 
 each_field = pytest.mark.parametrize(("kind", "name"), FIELDS, ids=lambda value: getattr(value, "__name__", value))
 
