@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 
 from api.problems import ProblemError, refuse
-from core.domain.money import JsonNumber
+from core.domain.money import read_json_number
 
 DEPTH_MAX = 16
 
 # Numbers with a fraction or an exponent stay text: a float cannot tell 0.1 from 0.10000000000000001.
-_DECODER = msgspec.json.Decoder(float_hook=JsonNumber)
+_DECODER = msgspec.json.Decoder(float_hook=read_json_number)
 
 
 class _DuplicateKeyError(ValueError):

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from core.domain.commission_policy import VERSION, read_commission_policy
 from core.domain.document import INVALID_FIELD, Document
 from core.domain.loteria_rules import read_loteria_rules
-from core.domain.money import AMOUNT_CENTS_MAX, AmountError, JsonNumber, format_hundredths, parse_hundredths
+from core.domain.money import AMOUNT_CENTS_MAX, AmountError, format_hundredths, parse_hundredths, read_json_number
 from core.domain.rulebook import Rulebook
 from core.domain.violations import Violation
 
@@ -38,7 +38,7 @@ def show_policy(document: Any) -> Any:
 
 def policy_of_text(text: str | None) -> dict[str, Any] | None:
     """As it is stored, to show. A policy that is no object shows as none: it counts as absent."""
-    document = None if text is None else show_policy(json.loads(text, parse_float=JsonNumber))
+    document = None if text is None else show_policy(json.loads(text, parse_float=read_json_number))
     return document if isinstance(document, dict) else None
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from cli.trouble import Trouble
 from core.domain.explain import CaseError, explain
-from core.domain.money import JsonNumber
+from core.domain.money import read_json_number
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,7 +39,7 @@ def explained(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise CaseTrouble(f"{path}: cannot be read: {error}") from error
     try:
-        return explain(json_text.loads(text, parse_float=JsonNumber, parse_constant=_refuse_constant))
+        return explain(json_text.loads(text, parse_float=read_json_number, parse_constant=_refuse_constant))
     except (ValueError, RecursionError) as error:
         # json's error and CaseError are ValueErrors that say where.
         said = error if isinstance(error, CaseError) else f"no JSON: {error}"

@@ -12,7 +12,7 @@ from core.domain.commission_policy import COMMISSION_RULE_DUPLICATE, MULTIPLIER_
 from core.domain.cutoffs import DEFAULT_CUTOFF_MINUTES
 from core.domain.document import UNKNOWN_FIELD, Document
 from core.domain.loteria_rules import read_loteria_rules
-from core.domain.money import JsonNumber
+from core.domain.money import read_json_number
 from core.domain.restriction_rows import restriction_of_row
 from core.domain.rulebook import (
     CommissionPolicy,
@@ -35,7 +35,7 @@ _TOLERATED = frozenset({UNKNOWN_FIELD, COMMISSION_RULE_DUPLICATE})
 
 def rulebook_from_text(text: str | bytes, *, base_multiplier_default_x: int | None = None) -> Rulebook:
     """The rulebook of the document's JSON text; decimals in it never become floats."""
-    document = json.loads(text, parse_float=JsonNumber)
+    document = json.loads(text, parse_float=read_json_number)
     return rulebook_from_json(document, base_multiplier_default_x=base_multiplier_default_x)
 
 

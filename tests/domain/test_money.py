@@ -14,6 +14,7 @@ from core.domain.money import (
     parse_amount,
     parse_hundredths,
     percent_of,
+    read_json_number,
 )
 
 
@@ -32,6 +33,14 @@ from core.domain.money import (
         (1, 100),
         ("1000000000.00", AMOUNT_CENTS_MAX),
         (1_000_000_000, AMOUNT_CENTS_MAX),
+        *(
+            (JsonNumber(text), 50_000)
+            for text in ("5e2", "5E+2", "5.0e2", "0.5e3", "5000e-1", "5e02", "500e0", "500e-0")
+        ),
+        *((JsonNumber(text), 1_250) for text in ("1.25e1", "125e-1", "12.5E0", "1250000e-5", "0.00125e4")),
+        (JsonNumber("1.2E7"), 1_200_000_000),
+        (JsonNumber("1e-2"), 1),
+        (JsonNumber("1e9"), AMOUNT_CENTS_MAX),
     ],
 )
 def test_an_amount_is_read_to_the_cent(written: object, cents: int) -> None:
@@ -45,10 +54,18 @@ REFUSED: dict[str, list[object]] = {
         *(" 500", "500 ", "500\n", "5\x00", "5_0", "0x10", "007", "00.5", "00"),
         # Digits of other scripts are digits to Python, but not to a seller's customer.
         *("٥٠٠", "５００", "5.０0", "²", "−5"),
-        *(JsonNumber("1e3"), JsonNumber("1E+3"), JsonNumber("5.0e1"), JsonNumber("1e-2")),
+        *("1.2E7", "5e2", "1e-2", "5E+2"),
         *(None, True, False, 500.0, 1.5, float("nan"), Decimal(5), b"500", [], {}, ["500"]),
     ],
-    "AMOUNT_TOO_PRECISE": ["500.001", "500.000", "0.001", "1.005", JsonNumber("10.125"), "-1.001"],
+    "AMOUNT_TOO_PRECISE": [
+        "500.001",
+        "500.000",
+        "0.001",
+        "1.005",
+        JsonNumber("10.125"),
+        "-1.001",
+        *map(JsonNumber, ("1e-3", "1.255e0", "1234.5e-2", "1e-400", "1e-99999999999", "9" * 60 + "e-1")),
+    ],
     "AMOUNT_NOT_POSITIVE": [
         "0",
         "0.00",
@@ -61,8 +78,17 @@ REFUSED: dict[str, list[object]] = {
         -1,
         -(10**30),
         JsonNumber("-0.5"),
+        *map(JsonNumber, ("0e0", "-0e5", "0e99999999999", "-5e2", "-1.5e1", "-1e400")),
     ],
-    "AMOUNT_TOO_LARGE": ["1000000000.01", 1_000_000_001, 10**30, "9" * 12, "9" * 13, "9" * 10_000],
+    "AMOUNT_TOO_LARGE": [
+        "1000000000.01",
+        1_000_000_001,
+        10**30,
+        "9" * 12,
+        "9" * 13,
+        "9" * 10_000,
+        *map(JsonNumber, ("1e10", "1.00000000001e9", "1e400", "1e99999999999", "9" * 60 + "e5")),
+    ],
 }
 
 
@@ -154,3 +180,18 @@ def test_exact_halves_go_up() -> None:
     assert percent_of(Cents(33_300), 750) == 2_498  # 24.975
     assert percent_of(Cents(1), 5_000) == 1
     assert percent_of(Cents(1), 4_999) == 0
+
+
+@given(st.integers(-(10**15), 10**15), st.integers(-20, 20))
+def test_an_exponent_is_carried_out_exactly(mantissa: int, power: int) -> None:
+    read = read_json_number(f"{mantissa}e{power}")
+    exact = Decimal(mantissa).scaleb(power)
+    assert Decimal(read) == exact
+    assert isinstance(read, int) == (exact == exact.to_integral_value())
+    assert "e" not in str(read).lower()
+
+
+@given(st.integers(1, AMOUNT_CENTS_MAX), st.integers(-12, 12))
+def test_every_way_to_write_an_amount_with_an_exponent_is_the_same_amount(cents: int, power: int) -> None:
+    mantissa = Decimal(cents).scaleb(-2 - power)
+    assert parse_amount(JsonNumber(f"{mantissa:f}e{power}")) == cents
