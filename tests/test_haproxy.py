@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import shutil
 import socket
-from asyncio.subprocess import DEVNULL
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -104,6 +105,54 @@ async def test_a_process_that_dies_in_the_middle_leaves_the_outcome_unknown(tmp_
     assert (status, b'"OUTCOME_UNKNOWN"' in body) == (503, True)
 
 
+MALFORMED = {
+    "no HTTP": b"nonsense\r\n\r\n",
+    "a blank in a header's name": b"GET /api/v1/x HTTP/1.1\r\nHost: a\r\nBad Header: x\r\n\r\n",
+    "a byte that is no text": b"GET /api/v1/\xff HTTP/1.1\r\nHost: a\r\n\r\n",
+    "two hosts": b"GET /api/v1/x HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+    "another host in the target": b"GET http://b/api/v1/x HTTP/1.1\r\nHost: a\r\n\r\n",
+    "two lengths": b"POST /api/v1/x HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+    "an unknown encoding": b"POST /api/v1/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n",
+    "headers beyond its buffer": b"GET /api/v1/x HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 20_000 + b"\r\n\r\n",
+    "a target beyond its buffer": b"GET /api/v1/" + b"z" * 20_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("sent", MALFORMED.values(), ids=MALFORMED)
+async def test_what_the_proxy_cannot_parse_is_answered_with_a_problem_where_it_lets_us(
+    proxied: Proxied, sent: bytes
+) -> None:
+    answer = await asyncio.to_thread(exchange, proxied.url, sent)
+    assert answer.startswith(b"HTTP/1.1 400 "), answer
+    if await haproxy_version() >= (3, 2, 4):
+        assert b'"REQUEST_MALFORMED"' in answer
+
+
+def test_every_answer_of_the_proxy_is_a_problem_with_a_code_that_is_explained() -> None:
+    explained = "".join((ROOT / "docs" / name).read_text() for name in ("problems.md", "deploy.md"))
+    files = list((PROXY / "answers").iterdir())
+    assert files
+    for file in files:
+        head, _, body = (
+            file.read_bytes().partition(b"\r\n\r\n") if file.suffix == ".http" else (b"", b"", file.read_bytes())
+        )
+        problem = json.loads(body)
+        assert f"`{problem['code']}`" in explained, file.name
+        if head:
+            assert head.startswith(b"HTTP/1.1 %d " % problem["status"]), file.name
+            assert b"Content-Type: application/problem+json" in head, file.name
+            assert b"Content-Length: %d" % len(body) in head, file.name
+
+
+async def haproxy_version() -> tuple[int, ...]:
+    assert HAPROXY is not None
+    process = await asyncio.create_subprocess_exec(HAPROXY, "-v", stdout=PIPE)
+    told, _ = await process.communicate()
+    found = re.search(rb"version (\d+)\.(\d+)[.-](?:dev)?(\d+)", told)
+    assert found, told
+    return tuple(map(int, found.groups()))
+
+
 async def test_the_metrics_that_alerts_name_are_its_own(proxied: Proxied) -> None:
     rules = (ROOT / "deploy" / "prometheus" / "alerts.yml").read_text()
     status, body = await asyncio.to_thread(ask_raw, proxied.inside, "/metrics")
@@ -149,13 +198,19 @@ def answers(url: str, status: int) -> bool:
 
 def ask_raw(url: str, target: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
     """The status and everything that was answered; the target goes out as it is, which no client library does."""
-    host, _, port = url.removeprefix("http://").partition(":")
+    host = url.removeprefix("http://").partition(":")[0]
     lines = [f"{method} {target} HTTP/1.1", f"Host: {host}", "Connection: close"]
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
-        connection.sendall("\r\n".join([*lines, "", ""]).encode())
-        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    answer = exchange(url, "\r\n".join([*lines, "", ""]).encode())
     return int(answer.split(b" ", 2)[1]), answer
+
+
+def exchange(url: str, sent: bytes) -> bytes:
+    """Everything that is answered until the connection is closed."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(sent)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
 def free_port() -> int:
