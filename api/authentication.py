@@ -40,6 +40,7 @@ class Authentication:
 
     def _verify(self, authorization: str) -> Principal:
         scheme, _, token = authorization.partition(" ")
+        token = token.strip(" ")
         if scheme.lower() != "bearer" or not token or len(token) > TOKEN_LENGTH_MAX:
             raise refuse(401, "AUTHENTICATION_REQUIRED", "Send an access token: Authorization: Bearer <token>.")
         try:

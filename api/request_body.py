@@ -80,9 +80,11 @@ def require_json(request: web.Request) -> None:
     content_type = request.headers.get("Content-Type", "")
     if content_type == "application/json":
         return
-    kind, _, parameters = content_type.partition(";")
-    charset = parameters.strip().lower().removeprefix("charset=").strip('"')
-    if kind.strip().lower() != "application/json" or charset not in ("", "utf-8", "utf8"):
+    kind, *parameters = content_type.split(";")
+    named = (parameter.partition("=") for parameter in parameters)
+    charsets = [value.strip().strip('"').lower() for name, _, value in named if name.strip().lower() == "charset"]
+    # Parameters other than a charset mean nothing for JSON (RFC 8259, 11).
+    if kind.strip().lower() != "application/json" or any(charset not in ("utf-8", "utf8") for charset in charsets):
         raise refuse(415, "UNSUPPORTED_MEDIA_TYPE", "The body must be application/json in UTF-8.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -24,6 +25,8 @@ _DETAILS = {
     SignatureFault.TIMESTAMP_INVALID: "X-Timestamp must be Unix seconds, digits only.",
     SignatureFault.TIMESTAMP_OUT_OF_WINDOW: "X-Timestamp is too far from the server's time.",
 }
+
+_SCHEME_AND_HOST = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 
 
 class Signatures:
@@ -53,7 +56,7 @@ class Signatures:
             terminal=terminal,
             timestamp=timestamp,
             method=request.method,
-            target=request.raw_path,
+            target=origin_form(request.raw_path),
             idempotency_key=key,
             body=body,
         )
@@ -82,6 +85,21 @@ class Signatures:
         if isinstance(verdict, ProblemError):
             raise verdict
         return verdict
+
+
+def origin_form(target: str) -> str:
+    """Path and query of a request target, as they were sent: what is signed of it.
+
+    Clients that take the API for a proxy, and some proxies, send the absolute form, which every server must accept
+    (RFC 9112, 3.2.2): POST http://host/api/v1/tickets.
+    """
+    if target.startswith("/"):
+        return target
+    written = _SCHEME_AND_HOST.match(target)
+    if written is None:
+        return target
+    rest = target[written.end() :]
+    return rest if rest.startswith("/") else f"/{rest}"
 
 
 def judge(terminal: Terminal | None, canonical: bytes, digest: bytes, *, now_s: float) -> Signer | ProblemError:
