@@ -22,8 +22,10 @@ MEMBERS: Mapping[str, str] = {
     "name": "name",
     "digits": "digits",
     "status": "status",
+    "name_is_chosen": "nameIsChosen",
     "is_active": "isActive",
     "scheduled_at": "scheduledAt",
+    "slot_at": "slotAt",
     "business_date": "businessDate",
     "daily_ordinal": "dailyOrdinal",
     "created_at": "createdAt",
@@ -41,17 +43,25 @@ class Author(NamedTuple):
 async def missing_draws(
     connection: Any, banca_id: UUID, loteria_id: UUID, wanted: Sequence[Occurrence]
 ) -> list[Occurrence]:
-    """Those of which the lottery has no draw yet."""
-    instants = [one.scheduled_at for one in wanted]
-    rows = await connection.fetch(sql("sorteos/known_instants"), banca_id, loteria_id, instants)
-    known = {row["scheduled_at"] for row in rows}
-    return [one for one in wanted if one.scheduled_at not in known]
+    """Those whose slot is not made yet, and at whose instant no other draw of the lottery stands."""
+    made = await draws_of_slots(connection, banca_id, loteria_id, wanted)
+    return [one for one in wanted if one.scheduled_at not in made]
+
+
+async def draws_of_slots(
+    connection: Any, banca_id: UUID, loteria_id: UUID, slots: Sequence[Occurrence]
+) -> dict[datetime, UUID]:
+    """The draw of each slot that is made, by the slot's instant; else the draw that stands at that instant."""
+    instants = [one.scheduled_at for one in slots]
+    rows = await connection.fetch(sql("sorteos/made_slots"), banca_id, loteria_id, instants)
+    by_preference = sorted(rows, key=lambda row: row["is_of_slot"])
+    return {row["at"]: row["id"] for row in by_preference}
 
 
 async def make_draws(
     connection: Any, banca_id: UUID, loteria: Mapping[str, Any], missing: Sequence[Occurrence], author: Author
 ) -> list[UUID]:
-    """Make draws, SCHEDULED, and tell of them in the trail; of what somebody else made meanwhile, none.
+    """Make the draws of slots, SCHEDULED, and record them in the trail; of a slot that was made meanwhile, none.
 
     connection: inside a transaction of the banca. loteria: its id and rules.
     """
@@ -71,6 +81,8 @@ async def make_draws(
         ids,
         [one.scheduled_at for one in missing],
         [one.name for one in missing],
+        False,
+        False,
     )
     made = list(compress(ids, (row["is_new"] for row in rows)))
     if made:

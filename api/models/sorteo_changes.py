@@ -135,18 +135,38 @@ class SeedIn(RequestModel):
 
 
 class OccurrenceAnswer(AnswerModel):
+    """A slot of the schedule. sorteoId: its draw, wherever that was moved, or the draw that stands there; null: none."""
+
     scheduled_at: Instant
     name: str
+    sorteo_id: UUID | None
+
+
+class UnscheduledSorteo(AnswerModel):
+    """A draw still to come that the schedule does not describe."""
+
+    id: UUID
+    name: str
+    status: SorteoStatus
+    scheduled_at: Instant
+    slot_at: Instant | None
 
 
 class Preview(AnswerModel):
+    """What the schedule describes, and beside it the lottery's active draws of the range that it does not.
+
+    unscheduled: made by hand, or by the schedule as it was before it was edited: these are still sold.
+    """
+
     data: list[OccurrenceAnswer]
+    unscheduled: list[UnscheduledSorteo]
 
 
 class Seeded(AnswerModel):
-    """How many draws. alreadyExists: the lottery has one at that instant; skipped: somebody made it meanwhile.
+    """How many draws.
 
-    processed: all of them together; sorteoIds: of those that were created.
+    alreadyExists: the slot's draw was made, wherever it is now, or another stands at that instant; skipped: it was made
+    by another request meanwhile. processed: all of them together; sorteoIds: of those that were created.
     """
 
     created: int

@@ -17,7 +17,13 @@ class SorteoQuery(PageQuery):
 
 
 class SorteoAnswer(AnswerModel):
-    """opensAt: when it opens by itself; null: when somebody opens it. The result: null while none stands."""
+    """A draw.
+
+    nameIsChosen: whether a person chose the name; else it is the lottery's with the time, and follows it. opensAt: when
+    it opens by itself; null: when somebody opens it. slotAt: the slot of the lottery's schedule that the draw was made
+    for, which it keeps when it is moved; null: made by hand beside the draw of its slot. The result: null while none
+    stands.
+    """
 
     id: UUID
     loteria_id: UUID
@@ -26,7 +32,9 @@ class SorteoAnswer(AnswerModel):
     digits: int
     status: SorteoStatus
     is_active: bool
+    name_is_chosen: bool
     scheduled_at: Instant
+    slot_at: Instant | None
     opens_at: Instant | None
     business_date: date
     daily_ordinal: int

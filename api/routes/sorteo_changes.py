@@ -36,11 +36,17 @@ FIXED = {
 
 
 async def create_sorteo(context: RequestContext, body: NewSorteo) -> SorteoAnswer:
-    """Make a draw, SCHEDULED."""
+    """Make a draw, SCHEDULED.
+
+    It counts as the draw of its lottery's slot at that instant. Where that slot's draw was moved away, it stands beside
+    it, as what a person asks for.
+    """
     require_order(body.opens_at, body.scheduled_at)
     sorteo_id = uuid4()
     async with context.app[DATABASE].tenant(context.banca_id, readonly=False) as connection:
         loteria = await active_loteria(context, connection, body.loteria_id)
+        automatic_name = occurrence_name(loteria["name"], body.scheduled_at)
+        name = body.name or automatic_name
         is_new = await connection.fetchval(
             sql("sorteos/create"),
             context.banca_id,
@@ -53,7 +59,9 @@ async def create_sorteo(context: RequestContext, body: NewSorteo) -> SorteoAnswe
             context.request_id,
             [sorteo_id],
             [body.scheduled_at],
-            [body.name or occurrence_name(loteria["name"], body.scheduled_at)],
+            [name],
+            True,
+            name != automatic_name,
         )
         if not is_new:
             raise refuse(409, *CONFLICTS["sorteos_banca_id_loteria_id_scheduled_at_key"])
@@ -63,7 +71,10 @@ async def create_sorteo(context: RequestContext, body: NewSorteo) -> SorteoAnswe
 
 
 async def change_sorteo(context: RequestContext, body: SorteoChange) -> SorteoAnswer:
-    """Change a draw that is not closed yet. Its lottery and its opening instant only before it opens."""
+    """Change a draw that is not closed yet. Its lottery and its opening instant only before it opens.
+
+    A name that nobody chose follows the draw's time and lottery. The slot that the draw was made for stays.
+    """
     require_change(body)
     sorteo_id = context.path_id("sorteoId")
     async with edit_rulebook(context) as edit:
@@ -72,9 +83,11 @@ async def change_sorteo(context: RequestContext, body: SorteoChange) -> SorteoAn
         context.require_match(before)
         asked = before.model_copy(update=body.model_dump(exclude_unset=True))
         require_order(asked.opens_at, asked.scheduled_at)
+        loteria_name = before.loteria_name
         if asked.loteria_id != before.loteria_id:
-            await active_loteria(context, edit.connection, asked.loteria_id)
-        facts = (asked.loteria_id, asked.name, asked.digits, asked.scheduled_at, asked.opens_at)
+            loteria_name = (await active_loteria(context, edit.connection, asked.loteria_id))["name"]
+        name, is_chosen = name_of_changed(before, asked, loteria_name, is_named="name" in body.model_fields_set)
+        facts = (asked.loteria_id, name, asked.digits, asked.scheduled_at, asked.opens_at, is_chosen)
         outcome = await edit.connection.fetchval(sql("sorteos/edit"), edit.banca_id, sorteo_id, *facts)
         if outcome in FIXED:
             raise refuse(409, *FIXED[outcome])
@@ -83,6 +96,22 @@ async def change_sorteo(context: RequestContext, body: SorteoChange) -> SorteoAn
             documents = changed_members(before.model_dump(mode="json"), after.model_dump(mode="json"))
             await edit.record_all(Action.SORTEO_UPDATE, Target.SORTEO, [Change(sorteo_id, *documents)])
         return after
+
+
+def name_of_changed(
+    before: SorteoAnswer, asked: SorteoAnswer, loteria_name: str, *, is_named: bool
+) -> tuple[str, bool]:
+    """The draw's name after a change, and whether a person chose it.
+
+    loteria_name: of the lottery that is asked for. is_named: whether the change names the draw.
+    """
+    automatic_name = occurrence_name(loteria_name, asked.scheduled_at)
+    if is_named:
+        return asked.name, asked.name != automatic_name
+    is_moved = (asked.scheduled_at, asked.loteria_id) != (before.scheduled_at, before.loteria_id)
+    if is_moved and not before.name_is_chosen:
+        return automatic_name, False
+    return before.name, before.name_is_chosen
 
 
 async def sorteo(context: RequestContext, connection: Any, sorteo_id: UUID) -> SorteoAnswer:

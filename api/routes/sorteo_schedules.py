@@ -8,34 +8,55 @@ from typing import Any
 
 from api.context import RequestContext
 from api.keys import DATABASE
-from api.models.sorteo_changes import SEEDED_MAX, OccurrenceAnswer, Preview, PreviewQuery, Seeded, SeedIn, SeedQuery
+from api.models.sorteo_changes import (
+    SEEDED_MAX,
+    OccurrenceAnswer,
+    Preview,
+    PreviewQuery,
+    Seeded,
+    SeedIn,
+    SeedQuery,
+    UnscheduledSorteo,
+)
 from api.operations import Operation
 from api.routes.loterias import ONE, loteria
 from api.routes.sorteo_changes import active_loteria
 from api.validation import validation_failed
 from core.activity_events import LAYER_API
 from core.domain.permissions import Permission
-from core.domain.schedule import Occurrence, occurrence_name, occurrences
+from core.domain.schedule import Occurrence, occurrence_name, occurrences, range_bounds
 from core.domain.violations import Violation
-from core.sorteo_seeding import Author, make_draws, missing_draws
+from core.queries import sql
+from core.sorteo_seeding import Author, draws_of_slots, make_draws, missing_draws
 
 
 async def preview_schedule(context: RequestContext, query: PreviewQuery) -> Preview:
     """When the lottery is drawn, by its drawSchedules or else its drawSchedule."""
     now = datetime.now(UTC)
+    start = query.start or now
     async with context.app[DATABASE].tenant(context.banca_id) as connection:
         found = await loteria(context, connection)
-    described = occurrences(
-        found.rules_json, loteria_name=found.name, start=query.start or now, days=query.days, occurrences_max=SEEDED_MAX
-    )
+        described = occurrences(
+            found.rules_json, loteria_name=found.name, start=start, days=query.days, occurrences_max=SEEDED_MAX
+        )
+        made = await draws_of_slots(connection, context.banca_id, found.id, described)
+        first, last = range_bounds(start, query.days)
+        since = first if query.allow_past else max(first, now)
+        others = await connection.fetch(
+            sql("sorteos/unscheduled"), context.banca_id, found.id, since, last, list(made.values()), SEEDED_MAX
+        )
     shown = [one for one in described if query.allow_past or one.scheduled_at > now]
-    return Preview(data=[OccurrenceAnswer(**one._asdict()) for one in shown[: query.limit]])
+    return Preview(
+        data=[OccurrenceAnswer(**one._asdict(), sorteo_id=made.get(one.scheduled_at)) for one in shown[: query.limit]],
+        unscheduled=[UnscheduledSorteo(**dict(row)) for row in others],
+    )
 
 
 async def seed_sorteos(context: RequestContext, body: SeedIn, query: SeedQuery) -> Seeded:
     """Make the draws that the lottery's schedule describes, or those of the dates that are given.
 
-    What there is already stays as it is, so that the same may be asked for again.
+    A slot is made once: its draw stays as it is, also where it was moved, switched off or drawn since. So the same may
+    be asked for again.
     """
     if body.scheduled_dates is not None and (ignored := query.model_fields_set & {"start", "days"}):
         message = "Send scheduledDates, or from when and how many days; not both."

@@ -28,10 +28,17 @@ def occurrences(
 
     rules: rulesJson that validate_loteria_rules has nothing against.
     """
-    first = costa_rica_date(start)
-    end = day_bounds(first + timedelta(days=days))[0]
-    found = {at for block in _blocks(rules) for at in _of_block(block, first, days) if at <= end}
+    first, last = range_bounds(start, days)
+    found = {
+        at for block in _blocks(rules) for at in _of_block(block, costa_rica_date(start), days) if first <= at <= last
+    }
     return [Occurrence(at, occurrence_name(loteria_name, at)) for at in sorted(found)[:occurrences_max]]
+
+
+def range_bounds(start: datetime, days: int) -> tuple[datetime, datetime]:
+    """Costa Rica's midnight before start, and midnight `days` later; both are included."""
+    first = costa_rica_date(start)
+    return day_bounds(first)[0], day_bounds(first + timedelta(days=days))[0]
 
 
 def occurrence_name(loteria_name: str, at: datetime) -> str:
