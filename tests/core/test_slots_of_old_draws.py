@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 
-from core import migrations
 from core.migrations import migrate
+from core.queries import SQL_ROOT
 from tests.databases import database_of, in_server
 
 SUBJECT = "sorteo_slots"
@@ -20,23 +22,17 @@ SLOT = NOW + timedelta(days=3)
 
 
 @pytest.fixture
-async def old_database(server_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
+async def old_database(server_url: str, tmp_path: Path) -> AsyncIterator[str]:
     """One that lacks the migration, and those after it."""
     name = f"banca_old_{uuid4().hex[:12]}"
     await in_server(server_url, f"CREATE DATABASE {name}")
     url = database_of(server_url, name)
-    scripts = migrations._scripts  # what a release before had of them
-
-    def older(folder: str) -> list[migrations.Script]:
-        found = scripts(folder)
-        if folder == "functions":
-            return []
-        place = next(place for place, script in enumerate(found) if SUBJECT in script.name)
-        return found[:place]
-
-    with monkeypatch.context() as patched:
-        patched.setattr(migrations, "_scripts", older)
-        await migrate(url)
+    (tmp_path / "migrations").mkdir()
+    files = sorted((SQL_ROOT / "migrations").glob("*.sql"))
+    place = next(place for place, file in enumerate(files) if SUBJECT in file.name)
+    for file in files[:place]:
+        shutil.copy(file, tmp_path / "migrations")
+    await migrate(url, root=tmp_path)
     yield url
     await in_server(server_url, f"DROP DATABASE {name} WITH (FORCE)")
 

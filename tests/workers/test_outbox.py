@@ -160,7 +160,7 @@ async def sent_again(pipeline: Pipeline, data: bytes) -> None:
 
 async def published(pipeline: Pipeline, event_id: int, *, times: int) -> None:
     async def is_published() -> bool:
-        return (await pipeline.events())[event_id]["publish_count"] == times
+        return bool((await pipeline.events())[event_id]["publish_count"] == times)
 
     await eventually(is_published)
 
