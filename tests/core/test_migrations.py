@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     Owner = asyncpg.Connection[asyncpg.Record]
 
 HASTY = Patience(lock_timeout_s=0.3, total_s=30, pause_min_s=0.05, pause_max_s=0.05)
-GIVES_UP = Patience(lock_timeout_s=0.1, total_s=0.5, pause_min_s=0.05, pause_max_s=0.05)
+# Longer than it takes a busy machine to look who is in the way.
+GIVES_UP = Patience(lock_timeout_s=3.0, total_s=3.0, pause_min_s=0.2, pause_max_s=0.2)
 ADD_COLUMN = "ALTER TABLE tickets ADD COLUMN trial text;"
 
 
