@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 log = Log("till")
 
-# The key was recorded by another process between our look and our insert: look again.
-LOST_RACE_CONSTRAINT = "idempotency_pkey"
+# The key was recorded by another process between our look and our insert, for the same actor or for the same terminal:
+# look again.
+LOST_RACE_CONSTRAINTS = frozenset({"idempotency_pkey", "idempotency_by_terminal"})
 # The connection, or the answer, was lost while PostgreSQL worked: it may have committed.
 LOST = (
     OSError,
@@ -91,5 +92,5 @@ class Caller:
 
 def _may_repeat(error: asyncpg.PostgresError) -> bool:
     if isinstance(error, asyncpg.UniqueViolationError):
-        return error.constraint_name == LOST_RACE_CONSTRAINT
+        return error.constraint_name in LOST_RACE_CONSTRAINTS
     return isinstance(error, asyncpg.SerializationError | asyncpg.DeadlockDetectedError)

@@ -86,10 +86,14 @@ class Canceller:
         raise PriceKeepsChangingError
 
     async def _vendedor_id(self, request: CancelRequest) -> UUID | None:
-        """Whose ticket it is: a seller's only if it is the seller's own. None: it is not known (yet)."""
+        """The seller of the ticket; None when it is not known (yet).
+
+        A VENDEDOR cancels its own tickets, and by the key of their sale those that its terminal sold for another seller.
+        """
         actor = request.actor
-        if actor.role == Role.VENDEDOR:
-            return actor.user_id
+        own_id = actor.user_id if actor.role == Role.VENDEDOR else None
+        if own_id is not None and request.sale_key is None:
+            return own_id
         async with self._database.tenant(actor.banca_id) as connection:
             vendedor_id: UUID | None = await connection.fetchval(
                 sql("tickets/vendedor"),
@@ -97,9 +101,10 @@ class Canceller:
                 request.ticket_id,
                 _sold_from(request),
                 actor.user_id,
+                actor.terminal_id,
                 request.sale_key,
             )
-        return vendedor_id
+        return vendedor_id or own_id
 
     async def _ask(
         self, request: CancelRequest, rulebook: Rulebook, vendedor_id: UUID | None, at: datetime

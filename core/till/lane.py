@@ -79,10 +79,14 @@ class Lane:
         return len(self._queue)
 
     def put(self, order: SaleOrder) -> asyncio.Future[Answer]:
-        """Wait in line. The same key and content as a waiting order shares its answer. Who cancels it cancels no sale."""
+        """Queue an order and return the future of its answer; cancelling the future cancels no sale.
+
+        An order that waits already with the same key, content, session and terminal shares its answer. Of another session
+        or terminal the answer could differ: what speaks against the first may not speak against the second.
+        """
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         twin = self._by_name.get(order.name)
-        if twin is not None and twin.order.fingerprint == order.fingerprint:
+        if twin is not None and twin.order.fingerprint == order.fingerprint and twin.order.actor == order.actor:
             twin.echoes.append(answer)
             return answer
         waiting = Waiting(order, answer)
@@ -105,10 +109,11 @@ class Lane:
             self._task = None
 
     def _take(self) -> list[Waiting]:
-        """The next batch: in order of arrival, bounded by tickets and jugadas, one order per key."""
+        """The next batch: in order of arrival, bounded by tickets and jugadas, one order per key of an actor or terminal."""
         batch: list[Waiting] = []
         held_back: list[Waiting] = []
         names: set[tuple[UUID, str]] = set()
+        terminal_names: set[tuple[UUID, str]] = set()
         jugadas = 0
         while self._queue and len(batch) < self._tickets_max:
             waiting = self._queue[0]
@@ -116,11 +121,13 @@ class Lane:
             if batch and jugadas > self._jugadas_max:
                 break
             self._queue.popleft()
-            if waiting.order.name in names:
-                # Another ticket under the same key: judged when the first one's fate is recorded.
+            name, terminal_name = waiting.order.name, waiting.order.terminal_name
+            if name in names or terminal_name in terminal_names:
+                # The same key again: judged when what becomes of the first one is recorded.
                 held_back.append(waiting)
                 continue
-            names.add(waiting.order.name)
+            names.add(name)
+            terminal_names.add(terminal_name)
             batch.append(waiting)
         self._queue.extendleft(reversed(held_back))
         return batch

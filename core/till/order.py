@@ -50,8 +50,13 @@ class SaleOrder(Struct, frozen=True, gc=False):
 
     @property
     def name(self) -> tuple[UUID, str]:
-        """What makes two orders the same sale, within their banca."""
+        """The key as its actor's: it names one sale within the banca, on whatever terminal."""
         return (self.actor.user_id, self.key)
+
+    @property
+    def terminal_name(self) -> tuple[UUID, str]:
+        """The key as its terminal's: it names one sale within the banca, whoever is logged in there."""
+        return (self.actor.terminal_id, self.key)
 
 
 class _Randomness:

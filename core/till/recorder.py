@@ -30,8 +30,8 @@ class Recorder:
     async def record(self, banca_id: UUID, orders: Sequence[SaleOrder], *, at: datetime | None = None) -> list[Outcome]:
         """Judge and record a batch of one banca in one transaction.
 
-        orders: 0 or more, keys distinct per actor. at: decides the cutoff where the owner's instance.test_clock
-        allows it; else the database's clock does.
+        orders: 0 or more, keys distinct per actor and per terminal. at: decides the cutoff where the owner's
+        instance.test_clock allows it; else the database's clock does.
         Returns one Outcome per order, same order. Raises DatabaseUnavailableError when nothing was written,
         OutcomeUnknownError when the commit's fate is not known.
         Source: sql/functions/sell_tickets.sql.

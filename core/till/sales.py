@@ -232,7 +232,10 @@ def _holds(refusal: Refusal, at: datetime) -> bool:
 
 def _outcome_of_key(row: asyncpg.Record, fingerprint_now: bytes) -> Outcome:
     """What sell_tickets would have said of a known key."""
-    if row["outcome"] == "TOMBSTONE":
+    if row["is_ambiguous"]:
+        # One ticket of this actor, another one of this terminal: the key names neither.
+        verdict = Verdict.MISMATCH
+    elif row["outcome"] == "TOMBSTONE":
         verdict = Verdict.CANCELLED_BEFORE_SALE
     else:
         verdict = Verdict.KNOWN if row["fingerprint"] == fingerprint_now else Verdict.MISMATCH

@@ -32,7 +32,7 @@ DECLARE
     v_event bigint;
     v_ticket tickets;
     v_sorteo sorteos;
-    v_sale idempotency;
+    v_sale record;
     v_account accounts;
     v_lines smallint[];
     v_violation jsonb;
@@ -51,14 +51,15 @@ BEGIN
     v_sorteo := v_claim.sorteo;
 
     IF v_ticket.id IS NULL THEN
-        SELECT * INTO v_sale FROM idempotency k
-         WHERE k.banca_id = p_banca AND k.actor_id = p_actor AND k.key = p_sale_key;
-        IF v_sale.outcome = 'SOLD' THEN
+        -- Another actor's sale from this terminal holds no lock of ours: one that is not written yet is met where the
+        -- tombstone is written, and the call is repeated.
+        SELECT (k.used).*, k.is_ambiguous INTO v_sale FROM find_key(p_banca, p_actor, p_terminal, p_sale_key) k;
+        IF v_sale.outcome = 'SOLD' AND NOT v_sale.is_ambiguous THEN
             RETURN QUERY SELECT 'RETRY', NULL::text, NULL::date, NULL::uuid, NULL::bigint, v_at, NULL::jsonb,
                                 NULL::bigint, NULL::bigint;
             RETURN;
         END IF;
-        IF v_sale.outcome NOT IN ('SOLD_OUT', 'NO_FUNDS', 'CLOSED', 'TOMBSTONE') THEN
+        IF v_sale.is_ambiguous OR v_sale.outcome NOT IN ('SOLD_OUT', 'NO_FUNDS', 'CLOSED', 'TOMBSTONE') THEN
             -- The key of something else: no sale can ever have it.
             RETURN QUERY SELECT 'MISMATCH', NULL::text, NULL::date, NULL::uuid, NULL::bigint, v_at, NULL::jsonb,
                                 NULL::bigint, NULL::bigint;
@@ -68,11 +69,11 @@ BEGIN
             v_violation := jsonb_build_object('code', 'SALE_WAS_REFUSED');
         ELSE
             IF v_sale.outcome IS NULL THEN
-                INSERT INTO idempotency (banca_id, actor_id, key, fingerprint, outcome, created_at)
-                VALUES (p_banca, p_actor, p_sale_key, p_fingerprint, 'TOMBSTONE', v_at);
+                INSERT INTO idempotency (banca_id, actor_id, terminal_id, key, fingerprint, outcome, created_at)
+                VALUES (p_banca, p_actor, p_terminal, p_sale_key, p_fingerprint, 'TOMBSTONE', v_at);
             END IF;
-            INSERT INTO idempotency (banca_id, actor_id, key, fingerprint, outcome, created_at)
-            VALUES (p_banca, p_actor, p_key, p_fingerprint, 'CANCELLED_UNSOLD', v_at);
+            INSERT INTO idempotency (banca_id, actor_id, terminal_id, key, fingerprint, outcome, created_at)
+            VALUES (p_banca, p_actor, p_terminal, p_key, p_fingerprint, 'CANCELLED_UNSOLD', v_at);
             RETURN QUERY SELECT 'CANCELLED_UNSOLD', NULL::text, NULL::date, NULL::uuid, NULL::bigint, v_at,
                                 NULL::jsonb, NULL::bigint, NULL::bigint;
             RETURN;
@@ -90,8 +91,9 @@ BEGIN
     END IF;
 
     IF v_violation IS NOT NULL THEN
-        INSERT INTO idempotency (banca_id, actor_id, key, fingerprint, outcome, violations, created_at)
-        VALUES (p_banca, p_actor, p_key, p_fingerprint, 'CANCEL_REFUSED', jsonb_build_array(v_violation), v_at);
+        INSERT INTO idempotency (banca_id, actor_id, terminal_id, key, fingerprint, outcome, violations, created_at)
+        VALUES (p_banca, p_actor, p_terminal, p_key, p_fingerprint, 'CANCEL_REFUSED', jsonb_build_array(v_violation),
+                v_at);
         RETURN QUERY SELECT 'CANCEL_REFUSED', NULL::text, NULL::date, NULL::uuid, NULL::bigint, v_at,
                             jsonb_build_array(v_violation), NULL::bigint, NULL::bigint;
         RETURN;
@@ -111,10 +113,10 @@ BEGIN
       FROM move_jugadas(p_banca, v_ticket.business_date, v_ticket.sorteo_id,
                         array_fill(v_ticket.sequence, ARRAY[cardinality(v_lines)]), v_lines, false, v_event, v_at) m;
 
-    INSERT INTO idempotency (banca_id, actor_id, key, fingerprint, outcome, business_date, sorteo_id, sequence,
-                             created_at)
-    VALUES (p_banca, p_actor, p_key, p_fingerprint, 'CANCELLED', v_ticket.business_date, v_ticket.sorteo_id,
-            v_ticket.sequence, v_at);
+    INSERT INTO idempotency (banca_id, actor_id, terminal_id, key, fingerprint, outcome, business_date, sorteo_id,
+                             sequence, created_at)
+    VALUES (p_banca, p_actor, p_terminal, p_key, p_fingerprint, 'CANCELLED', v_ticket.business_date,
+            v_ticket.sorteo_id, v_ticket.sequence, v_at);
 
     INSERT INTO outbox (id, banca_id, type, payload, created_at)
     VALUES (v_event, p_banca, 'tickets.cancelled', json_build_object(

@@ -1,6 +1,7 @@
 -- What a cancel and a restore begin with: the ticket found and locked, whoever asks for it let in, and the key not known yet.
 --
--- Takes   as cancel_ticket and restore_ticket do; p_sale_key: null but of a cancel by it.
+-- Takes   as cancel_ticket and restore_ticket do; p_sale_key: null but of a cancel by it. Keys are the actor's on any terminal
+--         and the terminal's whoever is logged in there: a sale by its key may be another seller's, if p_terminal sold it.
 -- Gives   outcome, recorded, sequence and the like: null, or what is answered and nothing done. Then, under the locks: the
 --         ticket as it is now, all null when the sale with p_sale_key has not come; its draw, its account, the time.
 -- Locks   the draw → the account, as every writer does; by a sale's key the ticket is looked up before.
@@ -17,14 +18,13 @@ LANGUAGE plpgsql VOLATILE
 AS $$
 #variable_conflict use_column
 DECLARE
-    v_sale idempotency;
-    v_known idempotency;
+    v_sale record;
+    v_known record;
     v_gate text;
 BEGIN
+    SELECT (k.used).*, k.is_ambiguous INTO v_sale FROM find_key(p_banca, p_actor, p_terminal, p_sale_key) k;
     IF p_sale_key IS NOT NULL THEN
-        SELECT * INTO v_sale FROM idempotency k
-         WHERE k.banca_id = p_banca AND k.actor_id = p_actor AND k.key = p_sale_key;
-        IF v_sale.outcome = 'SOLD' THEN
+        IF v_sale.outcome = 'SOLD' AND NOT v_sale.is_ambiguous THEN
             SELECT * INTO ticket FROM find_ticket(p_banca, v_sale.business_date, v_sale.sorteo_id, v_sale.sequence);
         END IF;
     ELSE
@@ -49,17 +49,25 @@ BEGIN
         SELECT FROM users u WHERE u.id = p_actor AND u.role = 'VENTANA' AND u.ventana_id <> ticket.ventana_id) THEN
         v_gate := 'SELLER_NOT_OWN';
     END IF;
+    SELECT (k.used).*, k.is_ambiguous INTO v_known FROM find_key(p_banca, p_actor, p_terminal, p_key) k;
+    IF v_gate = 'SELLER_NOT_OWN'
+       AND (v_sale.actor_id <> p_actor AND v_sale.terminal_id = p_terminal
+            OR v_known.actor_id <> p_actor AND v_known.terminal_id = p_terminal) THEN
+        -- This terminal sold it, or asked for this already, when another actor was logged in: it is the terminal's to ask
+        -- again. The actor must be one who may act there.
+        SELECT g.verdict INTO v_gate
+          FROM actor_gate(p_banca, p_actor, p_actor, p_session, p_terminal, p_key_version, now_at) g;
+    END IF;
     IF v_gate IS NOT NULL THEN
         -- Who may not see a ticket is not told that there is one.
         outcome := CASE v_gate WHEN 'SELLER_NOT_OWN' THEN 'TICKET_NOT_FOUND' ELSE v_gate END;
         RETURN;
     END IF;
 
-    SELECT * INTO v_known FROM idempotency k
-     WHERE k.banca_id = p_banca AND k.actor_id = p_actor AND k.key = p_key;
     -- The sale's own key cannot name its cancel as well, whether the sale has come or not.
-    IF FOUND OR p_key = p_sale_key THEN
-        outcome := CASE WHEN v_known.fingerprint = p_fingerprint THEN 'KNOWN' ELSE 'MISMATCH' END;
+    IF v_known.key IS NOT NULL OR p_key = p_sale_key THEN
+        outcome := CASE WHEN v_known.fingerprint = p_fingerprint AND NOT v_known.is_ambiguous THEN 'KNOWN'
+                        ELSE 'MISMATCH' END;
         recorded := v_known.outcome;
         business_date := v_known.business_date;
         sorteo_id := v_known.sorteo_id;
@@ -69,6 +77,10 @@ BEGIN
         RETURN;
     END IF;
 
+    IF v_sale.is_ambiguous THEN
+        outcome := 'MISMATCH';
+        RETURN;
+    END IF;
     IF ticket.id IS NULL THEN
         outcome := CASE WHEN p_sale_key IS NULL THEN 'TICKET_NOT_FOUND' END;
         RETURN;

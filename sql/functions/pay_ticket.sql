@@ -28,7 +28,7 @@ DECLARE
     v_gate text;
     v_ticket tickets;
     v_sorteo sorteos;
-    v_known idempotency;
+    v_known record;
     v_actor users;
     v_evaluation smallint;
     v_prize bigint;
@@ -67,15 +67,16 @@ BEGIN
                  WHEN 'VENTANA' THEN v_ticket.ventana_id <> v_actor.ventana_id
                  ELSE false END
             THEN 'TICKET_NOT_FOUND' END);
-    IF v_gate IS NOT NULL THEN
+    SELECT (k.used).*, k.is_ambiguous INTO v_known FROM find_key(p_banca, p_actor, p_terminal, p_key) k;
+    -- But this terminal asked for it already, when another actor was logged in.
+    IF v_gate IS NOT NULL AND (v_gate = 'TICKET_NOT_FOUND' AND v_known.actor_id <> p_actor) IS NOT TRUE THEN
         RETURN QUERY SELECT v_gate, NULL::text, v_at, NULL::jsonb, NULL::jsonb;
         RETURN;
     END IF;
 
-    SELECT * INTO v_known FROM idempotency k
-     WHERE k.banca_id = p_banca AND k.actor_id = p_actor AND k.key = p_key;
-    IF FOUND THEN
-        RETURN QUERY SELECT CASE WHEN v_known.fingerprint = p_fingerprint THEN 'KNOWN' ELSE 'MISMATCH' END,
+    IF v_known.key IS NOT NULL THEN
+        RETURN QUERY SELECT CASE WHEN v_known.fingerprint = p_fingerprint AND NOT v_known.is_ambiguous THEN 'KNOWN'
+                                 ELSE 'MISMATCH' END,
                             v_known.outcome::text, v_known.created_at, v_known.violations, v_known.answer;
         RETURN;
     END IF;
@@ -114,8 +115,8 @@ BEGIN
               WHERE p.banca_id = p_banca AND p.business_date = v_ticket.business_date AND p.ticket_id = v_ticket.id)
             THEN jsonb_build_object('code', 'TICKET_PAID_TOO_OFTEN', 'max', c_payments_max) END;
     IF v_violation IS NOT NULL THEN
-        INSERT INTO idempotency (banca_id, actor_id, key, fingerprint, outcome, violations, created_at)
-        VALUES (p_banca, p_actor, p_key, p_fingerprint, 'REFUSED', jsonb_build_array(v_violation), v_at);
+        INSERT INTO idempotency (banca_id, actor_id, terminal_id, key, fingerprint, outcome, violations, created_at)
+        VALUES (p_banca, p_actor, p_terminal, p_key, p_fingerprint, 'REFUSED', jsonb_build_array(v_violation), v_at);
         RETURN QUERY SELECT 'REFUSED', NULL::text, v_at, jsonb_build_array(v_violation), NULL::jsonb;
         RETURN;
     END IF;
@@ -157,9 +158,9 @@ BEGIN
         'dailyOrdinal', v_sorteo.daily_ordinal, 'sequence', v_ticket.sequence, 'prizeCents', v_prize,
         'paidCents', v_paid, 'isClosed', v_is_final OR v_paid = v_prize,
         'payment', payment_facts(v_payment));
-    INSERT INTO idempotency (banca_id, actor_id, key, fingerprint, outcome, business_date, sorteo_id, sequence, answer,
-                             created_at)
-    VALUES (p_banca, p_actor, p_key, p_fingerprint, v_outcome, v_ticket.business_date, v_sorteo.id, v_ticket.sequence,
+    INSERT INTO idempotency (banca_id, actor_id, terminal_id, key, fingerprint, outcome, business_date, sorteo_id,
+                             sequence, answer, created_at)
+    VALUES (p_banca, p_actor, p_terminal, p_key, p_fingerprint, v_outcome, v_ticket.business_date, v_sorteo.id, v_ticket.sequence,
             v_answer, v_at);
     PERFORM write_activity(
         p_banca, CASE p_operation WHEN 'PAY' THEN 'TICKET_PAY' WHEN 'REVERSE' THEN 'TICKET_PAYMENT_REVERSE'

@@ -112,8 +112,8 @@ BEGIN
         v_verdict := 'CLOSED';
     END IF;
     IF v_verdict IS NOT NULL THEN
-        INSERT INTO idempotency (banca_id, actor_id, key, fingerprint, outcome, violations, created_at)
-        VALUES (p_banca, p_actor, p_key, p_fingerprint, 'REFUSED', v_violations, v_at);
+        INSERT INTO idempotency (banca_id, actor_id, terminal_id, key, fingerprint, outcome, violations, created_at)
+        VALUES (p_banca, p_actor, p_terminal, p_key, p_fingerprint, 'REFUSED', v_violations, v_at);
         RETURN QUERY SELECT 'REFUSED', NULL::text, NULL::date, NULL::uuid, NULL::bigint, v_at, v_violations,
                             NULL::bigint, NULL::bigint;
         RETURN;
@@ -137,9 +137,9 @@ BEGIN
       FROM move_jugadas(p_banca, v_ticket.business_date, v_ticket.sorteo_id,
                         array_fill(v_ticket.sequence, ARRAY[cardinality(v_lines)]), v_lines, true, v_event, v_at) m;
 
-    INSERT INTO idempotency (banca_id, actor_id, key, fingerprint, outcome, business_date, sorteo_id, sequence,
-                             created_at)
-    VALUES (p_banca, p_actor, p_key, p_fingerprint, 'RESTORED', v_ticket.business_date, v_ticket.sorteo_id,
+    INSERT INTO idempotency (banca_id, actor_id, terminal_id, key, fingerprint, outcome, business_date, sorteo_id,
+                             sequence, created_at)
+    VALUES (p_banca, p_actor, p_terminal, p_key, p_fingerprint, 'RESTORED', v_ticket.business_date, v_ticket.sorteo_id,
             v_ticket.sequence, v_at);
     INSERT INTO outbox (id, banca_id, type, payload, created_at)
     VALUES (v_event, p_banca, 'tickets.restored', json_build_object(

@@ -8,7 +8,7 @@ DROP FUNCTION IF EXISTS sell_tickets;
 --         limit that grows with the sales, or counts in single tickets; r_* one per rule, l_* one per limit that it
 --         sets (for a number, in a scope), f_* one per fact: what a ticket (f_ticket) adds to what a limit (f_limit)
 --         counts; f_unbound: the places of the facts that do not bind their ticket. References are 1-based. Keys are
---         distinct per actor inside a batch. Empty arrays are legal.
+--         distinct per actor and per terminal inside a batch. Empty arrays are legal.
 -- Gives   one row per ticket, in the order asked.
 -- Locks   the draws by id → the accounts by id; everything else is read after that, in statements of their own, because
 --         under READ COMMITTED a statement that locks sees of other rows what was true before it waited.
@@ -74,6 +74,8 @@ DECLARE
     v_excluded integer[];
     v_verdict sale_verdict[];
     v_violations jsonb[];
+    -- Of each ticket whose key was used before, what was recorded; null: of none.
+    v_known idempotency[];
     v_is_tight boolean := false;
     -- Of each ticket that is sold; the others have none.
     v_sequence bigint[] := array_fill(NULL::bigint, ARRAY[v_tickets]);
@@ -140,9 +142,11 @@ BEGIN
         SELECT t.n,
                CASE
                    WHEN g.verdict IS NOT NULL THEN g.verdict::sale_verdict
-                   WHEN k.outcome = 'TOMBSTONE' THEN 'CANCELLED_BEFORE_SALE'::sale_verdict
-                   WHEN k.fingerprint = t.fingerprint THEN 'KNOWN'
-                   WHEN k.key IS NOT NULL THEN 'MISMATCH'
+                   -- One ticket of this actor, another one of this terminal: the key names neither.
+                   WHEN k.key IS NOT NULL AND h.key IS NOT NULL THEN 'MISMATCH'::sale_verdict
+                   WHEN k.outcome = 'TOMBSTONE' OR h.outcome = 'TOMBSTONE' THEN 'CANCELLED_BEFORE_SALE'
+                   WHEN k.fingerprint = t.fingerprint OR h.fingerprint = t.fingerprint THEN 'KNOWN'
+                   WHEN k.key IS NOT NULL OR h.key IS NOT NULL THEN 'MISMATCH'
                    WHEN (v_accounts[t.account]).balance_cents IS NULL THEN 'SELLER_NOT_FOUND'
                    WHEN t.version <> v_version THEN 'STALE'
                    WHEN t.draw IS NULL THEN 'SORTEO_NOT_FOUND'
@@ -154,6 +158,7 @@ BEGIN
                END AS verdict,
                CASE
                    WHEN k.key IS NOT NULL THEN k.violations
+                   WHEN h.key IS NOT NULL THEN h.violations
                    WHEN (v_draws[t.draw]).status IN ('CLOSED', 'EVALUATED') THEN
                        jsonb_build_array(jsonb_build_object(
                            'code', 'SORTEO_CLOSED', 'status', (v_draws[t.draw]).status))
@@ -173,6 +178,11 @@ BEGIN
           LEFT JOIN LATERAL (
               SELECT * FROM idempotency WHERE banca_id = p_banca AND actor_id = t.actor AND key = t.key
               OFFSET 0) k ON true
+          -- Sent by this terminal before, when another actor was logged in there.
+          LEFT JOIN LATERAL (
+              SELECT * FROM idempotency
+               WHERE banca_id = p_banca AND terminal_id = t.terminal AND key = t.key AND actor_id <> t.actor
+              OFFSET 0) h ON true
       ) x;
 
     -- Would all fit together, those that were judged already too, under the caps as they stand now? Then nothing is
@@ -311,26 +321,32 @@ BEGIN
     END IF;
 
     INSERT INTO idempotency (
-        banca_id, actor_id, key, fingerprint, outcome, business_date, sorteo_id, sequence, violations, created_at)
-    SELECT p_banca, t.actor, t.key, t.fingerprint,
+        banca_id, actor_id, terminal_id, key, fingerprint, outcome, business_date, sorteo_id, sequence, violations,
+        created_at)
+    SELECT p_banca, t.actor, t.terminal, t.key, t.fingerprint,
            CASE t.verdict WHEN 'SOLD' THEN 'SOLD' WHEN 'SOLD_OUT' THEN 'SOLD_OUT' WHEN 'NO_FUNDS' THEN 'NO_FUNDS'
                           ELSE 'CLOSED' END::idempotency_outcome,
            t.day, t.sorteo, t.sequence, v_violations[t.n], v_at
-      FROM unnest(t_actor, t_key, t_fingerprint, v_verdict, v_day, t_sorteo, v_sequence) WITH ORDINALITY
-           AS t (actor, key, fingerprint, verdict, day, sorteo, sequence, n)
+      FROM unnest(t_actor, t_terminal, t_key, t_fingerprint, v_verdict, v_day, t_sorteo, v_sequence) WITH ORDINALITY
+           AS t (actor, terminal, key, fingerprint, verdict, day, sorteo, sequence, n)
      WHERE t.verdict IN ('SOLD', 'SOLD_OUT', 'NO_FUNDS', 'CLOSED', 'CUTOFF');
 
+    -- What was answered before is looked up again only where something was: else nothing is set up for it.
+    IF 'KNOWN' = ANY (v_verdict) THEN
+        SELECT array_agg(k.found ORDER BY t.n) INTO v_known
+          FROM unnest(v_verdict, t_actor, t_terminal, t_key) WITH ORDINALITY AS t (verdict, actor, terminal, key, n)
+          LEFT JOIN LATERAL (
+              SELECT (k.used) AS found FROM find_key(p_banca, t.actor, t.terminal, t.key) k WHERE t.verdict = 'KNOWN'
+              OFFSET 0) k ON true;
+    END IF;
     RETURN QUERY
-    SELECT t.n::integer, t.verdict::text, k.outcome::text,
-           coalesce(t.day, k.business_date), coalesce(k.sorteo_id, t.sorteo), coalesce(t.sequence, k.sequence),
-           coalesce(k.created_at, v_at), v_violations[t.n],
+    SELECT t.n::integer, t.verdict::text, (v_known[t.n]).outcome::text,
+           coalesce(t.day, (v_known[t.n]).business_date), coalesce((v_known[t.n]).sorteo_id, t.sorteo),
+           coalesce(t.sequence, (v_known[t.n]).sequence), coalesce((v_known[t.n]).created_at, v_at), v_violations[t.n],
            CASE WHEN t.verdict = 'SOLD' THEN (v_accounts[t.account]).balance_cents - v_net[t.account] END,
            CASE WHEN t.verdict = 'SOLD' THEN (v_accounts[t.account]).balance_version + 1 END
-      FROM unnest(v_verdict, v_day, t_sorteo, v_sequence, v_account_place, t_actor, t_key) WITH ORDINALITY
-           AS t (verdict, day, sorteo, sequence, account, actor, key, n)
-      LEFT JOIN LATERAL (
-          SELECT * FROM idempotency
-           WHERE banca_id = p_banca AND actor_id = t.actor AND key = t.key AND t.verdict = 'KNOWN' OFFSET 0) k ON true
+      FROM unnest(v_verdict, v_day, t_sorteo, v_sequence, v_account_place) WITH ORDINALITY
+           AS t (verdict, day, sorteo, sequence, account, n)
      ORDER BY t.n;
 END $$;
 

@@ -111,6 +111,7 @@ async def test_what_is_about_one_ticket_reads_no_other(arena: Arena, desk: Desk,
         "SELECT key FROM idempotency WHERE sorteo_id = $1 AND sequence = 300 AND outcome = 'SOLD'", arena.sorteo_id
     )
     place = ([day], [arena.sorteo_id], [200])
+    person = (arena.seller.id, arena.seller.terminal.id)
     actions: dict[str, Callable[[], Awaitable[Any]]] = {
         "cancel": partial(shop.cancel, arena.seller, ticket_id=ids[500]),
         "restore": partial(desk.restore, ids[500]),
@@ -119,8 +120,8 @@ async def test_what_is_about_one_ticket_reads_no_other(arena: Arena, desk: Desk,
         "standings": partial(read, arena, shop, "tickets/standings", *place),
         "by id": partial(read, arena, shop, "tickets/by_id", ids[200], day),
         "by number": partial(read, arena, shop, "tickets/by_number", day, 1, 200),
-        "its seller": partial(read, arena, shop, "tickets/vendedor", ids[200], day, arena.seller.id, ""),
-        "its seller by key": partial(read, arena, shop, "tickets/vendedor", uuid4(), day, arena.seller.id, key),
+        "its seller": partial(read, arena, shop, "tickets/vendedor", ids[200], day, *person, ""),
+        "its seller by key": partial(read, arena, shop, "tickets/vendedor", uuid4(), day, *person, key),
     }
     for name, action in actions.items():
         answer, rows = await counted(shop, owner, action)

@@ -37,8 +37,11 @@ async def test_a_ticket_in_a_sellers_name_is_the_sellers_and_says_who_made_it(sh
     assert (sold["vendedorId"], sold["createdBy"], sold["createdByRole"]) == (str(seller.id), str(pos.user.id), role)
     again = await pos.post(SALE, asked, key=key)
     assert (again.status, again.json()) == (201, sold)
-    # The key is the actor's: the seller's own key of the same name is another.
+    # The key is the actor's, and the terminal's: the seller's own is another only on another terminal.
     own = await shop.pos.post(SALE, ticket(shop.arena), key=key)
+    assert (own.status, own.code) == (422, "IDEMPOTENCY_PAYLOAD_MISMATCH")
+    elsewhere = Pos(shop.api, seller, await shop.arena.add_terminal())
+    own = await elsewhere.post(SALE, ticket(shop.arena), key=key)
     assert own.json()["ticketNumber"] != sold["ticketNumber"]
     cancelled = await pos.post(f"{SALE}/{sold['id']}/cancel", b"", key=new_key())
     assert (cancelled.status, cancelled.json()["status"]) == (200, "CANCELLED")

@@ -229,3 +229,42 @@ async def test_a_sale_sent_many_times_at_once_is_sold_once_for_all(arena: Arena,
     assert {(answer.status, answer.body) for answer in answers} == {(201, answers[0].body)}
     assert Counter(answer.headers.get(REPLAYED) for answer in answers) == {None: 1, "true": 59}
     assert (await read_books(arena.owner)).tickets == 1
+
+
+async def test_the_terminals_next_seller_gets_the_same_bytes(api: RunningApi, arena: Arena, settings: Settings) -> None:
+    """Whether the ticket was sold alone or in a batch, and is asked for alone or in a batch."""
+    first_pos, next_pos = Pos(api, arena.seller), Pos(api, arena.sellers[1], arena.seller.terminal)
+    first, key = await first_and_key(first_pos, ticket(arena, *LINES))
+    batched = new_key()
+    result = await one_of_batch(first_pos, ticket(arena, *LINES), batched)
+    books = await read_books(arena.owner)
+    async with RunningApi(settings) as other:
+        for pos in (next_pos, Pos(other, arena.sellers[1], arena.seller.terminal)):
+            require_replay(await pos.post(SALE, ticket(arena, *LINES), key=key), first)
+            again = await one_of_batch(pos, ticket(arena, *LINES), key)
+            assert (again["status"], again["replayed"], again["ticket"]) == (201, True, first.json())
+            assert {**await one_of_batch(pos, ticket(arena, *LINES), batched), "replayed": False} == result
+            single = await pos.post(SALE, ticket(arena, *LINES), key=batched)
+            assert (single.status, single.headers.get(REPLAYED), single.json()) == (201, "true", result["ticket"])
+            differs = await pos.post(SALE, ticket(arena), key=key)
+            assert (differs.status, differs.code) == (422, "IDEMPOTENCY_PAYLOAD_MISMATCH")
+    assert await read_books(arena.owner) == books
+
+
+async def test_two_sellers_of_one_terminal_that_send_the_same_at_once_get_one_ticket(
+    arena: Arena, settings: Settings
+) -> None:
+    settings = settings.model_copy(update={"rate_limit_enabled": False})
+    async with RunningApi(settings) as one, RunningApi(settings) as other:
+        key, alone = new_key(), ticket(arena, *LINES)
+        twins = batch(*[{**alone, "idempotencyKey": key}] * 2)
+        sellers = [Pos(api, seller, arena.seller.terminal) for api in (one, other) for seller in arena.sellers]
+        answers = await asyncio.gather(
+            *(pos.post(SALE, alone, key=key) for pos in sellers * 8), *(pos.post(BATCH, twins) for pos in sellers)
+        )
+    tickets = [answer.json() for answer in answers[:32]]
+    tickets += [result["ticket"] for answer in answers[32:] for result in answer.json()["results"]]
+    assert len(tickets) == 40
+    assert all(sold == tickets[0] for sold in tickets)
+    assert len({answer.body for answer in answers[:32]}) == 1
+    assert (await read_books(arena.owner)).tickets == 1

@@ -95,6 +95,14 @@ def test_every_check_of_the_till_has_its_tampering():
     assert set(TAMPERING) == set(TILL_CHECKS)
 
 
+async def test_a_sale_whose_key_names_another_terminal_is_found(owner: Owner, arena: Arena, shop: Shop):
+    await trade(arena, shop)
+    await owner.execute(
+        "UPDATE idempotency SET terminal_id = gen_random_uuid() WHERE outcome = 'SOLD' AND sequence = 1"
+    )
+    assert "idempotency" in {name for name, _ in await findings(owner, arena.banca_id)}
+
+
 @pytest.mark.parametrize("check", TAMPERING)
 async def test_tampered_books_are_found_by_their_check(owner: Owner, arena: Arena, shop: Shop, check: str):
     await trade(arena, shop)

@@ -1,4 +1,5 @@
--- One key, one outcome: each ticket was sold under exactly one key and each SOLD or CANCELLED key has its ticket.
+-- One key, one outcome: each ticket was sold under exactly one key and each SOLD or CANCELLED key has its ticket. The key of a
+-- sale names the ticket's terminal, or none: then it is from before keys did.
 -- Keys go by retention alone (sql/functions/retention.sql): of what is younger than its cut none is missing.
 WITH sold AS MATERIALIZED (
     SELECT k.banca_id, k.sorteo_id, k.sequence, count(*) AS keys FROM idempotency k
@@ -19,4 +20,5 @@ SELECT k.banca_id, format('key %s of %s says %s, its ticket does not', k.key, k.
  WHERE k.outcome IN ('SOLD', 'CANCELLED', 'RESTORED', 'PAID', 'PAYMENT_REVERSED', 'PAYMENT_FINALIZED')
    AND (t.id IS NULL
         -- Unless its cancel was taken back later.
+        OR k.outcome = 'SOLD' AND k.terminal_id <> t.terminal_id
         OR k.outcome = 'CANCELLED' AND t.status <> 'CANCELLED' AND (t.restored_at >= k.created_at) IS NOT TRUE)
