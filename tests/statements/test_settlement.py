@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
@@ -9,7 +10,9 @@ import asyncpg
 import pytest
 
 from core.domain.calendar import COSTA_RICA
+from tests.databases import TestDatabase
 from tests.statements.office import DIMENSIONS, Office, noon
+from tests.till.locks import waiting
 
 DAY = timedelta(days=1)
 
@@ -140,4 +143,44 @@ async def test_who_waits_to_be_computed_keeps_nobody_from_being_settled(office: 
     assert await office.settle(sold + DAY, limit=1) == (0, 1, 1)
     await office.compute()
     assert await office.settle(sold + DAY, limit=1) == (1, 0, 0)
+    assert await office.findings() == []
+
+
+@pytest.mark.parametrize("days_before", [0, 1])
+async def test_work_that_arrives_while_the_settlement_waits_keeps_its_day_open(
+    office: Office, sold: date, database: TestDatabase, days_before: int
+) -> None:
+    """The settlement chose its days before it held their statements: what it waited for may have changed them."""
+    owner = office.arena.owner
+    settler, writer = [
+        await asyncpg.connect(database.owner_url, server_settings={"application_name": name})
+        for name in ("shop", "writer")
+    ]
+    try:
+        async with writer.transaction():
+            # Who writes the seller's statements, and asks for them again.
+            await writer.execute("SELECT set_config('app.banca_id', $1, true)", str(office.arena.banca_id))
+            await writer.execute("SELECT lock_statements(ARRAY[$1::uuid])", office.arena.seller.id)
+            settling = asyncio.create_task(
+                settler.fetchrow(
+                    "SELECT settled, skipped, pending FROM settle_statements($1, $2, 1000, NULL)",
+                    office.arena.banca_id, sold + DAY,
+                )
+            )  # fmt: skip
+            await waiting(owner)
+            await writer.execute(
+                "INSERT INTO statement_work (banca_id, dimension, entity_id, business_date)"
+                " VALUES ($1, 'VENDEDOR', $2, $3)",
+                office.arena.banca_id, office.arena.seller.id, sold - days_before * DAY,
+            )  # fmt: skip
+        row = await settling
+    finally:
+        await settler.close()
+        await writer.close()
+    assert row is not None
+    assert tuple(row) == (2, 1, 1)
+    open_days = await owner.fetch("SELECT dimension::text FROM statements WHERE settled_at IS NULL")
+    assert [day["dimension"] for day in open_days] == ["VENDEDOR"]
+    await office.compute()
+    assert await office.settle(sold + DAY) == (1, 0, 0)
     assert await office.findings() == []
