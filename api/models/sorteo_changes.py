@@ -135,10 +135,17 @@ class SeedIn(RequestModel):
 
 
 class OccurrenceAnswer(AnswerModel):
-    """A slot of the schedule. sorteoId: its draw, wherever that was moved, or the draw that stands there; null: none."""
+    """A slot of the schedule.
+
+    timeZone: of the schedule. localTime: what the clock shows there; costaRicaTime: what it shows in Costa Rica at that
+    instant. sorteoId: its draw, wherever that was moved, or the draw that stands there; null: none.
+    """
 
     scheduled_at: Instant
     name: str
+    time_zone: str
+    local_time: str = Field(examples=["2026-11-21T14:30:00-05:00"])
+    costa_rica_time: str = Field(examples=["2026-11-21T13:30:00-06:00"])
     sorteo_id: UUID | None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from api.context import RequestContext
 from api.keys import DATABASE
@@ -23,8 +24,10 @@ from api.routes.loterias import ONE, loteria
 from api.routes.sorteo_changes import active_loteria
 from api.validation import validation_failed
 from core.activity_events import LAYER_API
+from core.domain.calendar import COSTA_RICA
 from core.domain.permissions import Permission
 from core.domain.schedule import Occurrence, occurrence_name, occurrences, range_bounds
+from core.domain.time_zones import time_zone
 from core.domain.violations import Violation
 from core.queries import sql
 from core.sorteo_seeding import Author, draws_of_slots, make_draws, missing_draws
@@ -47,8 +50,21 @@ async def preview_schedule(context: RequestContext, query: PreviewQuery) -> Prev
         )
     shown = [one for one in described if query.allow_past or one.scheduled_at > now]
     return Preview(
-        data=[OccurrenceAnswer(**one._asdict(), sorteo_id=made.get(one.scheduled_at)) for one in shown[: query.limit]],
+        data=[occurrence_answer(one, made.get(one.scheduled_at)) for one in shown[: query.limit]],
         unscheduled=[UnscheduledSorteo(**dict(row)) for row in others],
+    )
+
+
+def occurrence_answer(slot: Occurrence, sorteo_id: UUID | None) -> OccurrenceAnswer:
+    """By both clocks: where it is drawn, and where it is sold."""
+    local = slot.scheduled_at.astimezone(time_zone(slot.time_zone))
+    return OccurrenceAnswer(
+        scheduled_at=slot.scheduled_at,
+        name=slot.name,
+        time_zone=slot.time_zone,
+        local_time=local.isoformat(timespec="seconds"),
+        costa_rica_time=slot.scheduled_at.astimezone(COSTA_RICA).isoformat(timespec="seconds"),
+        sorteo_id=sorteo_id,
     )
 
 

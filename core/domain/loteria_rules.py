@@ -9,12 +9,15 @@ from core.domain.commission_policy import MULTIPLIER_X_MAX, validate_commission_
 from core.domain.document import Document, is_text
 from core.domain.money import AMOUNT_CENTS_MAX, Cents
 from core.domain.rulebook import JugadaType, LoteriaRules
+from core.domain.time_zones import zone_names
 from core.domain.violations import Violation
 
 __all__ = ["read_loteria_rules", "validate_commission_policy", "validate_loteria_rules"]
 
 NUMBERS_PER_TICKET_MAX = 1_000
 SCHEDULES_MAX = 50
+TIME_ZONE_LENGTH_MAX = 64
+TIME_ZONE_UNKNOWN = "TIME_ZONE_UNKNOWN"
 TIMES_MAX = 96
 _WEEKDAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
 _LAST_MINUTE = 24 * 60 - 1
@@ -140,7 +143,11 @@ def _check_schedule(rules: Document) -> None:
 
 
 def _check_block(schedule: Document) -> None:
-    schedule.allow_only({"frequency", "times", "daysOfWeek"})
+    schedule.allow_only({"frequency", "times", "daysOfWeek", "timeZone"})
+    zone_name = schedule.text("timeZone", length_max=TIME_ZONE_LENGTH_MAX)
+    if zone_name is not None and zone_name not in zone_names():
+        message = "must be a name of the tz database such as America/New_York"
+        schedule.refuse("timeZone", message, code=TIME_ZONE_UNKNOWN)
     if schedule.member("frequency") not in (None, "diario", "semanal", "personalizado"):
         schedule.refuse("frequency", "must be diario, semanal or personalizado")
     times = schedule.list("times", length_max=TIMES_MAX)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import date, datetime, timedelta
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import NamedTuple, cast
 
 from core.domain.calendar import costa_rica_date, costa_rica_minute, day_bounds
+from core.domain.time_zones import COSTA_RICA_NAME, instant_of, time_zone
 
 OCCURRENCES_MAX = 500
+# No clock is further ahead of UTC; a day more, for what a clock skips.
+FURTHEST_EAST = timedelta(hours=14, days=1)
 
 
 class Occurrence(NamedTuple):
+    """time_zone: whose clock the schedule goes by; the name is Costa Rica's time whatever that is."""
+
     scheduled_at: datetime
     name: str
+    time_zone: str = COSTA_RICA_NAME
 
 
 def occurrences(
@@ -26,13 +32,26 @@ def occurrences(
 ) -> list[Occurrence]:
     """By time, each instant once: from Costa Rica's midnight before start to midnight `days` later, both included.
 
+    Times and weekdays of a block are those of its timeZone, by default Costa Rica's. An instant that several blocks
+    describe is the first one's.
     rules: rulesJson that validate_loteria_rules has nothing against.
     """
     first, last = range_bounds(start, days)
-    found = {
-        at for block in _blocks(rules) for at in _of_block(block, costa_rica_date(start), days) if first <= at <= last
-    }
-    return [Occurrence(at, occurrence_name(loteria_name, at)) for at in sorted(found)[:occurrences_max]]
+    blocks = [_read(block) for block in _blocks(rules)]
+    places: dict[datetime, int] = {}
+    # A zone's days are not Costa Rica's: the range may begin on the day before, and end on the day after.
+    for offset in range(-1, days + 2):
+        day = costa_rica_date(start) + timedelta(days=offset)
+        for place, block in enumerate(blocks):
+            for at in block.instants(day):
+                if first <= at <= last:
+                    places[at] = min(places.get(at, place), place)
+        # Many blocks of many times fill a few days; the days after them need not be looked at.
+        complete_until = _all_before(day)
+        if sum(at < complete_until for at in places) >= occurrences_max:
+            break
+    found = sorted(places)[:occurrences_max]
+    return [Occurrence(at, occurrence_name(loteria_name, at), blocks[places[at]].zone_name) for at in found]
 
 
 def range_bounds(start: datetime, days: int) -> tuple[datetime, datetime]:
@@ -63,12 +82,35 @@ def _blocks(rules: Mapping[str, object]) -> list[Mapping[str, object]]:
     return [cast("Mapping[str, object]", single)] if single else []
 
 
-def _of_block(block: Mapping[str, object], first: date, days: int) -> Iterator[datetime]:
-    weekdays = cast("list[int]", block.get("daysOfWeek") or range(7))
-    is_daily = block.get("frequency") == "diario"
-    for offset in range(days + 1):
-        day = first + timedelta(days=offset)
-        if is_daily or day.isoweekday() % 7 in weekdays:
-            midnight = day_bounds(day)[0]
-            for text in cast("list[str]", block.get("times") or ()):
-                yield midnight + timedelta(hours=int(text[:2]), minutes=int(text[3:]))
+class _Block(NamedTuple):
+    """weekdays: 0 = Sunday."""
+
+    weekdays: Collection[int]
+    times: Sequence[time]
+    zone_name: str
+    zone: tzinfo
+
+    def instants(self, day: date) -> Iterator[datetime]:
+        """Of the zone's day."""
+        if day.isoweekday() % 7 in self.weekdays:
+            for at in self.times:
+                yield instant_of(day, at, self.zone)
+
+
+def _read(block: Mapping[str, object]) -> _Block:
+    every_day = range(7)
+    weekdays = cast("list[int]", block.get("daysOfWeek") or every_day)
+    texts = cast("list[str]", block.get("times") or ())
+    named = cast("str | None", block.get("timeZone"))
+    zone_name = COSTA_RICA_NAME if named is None else named
+    return _Block(
+        every_day if block.get("frequency") == "diario" else weekdays,
+        [time(int(text[:2]), int(text[3:])) for text in texts],
+        zone_name,
+        time_zone(zone_name),
+    )
+
+
+def _all_before(day: date) -> datetime:
+    """What is before it lies on this day or an earlier one in every zone of the world."""
+    return datetime.combine(day + timedelta(days=1), time(), UTC) - FURTHEST_EAST

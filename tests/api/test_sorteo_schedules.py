@@ -143,3 +143,56 @@ async def test_only_who_administers_the_banca_seeds_its_own_lotteries(
     await arena.owner.execute("UPDATE loterias SET is_active = false WHERE id = $1", arena.loteria_id)
     answer = await banca.send("POST", f"{API}/loterias/{arena.loteria_id}/seed_sorteos?start={tomorrow}")
     assert (answer.status, answer.code) == (404, "LOTERIA_INACTIVE")
+
+
+async def test_a_schedule_of_another_country_is_previewed_by_both_clocks(banca: Ruler, arena: Arena) -> None:
+    # Its clock goes forward on 10 March 2030.
+    daily = {"frequency": "diario", "times": ["14:30"], "timeZone": "America/New_York"}
+    path = await schedule(banca, arena, drawSchedules=[daily, {"frequency": "diario", "times": ["19:30"]}])
+    assert (await banca.get(path))["rulesJson"]["drawSchedules"][0] == daily
+    week = "start=2030-03-09&days=2"
+    shown = (await banca.get(f"{path}/preview_schedule?{week}"))["data"]
+    assert shown == [
+        {
+            "scheduledAt": f"{instant}.000Z", "name": name, "timeZone": zone, "localTime": local,
+            "costaRicaTime": here, "sorteoId": None,
+        }
+        for instant, name, zone, local, here in (
+            ("2030-03-09T19:30:00", "Tica 13:30", "America/New_York", "2030-03-09T14:30:00-05:00",
+             "2030-03-09T13:30:00-06:00"),
+            ("2030-03-10T01:30:00", "Tica 19:30", "America/Costa_Rica", "2030-03-09T19:30:00-06:00",
+             "2030-03-09T19:30:00-06:00"),
+            ("2030-03-10T18:30:00", "Tica 12:30", "America/New_York", "2030-03-10T14:30:00-04:00",
+             "2030-03-10T12:30:00-06:00"),
+            ("2030-03-11T01:30:00", "Tica 19:30", "America/Costa_Rica", "2030-03-10T19:30:00-06:00",
+             "2030-03-10T19:30:00-06:00"),
+        )
+    ]  # fmt: skip
+    # What is seeded is what was shown, and its day is Costa Rica's.
+    seeded = await banca.write("POST", f"{path}/seed_sorteos?{week}")
+    drawn = [await banca.get(f"{API}/sorteos/{sorteo_id}") for sorteo_id in seeded["sorteoIds"]]
+    assert [(one["scheduledAt"], one["name"]) for one in drawn] == [(one["scheduledAt"], one["name"]) for one in shown]
+    assert [one["businessDate"] for one in drawn] == ["2030-03-09"] * 2 + ["2030-03-10"] * 2
+    assert await findings(arena.owner, arena.banca_id) == []
+
+
+@pytest.mark.parametrize("zone", ["Mars/Base", "america/new_york", "../zones", "UTC-5"])
+async def test_a_time_zone_that_there_is_not_is_refused_by_its_code(banca: Ruler, arena: Arena, zone: str) -> None:
+    path, block = f"{API}/loterias/{arena.loteria_id}", {"frequency": "diario", "times": ["14:30"], "timeZone": zone}
+    before = await banca.get(path)
+    answer = await banca.send("PATCH", path, {"rulesJson": {"drawSchedules": [{"times": []}, block]}})
+    assert (answer.status, answer.code) == (400, "VALIDATION_FAILED")
+    [violation] = answer.json()["violations"]
+    assert (violation["code"], violation["field"]) == ("TIME_ZONE_UNKNOWN", "rulesJson.drawSchedules[1].timeZone")
+    assert await banca.get(path) == before
+
+
+async def test_a_zone_that_is_edited_leaves_no_draw_unseen(banca: Ruler, arena: Arena) -> None:
+    daily = {"frequency": "diario", "times": ["14:30"]}
+    path = await schedule(banca, arena, drawSchedule=daily)
+    target = "start=2030-03-10&days=1"
+    [old] = (await banca.write("POST", f"{path}/seed_sorteos?{target}"))["sorteoIds"]
+    await schedule(banca, arena, drawSchedule={**daily, "timeZone": "America/New_York"})
+    shown = await banca.get(f"{path}/preview_schedule?{target}")
+    assert [one["sorteoId"] for one in shown["data"]] == [None]
+    assert [(one["id"], one["scheduledAt"]) for one in shown["unscheduled"]] == [(old, "2030-03-10T20:30:00.000Z")]

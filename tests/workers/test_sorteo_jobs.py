@@ -131,7 +131,27 @@ async def test_a_lottery_says_itself_whether_its_draws_are_made(
     assert (await desk.only_run(JobName.SORTEOS_AUTO_CREATE))["counts"]["createdCount"] == made
 
 
-@pytest.mark.parametrize("schedule", [{"times": ["noon"]}, {"times": [12]}, {"times": 12}, "daily", 7])
+async def test_draws_of_another_country_are_made_by_its_own_clock(desk: Desk, arena: Arena) -> None:
+    daily = {"frequency": "diario", "times": ["14:30"], "timeZone": "America/New_York"}
+    await rule(arena, autoCreateEnabled=True, drawSchedule=daily)
+    await desk.enable(JobName.SORTEOS_AUTO_CREATE)
+    # New York's clock goes forward on 10 March 2030: of the week's draws the last five are an hour earlier here.
+    await desk.pass_time(datetime(2030, 3, 8, 7, 30, tzinfo=UTC))
+    made = await arena.owner.fetch("SELECT scheduled_at, name FROM sorteos ORDER BY scheduled_at")
+    assert [row["scheduled_at"].hour for row in made] == [19, 19] + [18] * 5
+    assert [row["name"] for row in made] == ["Tica 13:30"] * 2 + ["Tica 12:30"] * 5
+
+
+BAD_ZONES: list[Any] = ["Mars/Base", "", 7, [], {"a": 1}]
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        *({"times": ["noon"]}, {"times": [12]}, {"times": 12}, "daily", 7),
+        *({"times": ["12:00"], "timeZone": zone} for zone in BAD_ZONES),
+    ],
+)
 async def test_rules_that_nobody_can_read_are_an_error_of_their_lottery_alone(
     desk: Desk, arena: Arena, schedule: Any
 ) -> None:
