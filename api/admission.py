@@ -5,6 +5,7 @@ Authenticate → signature over the raw bytes → authorise → validate → ide
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
@@ -23,6 +24,7 @@ from api.request_body import read_arguments, read_body
 from api.request_id import REQUEST_ID
 from api.sessions import Sessions
 from api.signed_requests import Signatures
+from api.slow_lines import least_rate
 from api.terminals import Signer
 from api.turnstile import FULL, Turnstiles
 from core.domain.permissions import Role, scope_of
@@ -75,6 +77,7 @@ class Admission:
             wait_max_s=TURN_WAIT_MAX_S,
         )
         self._bytes_max = (settings.body_single_bytes_max, settings.body_batch_bytes_max)
+        self._least_rate = least_rate(settings)
         self.ticket_buckets = (
             TokenBuckets(rate_per_s=settings.rate_limit_tickets_per_s, burst=settings.rate_limit_tickets_burst)
             if settings.rate_limit_enabled
@@ -96,21 +99,28 @@ class Admission:
             refuse_repeated_headers(request)
             principal = self._authentication.principal(request.headers.get("Authorization"))
             self._limit_rate(operation, principal)
-            body = await read_body(request, bytes_max)
+            began_s = time.monotonic()
+            body = await read_body(request, bytes_max, self._least_rate)
             if not operation.sells:
-                return await admitted(request, principal, body)
-            # Only now: whoever sends slowly takes nobody's place.
+                return await admitted(request, principal, body, began_s)
+            # Only now: a client that sends slowly takes no place.
             turnstile = self._turnstiles.of(principal.banca_id)
             if not turnstile.enter_at_once() and not await turnstile.wait():
                 return problem_response(FULL, request_id=request[REQUEST_ID])
             try:
-                return await admitted(request, principal, body)
+                return await admitted(request, principal, body, began_s)
             finally:
                 turnstile.leave()
 
-        async def admitted(request: web.Request, principal: Principal, body: bytes) -> web.StreamResponse:
+        async def admitted(
+            request: web.Request, principal: Principal, body: bytes, began_s: float
+        ) -> web.StreamResponse:
             key = request.headers.get("Idempotency-Key")
-            signer = await self._signatures().signer(request, principal, body, key) if operation.signed else None
+            signer = None
+            if operation.signed:
+                # A large body on a slow line takes longer than its timestamp is good for.
+                age_s = time.monotonic() - began_s
+                signer = await self._signatures().signer(request, principal, body, key, age_s=age_s)
             scope = scope_of(permission, principal.role)
             if scope is None:
                 raise refuse(403, "FORBIDDEN", f"A user of role {principal.role} may not do this.")
@@ -132,7 +142,7 @@ class Admission:
 
         async def endpoint(request: web.Request) -> web.StreamResponse:
             refuse_repeated_headers(request)
-            body = await read_body(request, bytes_max)
+            body = await read_body(request, bytes_max, self._least_rate)
             arguments = read_arguments(operation, request, body)
             require_condition(operation, request, arguments)
             context = PublicContext(self._app, request, request[REQUEST_ID])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from contextlib import aclosing
 from typing import Any
 
 from aiohttp import web
@@ -11,18 +11,19 @@ from api.json_body import decode_object
 from api.models.wire import RequestModel
 from api.operations import Operation
 from api.problems import refuse
+from api.slow_lines import LeastRate
 from api.validation import parse_model, parse_query
-
-# A client that sends its body more slowly than this is let go.
-BODY_TIMEOUT_S = 30.0
 
 
 class Nothing(RequestModel):
     """The body, or the query, of an operation that takes none."""
 
 
-async def read_body(request: web.Request, bytes_max: int) -> bytes:
-    """The bytes as they were sent: they are what is signed. Raises ProblemError BODY_TOO_LARGE."""
+async def read_body(request: web.Request, bytes_max: int, rate: LeastRate) -> bytes:
+    """The bytes as they were sent: they are what is signed.
+
+    Raises ProblemError: CONTENT_ENCODING_UNSUPPORTED, BODY_TOO_LARGE, BODY_INCOMPLETE, BODY_TIMEOUT.
+    """
     if not request.body_exists:
         return b""
     if "Content-Encoding" in request.headers:
@@ -37,8 +38,8 @@ async def read_body(request: web.Request, bytes_max: int) -> bytes:
         raise _too_large(bytes_max)
     chunks, length = [], 0
     try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            while chunk := await content.readany():
+        async with aclosing(rate.chunks(content)) as arriving:
+            async for chunk in arriving:
                 chunks.append(chunk)
                 length += len(chunk)
                 if length > bytes_max:
@@ -47,7 +48,7 @@ async def read_body(request: web.Request, bytes_max: int) -> bytes:
         # Nobody will read it; it is the client's doing and not ours.
         raise refuse(400, "BODY_INCOMPLETE", "The connection ended before the body did.") from error
     except TimeoutError:
-        raise refuse(408, "BODY_TIMEOUT", "The body took too long to arrive.") from None
+        raise refuse(408, "BODY_TIMEOUT", "The body came too slowly, or not at all.") from None
     return b"".join(chunks)
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing, suppress
 from http import HTTPStatus
-from typing import cast
+from typing import Any, cast
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 
 from api.dispatch import Dispatch
-from api.keys import DIRECT, UNEXPECTED
+from api.keys import DIRECT, SETTINGS, UNEXPECTED
 from api.problems import Problem, problem_response
 from api.request_id import RequestIds
+from api.slow_lines import Discarding, Patience, discarding
 from core.logging import Log
 
 KEEPALIVE_S = 75.0
@@ -20,12 +22,79 @@ KEEPALIVE_S = 75.0
 # for the answer, and once more after it cut off the body that a handler may be waiting for.
 DRAIN_S = 8.0
 BACKLOG = 1024
+# How long a refused body is still read after the server was told to stop.
+DISCARD_STOP_S = 1.0
 
 Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 log = Log("api")
 
 
 class Protocol(web.RequestHandler):
+    """One connection. Of what it refuses before all of it has arrived, it reads the rest before it closes."""
+
+    def __init__(self, manager: web.Server, *, discarding: Discarding, **options: Any) -> None:
+        # aiohttp's own lingering has one limit of time, however slow the line is.
+        super().__init__(manager, lingering_time=0.0, **options)
+        self._discarding = discarding
+        self._discard_limit: asyncio.Timeout | None = None
+        # Set once something was not HTTP: nothing behind that can be parsed.
+        self._malformed: Patience | None = None
+        self._gone = self._loop.create_future()
+
+    def data_received(self, data: bytes) -> None:
+        if self._malformed is None:
+            super().data_received(data)
+            return
+        self._malformed.count(len(data))
+        if self._discard_limit is not None:
+            self._discard_limit.reschedule(self._loop.time() + self._malformed.left_s())
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        if not self._gone.done():
+            self._gone.set_result(None)
+
+    def close(self) -> None:
+        """Take no further request. A server that stops does not wait for what is only discarded."""
+        super().close()
+        if self._discard_limit is not None:
+            self._discard_limit.reschedule(self._loop.time() + DISCARD_STOP_S)
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send the answer; then, where not all of the request has arrived yet, read and forget the rest."""
+        content, malformed = request.content, self._malformed
+        if malformed is None and content.is_eof():
+            return await super().finish_response(request, resp, start_time)
+        resp.force_close()
+        answered, is_lost = await super().finish_response(request, resp, start_time)
+        if not is_lost:
+            with suppress(TimeoutError, ConnectionError, web.RequestPayloadError):
+                await (self._discard(content) if malformed is None else self._discard_all(malformed))
+            self._discard_limit = None
+        return answered, is_lost
+
+    async def _discard(self, content: StreamReader) -> None:
+        """Until the body has ended. Raises TimeoutError when it is too slow or takes too long."""
+        left = self._discarding.bytes_max
+        async with (
+            asyncio.timeout(self._discarding.time_max_s) as self._discard_limit,
+            aclosing(self._discarding.rate.chunks(content)) as arriving,
+        ):
+            async for chunk in arriving:
+                left -= len(chunk)
+                if left < 0:
+                    return
+
+    async def _discard_all(self, patience: Patience) -> None:
+        """Until the client has closed the connection: it knows of the end, but we do not know where the request ends."""
+        if self.transport is not None and self.transport.can_write_eof():
+            self.transport.write_eof()
+        async with asyncio.timeout(self._discarding.time_max_s):
+            async with asyncio.timeout(patience.left_s()) as self._discard_limit:
+                await self._gone
+
     def handle_error(
         self,
         request: web.BaseRequest,  # noqa: ARG002 - aiohttp's signature
@@ -40,6 +109,7 @@ class Protocol(web.RequestHandler):
         else:
             log.debug("REQUEST_MALFORMED", reason=message)
             problem = malformed(status, message or "")
+            self._malformed = Patience(self._discarding.rate)
         response = problem_response(problem, request_id=RequestIds().choose(None))
         response.force_close()
         return response
@@ -53,11 +123,16 @@ def malformed(status: int, message: str) -> Problem:
 
 
 class Server(web.Server):
+    def __init__(self, handler: Handle, *, request_factory: Any, discarding: Discarding) -> None:
+        super().__init__(handler, request_factory=request_factory)
+        self._discarding = discarding
+
     def __call__(self) -> Protocol:
         return Protocol(
             self,
+            discarding=self._discarding,
             loop=asyncio.get_running_loop(),
-            access_log=None,  # type: ignore[arg-type] # None is how aiohttp is told to write none
+            access_log=None,  # none is written
             keepalive_timeout=KEEPALIVE_S,
             auto_decompress=False,
         )
@@ -70,12 +145,13 @@ class Runner(web.AppRunner):
         super().__init__(app, access_log=None, shutdown_timeout=DRAIN_S / 2)
         self._direct = app[DIRECT]
         self._unexpected = app[UNEXPECTED]
+        self._discarding = discarding(app[SETTINGS])
 
     async def _make_server(self) -> web.Server:
         server = await super()._make_server()
         dispatch = Dispatch(self._direct, routed=server.request_handler, unexpected=self._unexpected)
         # The factory makes the application's own requests.
-        return Server(cast("Handle", dispatch), request_factory=server.request_factory)
+        return Server(cast("Handle", dispatch), request_factory=server.request_factory, discarding=self._discarding)
 
 
 async def start(app: web.Application, *, host: str, port: int, reuse_port: bool = False) -> Runner:

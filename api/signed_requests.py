@@ -36,8 +36,13 @@ class Signatures:
         self._clock = clock
         self._ids: dict[str, UUID] = {}
 
-    async def signer(self, request: web.Request, principal: Principal, body: bytes, key: str | None) -> Signer:
-        """Raises ProblemError: a SignatureFault, TERMINAL_UNKNOWN (401), TERMINAL_DISABLED, TERMINAL_MISMATCH (403)."""
+    async def signer(
+        self, request: web.Request, principal: Principal, body: bytes, key: str | None, *, age_s: float = 0.0
+    ) -> Signer:
+        """Who signed the request. age_s: how long ago its head arrived, which its timestamp is compared with.
+
+        Raises ProblemError: a SignatureFault, TERMINAL_UNKNOWN (401), TERMINAL_DISABLED, TERMINAL_MISMATCH (403).
+        """
         headers = request.headers
         terminal, timestamp = headers.get("X-Terminal"), headers.get("X-Timestamp")
         signature = headers.get("X-Signature")
@@ -47,7 +52,7 @@ class Signatures:
         if isinstance(digest, SignatureFault):
             raise _fault(digest)
         now_s = self._clock()
-        if fault := judge_timestamp(timestamp, now_s=now_s, window_s=self._window_s):
+        if fault := judge_timestamp(timestamp, now_s=now_s - age_s, window_s=self._window_s):
             raise _fault(fault)
         terminal_id = self._ids.get(terminal) or self._read_id(terminal)
         if principal.terminal_id is not None and principal.terminal_id != terminal_id:

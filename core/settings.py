@@ -90,6 +90,9 @@ class Settings(GivenSettings):
     cors_origins: str = ""
     body_single_bytes_max: int = 200_000
     body_batch_bytes_max: int = 2_000_000
+    # How slowly a body may come: so much on average over the longest pause.
+    body_bytes_per_s_min: Annotated[int, Field(gt=0)] = 4_000
+    body_silence_max_s: Annotated[float, Field(gt=0)] = 30.0
     rate_limit_enabled: bool = True
     rate_limit_tickets_per_s: float = 50.0
     rate_limit_tickets_burst: int = 200
