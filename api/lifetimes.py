@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from api.health import Health
-from api.installation import Installation
 from api.keys import (
     AFTER_SALE,
     BALANCE_RESETS,
@@ -37,6 +36,7 @@ from api.terminals import Terminals
 from core.balance_resets import BalanceResets
 from core.cache import BalanceCache, Cache
 from core.database import Database, create_pool
+from core.installation import Installation
 from core.logging import Log
 from core.metrics import show_pool
 from core.movements import Movements
@@ -137,7 +137,7 @@ async def hold_cache(app: web.Application) -> AsyncIterator[None]:
     if settings.cache_enabled and settings.redis_url is not None:
         client = Cache(settings.redis_url, timeout_ms=settings.cache_timeout_ms)
     app[CACHE] = cache = BalanceCache(
-        client, read_instance=Installation(database).id, ttl_s=settings.cache_balance_ttl_s
+        client, read_instance=Installation(database).history, ttl_s=settings.cache_balance_ttl_s
     )
     app[HEALTH] = health = Health(
         database, client, replica=app[READINGS].replica, amqp_url=settings.amqp_url, redis_url=settings.redis_url

@@ -133,6 +133,14 @@ def verify(json: Json = False, data: Data = DEFAULT_DATA) -> None:
 
 
 @app.command()
+def restored(data: Data = DEFAULT_DATA) -> None:
+    """Say that the database was restored from a backup; docs/deploy.md, Restoring, has all the steps."""
+    from cli import restored as command
+
+    finish(command.run(data=data))
+
+
+@app.command()
 def load(
     scenario: Annotated[str, typer.Argument(help="day, rush or offline; docs/load.md tells them.")],
     users: Annotated[int | None, typer.Option("-u", "--users", min=1, help="POS; default: the scenario's.")] = None,

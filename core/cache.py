@@ -117,7 +117,8 @@ class BalanceCache:
     """Balances by account. The till publishes, the balance endpoint reads and stores.
 
     cache: None: every read misses and nothing is published.
-    read_instance: this installation's id, which prefixes every key; raises DatabaseUnavailableError while it cannot be asked.
+    read_instance: this installation's id and history, which prefix every key, so that no version of a history that is gone
+    hides one of this; raises DatabaseUnavailableError while it cannot be asked.
     """
 
     def __init__(self, cache: Cache | None, *, read_instance: Callable[[], Awaitable[str]], ttl_s: int) -> None:
@@ -228,4 +229,4 @@ class BalanceCache:
         try:
             return f"{await self._read_instance()}:balance:{{{banca_id}}}:{account_id}"
         except DatabaseUnavailableError as error:
-            raise CacheUnavailableError("the installation's id is not known yet") from error
+            raise CacheUnavailableError("the installation's history is not known") from error

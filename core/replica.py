@@ -11,7 +11,6 @@ import asyncio
 from collections import deque
 from enum import StrEnum
 from time import monotonic
-from uuid import UUID
 
 import asyncpg
 
@@ -84,7 +83,7 @@ class Replica:
         self._line = Line(url, application_name="banca api replica watch")
         # Held while the replica answers.
         self._database: Database | None = None
-        self._installation: UUID | None = None
+        self._history: str | None = None
         # When the primary was asked, and how far it was; only what the replica has not reached.
         self._positions: deque[tuple[float, int]] = deque(maxlen=POSITIONS_MAX)
         # The replica has everything that was committed by then.
@@ -120,8 +119,8 @@ class Replica:
         else:
             if not row["is_following"]:
                 self._lose("it follows no other server")
-            elif self._installation not in (None, row["installation"]):
-                self._lose("it is a replica of another installation")
+            elif self._history not in (None, row["history"]):
+                self._lose("it is a replica of another installation, or of a history that is gone")
             else:
                 await self._found(row["replayed"])
         REPLICA_LAG_SECONDS.set(self.lag_s)
@@ -133,7 +132,7 @@ class Replica:
         except DatabaseUnavailableError:
             # How far it is nobody knows: what the replica is known to have grows old.
             return
-        self._installation = row["installation"]
+        self._history = row["history"]
         if self._positions and row["written"] < self._positions[-1][1]:
             # Another server is the primary now.
             self._positions.clear()

@@ -1,7 +1,8 @@
 """Word of new rulebook versions, as their transactions commit: an idle connection that listens.
 
 A notice that is missed does no harm: the sale checks the version under its lock, and the store looks when a snapshot
-is older than its age allows.
+is older than its age allows. Only a database that was restored gives a version's number out again, for other rules: the
+connection asks which history is told.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class RulebookNotices:
         self._database_url = database_url
         self._store = store
         self._application_name = application_name
+        self._history: str | None = None
         self.listening = asyncio.Event()
 
     async def run(self) -> None:
@@ -56,16 +58,24 @@ class RulebookNotices:
             ended = asyncio.Event()
             connection.add_termination_listener(lambda _: ended.set())
             await connection.add_listener(CHANNEL, self._noticed)
+            await self._look_at_history(connection)
             # What changed while nobody listened.
             self._store.doubt()
             self.listening.set()
             while not ended.is_set():
                 with suppress(TimeoutError):
                     await asyncio.wait_for(ended.wait(), PROBE_S)
-                await connection.fetchval(sql("health/instance"))
+                await self._look_at_history(connection)
         finally:
             with suppress(*LOST):
                 await connection.close(timeout=CONNECT_TIMEOUT_S)
+
+    async def _look_at_history(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+        history = await connection.fetchval(sql("installation/history"))
+        if self._history not in (None, history):
+            log.warning("HISTORY_CHANGED", was=self._history, now=history)
+            self._store.forget()
+        self._history = history
 
     def _noticed(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
         notice = orjson.loads(str(payload))

@@ -83,6 +83,11 @@ class RulebookStore:
         """Notices may have been missed: look at the version before a rulebook is used again."""
         self._standing.clear()
 
+    def forget(self) -> None:
+        """The database tells another history: a version that is known may have other rules there."""
+        for reads in (self._standing, self._rulebooks, self._draws):
+            reads.clear()
+
     async def reload(self, banca_id: UUID, *, older_than: int | None) -> Rulebook:
         """Read it again unless somebody already did; simultaneous callers share one read.
 

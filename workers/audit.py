@@ -23,8 +23,9 @@ from core.queries import sql
 from workers.activity import Operation, operations_of
 from workers.backoff import backoff_s
 from workers.consumers import AUDIT, alone, queue_name
-from workers.letters import Reason, letter_of_event, park_arguments
-from workers.metrics import AUDIT_EVENTS, AUDIT_LAG_SECONDS, AUDIT_POISONOUS_EVENTS
+from workers.letters import EventKey, Reason, Standing, letter_of_event, letter_of_vanished, park_arguments
+from workers.metrics import AUDIT_EVENTS, AUDIT_LAG_SECONDS, AUDIT_POISONOUS_EVENTS, AUDIT_VANISHED_EVENTS
+from workers.standings import read_standings
 
 # A message waits in its thread for a database that is away, so that the queue stays in the broker.
 DATABASE_PATIENCE_S = 30.0
@@ -39,14 +40,15 @@ log = Log("audit")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong. event: None when not even that could be read."""
+    """What is wrong. event: None when not even that could be read. is_vanished: the database does not have the event."""
 
     text: str
     event: Event | None
+    is_vanished: bool = False
 
 
 class PoisonousEventsError(Exception):
-    """Events that can never be recorded; everything else of their message was."""
+    """Events that can never be recorded, some because they vanished; everything else of their message was."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         super().__init__("; ".join(fault.text for fault in faults))
@@ -66,18 +68,26 @@ class Auditor:
         Raises DatabaseUnavailableError (send all again) and PoisonousEventsError (park the message).
         """
         events, faults = decoded(envelopes)
-        faults += await self._record_or_single_out(in_order(events))
+        recorded, refused = await self._record_or_single_out(in_order(events))
+        passed_over = [item.event for item in events if item.event.id not in recorded]
+        faults = await self._judged(passed_over, faults + refused)
+        if poisonous := [fault for fault in faults if not fault.is_vanished]:
+            self.poisonous_events += len(poisonous)
+            AUDIT_POISONOUS_EVENTS.inc(len(poisonous))
+            log.error("EVENTS_POISONOUS", faults=[fault.text for fault in poisonous], total=self.poisonous_events)
+        if vanished := [fault for fault in faults if fault.is_vanished]:
+            AUDIT_VANISHED_EVENTS.inc(len(vanished))
+            log.error("EVENTS_VANISHED", faults=[fault.text for fault in vanished])
         if faults:
-            self.poisonous_events += len(faults)
-            AUDIT_POISONOUS_EVENTS.inc(len(faults))
-            log.error("EVENTS_POISONOUS", faults=[fault.text for fault in faults], total=self.poisonous_events)
             raise PoisonousEventsError(faults)
 
     async def park(self, faults: Sequence[Fault], *, instance_id: str) -> None:
         """Make dead letters of them while the reason is at hand; the broker's copies come later and say less."""
         queue = queue_name(instance_id, AUDIT)
         letters = [
-            letter_of_event(fault.event, queue=queue, actor=AUDIT, reason=Reason.POISONOUS, error=fault.text)
+            letter_of_vanished(fault.event, queue=queue, actor=AUDIT)
+            if fault.is_vanished
+            else letter_of_event(fault.event, queue=queue, actor=AUDIT, reason=Reason.POISONOUS, error=fault.text)
             for fault in faults
             if fault.event is not None
         ]
@@ -85,36 +95,58 @@ class Auditor:
             async with self.database.connection() as connection:
                 await connection.execute(sql("dead_letters/park"), instance_id, *park_arguments(letters))
 
-    async def _record_or_single_out(self, events: Sequence[DecodedEvent]) -> list[Fault]:
-        """Record the events, by halves if the database refuses them together. Returns what is wrong with which."""
+    async def _judged(self, passed_over: Sequence[Event], faults: Sequence[Fault]) -> list[Fault]:
+        """What is wrong with the events that were not recorded. One that vanished has no other fault.
+
+        passed_over: they are done, or they vanished, or they are among the faults.
+        """
+        events = [*passed_over, *(fault.event for fault in faults if fault.event is not None)]
         if not events:
-            return []
+            return list(faults)
+        event_of = {EventKey.of(event): event for event in events}
+        async with self.database.connection() as connection:
+            standings = await read_standings(connection, AUDIT, list(event_of))
+        vanished = {key: event for key, event in event_of.items() if standings[key] is Standing.VANISHED}
+        return [fault for fault in faults if fault.event is None or EventKey.of(fault.event) not in vanished] + [
+            Fault(f"event {event.id} ({event.type}) is not in this database", event, is_vanished=True)
+            for event in vanished.values()
+        ]
+
+    async def _record_or_single_out(self, events: Sequence[DecodedEvent]) -> tuple[set[int], list[Fault]]:
+        """Record the events, by halves if the database refuses them together.
+
+        Returns the ids of those that are recorded now, and what is wrong with which.
+        """
+        if not events:
+            return set(), []
         try:
-            await self._record_in_partitions(events)
+            return await self._record_in_partitions(events), []
         except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
             if len(events) == 1:
                 event = events[0].event
-                return [Fault(f"event {event.id}: {type(error).__name__}: {error}", event)]
+                return set(), [Fault(f"event {event.id}: {type(error).__name__}: {error}", event)]
             middle = len(events) // 2
-            first = await self._record_or_single_out(events[:middle])
-            return first + await self._record_or_single_out(events[middle:])
-        return []
+            first, first_faults = await self._record_or_single_out(events[:middle])
+            second, second_faults = await self._record_or_single_out(events[middle:])
+            return first | second, first_faults + second_faults
 
-    async def _record_in_partitions(self, events: Sequence[DecodedEvent]) -> None:
+    async def _record_in_partitions(self, events: Sequence[DecodedEvent]) -> set[int]:
         try:
-            await self._record_together(events)
+            return await self._record_together(events)
         except asyncpg.CheckViolationError:
             # A month that has no partition yet is refused so.
             async with self.database.connection() as connection:
                 await connection.execute(sql("audit/ensure_partitions"), days_of(events))
-            await self._record_together(events)
+            return await self._record_together(events)
 
-    async def _record_together(self, events: Sequence[DecodedEvent]) -> None:
-        """All or none; those that were recorded before are passed over."""
-        arguments = (AUDIT, GENESIS_HASH, *event_columns(events), *activity_columns(events))
+    async def _record_together(self, events: Sequence[DecodedEvent]) -> set[int]:
+        """All or none; those that were recorded before, or that vanished, are passed over. Returns the ids of the others."""
+        types = [item.event.type for item in events]
+        arguments = (AUDIT, GENESIS_HASH, *event_columns(events), *activity_columns(events), types)
         async with self.database.connection() as connection:
             recorded = {row[0] for row in await connection.fetch(sql("audit/record_events"), *arguments)}
         count_recorded([item for item in events if item.event.id in recorded])
+        return recorded
 
 
 def in_order(events: Iterable[DecodedEvent]) -> list[DecodedEvent]:

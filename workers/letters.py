@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from dramatiq import Message
 from dramatiq.errors import DecodeError
 
+from core.audit_chain import hash_content
 from core.events import Event, EventUndecodableError, from_wire
 from workers.consumers import CONSUMERS, alone, is_alone, together
 from workers.packing import message_of
@@ -24,16 +26,43 @@ SPENT_OPTIONS = frozenset({"retries", "traceback", "requeue_timestamp", "eta", "
 class Reason(StrEnum):
     """Why a message is dead.
 
-    POISONOUS: its actor says that it can never be done. RETRIES_EXHAUSTED: it failed too often, perhaps for a cause
+    POISONOUS: its actor says that it can never be done. VANISHED: the database does not have its event, because it was
+    restored to a time before it. RETRIES_EXHAUSTED: it failed too often, perhaps for a cause
     that passes. DELIVERY_LIMIT: its worker died of it, or with it, too often.
     """
 
     POISONOUS = "POISONOUS"
+    VANISHED = "VANISHED"
     RETRIES_EXHAUSTED = "RETRIES_EXHAUSTED"
     DELIVERY_LIMIT = "DELIVERY_LIMIT"
     UNKNOWN_ACTOR = "UNKNOWN_ACTOR"
     UNDECODABLE = "UNDECODABLE"
     EXPIRED = "EXPIRED"
+
+
+class Standing(StrEnum):
+    """How an event of a message stands in the database, as sql/functions/event_standings.sql says."""
+
+    NEW = "NEW"
+    DONE = "DONE"
+    VANISHED = "VANISHED"
+
+
+@dataclass(frozen=True, slots=True)
+class EventKey:
+    """What names an event: its number alone does not, because a restored database gives it out again."""
+
+    id: int
+    banca_id: UUID
+    type: str
+    content_hash: bytes
+
+    @classmethod
+    def of(cls, event: Event) -> EventKey:
+        return cls(event.id, event.banca_id, event.type, hash_content(event.payload))
+
+
+Standings = Mapping[EventKey, Standing]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +104,19 @@ class Post:
     whole: Letter
     is_suspect: bool
 
-    def letters(self, undone: frozenset[int]) -> list[Letter]:
-        """What to park: the message, or its undone events one by one; nothing while it is only suspect."""
+    def letters(self, standings: Standings) -> list[Letter]:
+        """What to park: the message, or its events one by one: those that vanished, and if it is not only suspect those
+        that are undone.
+        """
         if not self.events:
             return [self.whole]
+        vanished = [
+            letter_of_vanished(event, queue=self.whole.queue, actor=str(self.actor))
+            for event in self._that_are(standings, Standing.VANISHED)
+        ]
         if self.is_suspect:
-            return []
-        return [
+            return vanished
+        return vanished + [
             letter_of_event(
                 event,
                 queue=self.whole.queue,
@@ -90,19 +125,20 @@ class Post:
                 error=self.whole.error,
                 attempts=self.whole.attempts,
             )
-            for event in self.events
-            if event.id in undone
+            for event in self._that_are(standings, Standing.NEW)
         ]
 
-    def another_try(self, undone: frozenset[int]) -> list[Message[None]]:
+    def another_try(self, standings: Standings) -> list[Message[None]]:
         """Each undone event of a suspect by itself."""
         if not self.is_suspect:
             return []
         return [
             lone_message(event, queue=self.whole.queue, actor=str(self.actor))
-            for event in self.events
-            if event.id in undone
+            for event in self._that_are(standings, Standing.NEW)
         ]
+
+    def _that_are(self, standings: Standings, standing: Standing) -> list[Event]:
+        return [event for event in self.events if standings[EventKey.of(event)] is standing]
 
 
 def read_post(dead: DeadMessage, *, actors: Iterable[str] = CONSUMERS) -> Post:
@@ -185,6 +221,17 @@ def letter_of_event(event: Event, *, queue: str, actor: str, reason: Reason, err
     message = lone_message(event, queue=queue, actor=actor)
     key = f"event:{event.id}"
     return Letter(queue, key, actor, message.message_id, event.id, message.encode(), reason, bounded(error), attempts)
+
+
+def letter_of_vanished(event: Event, *, queue: str, actor: str) -> Letter:
+    """A letter of its own, which does not stand for the event that has the number now."""
+    message = lone_message(event, queue=queue, actor=actor)
+    key = f"vanished:{event.id}:{hash_content(event.payload).hex()}"
+    error = (
+        f"event {event.id} ({event.type}) of {event.created_at.isoformat()} is not in this database: it was restored to"
+        " a time before it. The number may belong to another event by now, which is done by itself"
+    )
+    return Letter(queue, key, actor, message.message_id, None, message.encode(), Reason.VANISHED, error, 1)
 
 
 def lone_message(event: Event, *, queue: str, actor: str) -> Message[None]:

@@ -18,6 +18,9 @@ RELAY_FAILURES = Counter("relay_failures_total", "Cycles that ended because the 
 AUDIT_EVENTS = Counter("audit_events_total", "Events recorded in the trail")
 AUDIT_LAG_SECONDS = Histogram("audit_lag_seconds", "From an event to its record in the trail", buckets=_LAG_SECONDS)
 AUDIT_POISONOUS_EVENTS = Counter("audit_poisonous_events_total", "Deliveries of events that can never be recorded")
+AUDIT_VANISHED_EVENTS = Counter(
+    "audit_vanished_events_total", "Deliveries of events that the database does not have since it was restored"
+)
 SCHEDULER_MOVES = Counter("scheduler_moves_total", "Draws that opened or closed by themselves", ["action"])
 SCHEDULER_LATE_SECONDS = Histogram(
     "scheduler_late_seconds", "From the instant at which a draw was due to what it did", buckets=_LAG_SECONDS

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -19,7 +19,17 @@ from core.logging import Log
 from core.queries import sql
 from workers.backoff import backoff_s, wait
 from workers.dead_queues import DeadQueues
-from workers.letters import DeadMessage, Post, fresh_copy, lone_message, park_arguments, read_post
+from workers.letters import (
+    DeadMessage,
+    EventKey,
+    Post,
+    Standings,
+    fresh_copy,
+    lone_message,
+    park_arguments,
+    read_post,
+)
+from workers.standings import read_standings
 from workers.transport import RawMessage, Sendable, Transport
 
 if TYPE_CHECKING:
@@ -96,28 +106,26 @@ class Parking:
         await self.dead_queues.release()
 
     async def _copy(self, connection: Connection, posts: Sequence[Post]) -> None:
-        undone = await undone_events(connection, posts)
-        suspects = [message for post in posts for message in post.another_try(undone)]
+        standings = await standings_of(connection, posts)
+        suspects = [message for post in posts for message in post.another_try(standings[post.actor])]
         if suspects:
             log.warning("QUARANTINED", events=len(suspects))
             await self.transport.publish(suspects)
-        letters = [letter for post in posts for letter in post.letters(undone)]
+        letters = [letter for post in posts for letter in post.letters(standings[post.actor])]
         if letters:
             log.error("LETTERS_PARKED", letters=[f"{letter.queue} {letter.key} {letter.reason}" for letter in letters])
             await connection.execute(sql("dead_letters/park"), self.instance_id, *park_arguments(letters))
 
 
-async def undone_events(connection: Connection, posts: Iterable[Post]) -> frozenset[int]:
-    """Event ids are unique, and a message's events have one consumer: its actor."""
-    by_actor: dict[str | None, list[int]] = defaultdict(list)
+async def standings_of(connection: Connection, posts: Iterable[Post]) -> Mapping[str | None, Standings]:
+    """By actor: a message's events have one consumer, which is its actor."""
+    by_actor: dict[str | None, dict[EventKey, None]] = defaultdict(dict)
     for post in posts:
-        by_actor[post.actor] += [event.id for event in post.events]
-    found: set[int] = set()
-    for actor, event_ids in by_actor.items():
-        if event_ids:
-            rows = await connection.fetch(sql("dead_letters/undone"), actor, event_ids)
-            found |= {row["id"] for row in rows}
-    return frozenset(found)
+        by_actor[post.actor].update(dict.fromkeys(map(EventKey.of, post.events)))
+    return {
+        actor: await read_standings(connection, str(actor), list(keys)) if keys else {}
+        for actor, keys in by_actor.items()
+    }
 
 
 def message_of_letter(row: asyncpg.Record) -> Sendable | None:

@@ -14,6 +14,7 @@ from dramatiq.middleware import Middleware
 
 from core.cache import BalanceCache, Cache
 from core.database import Database, create_pool
+from core.installation import Installation
 from core.logging import Log
 from core.settings import Settings
 from workers.actor_loop import run_in_loop
@@ -91,12 +92,12 @@ class RunnerKeeper(Middleware):
         self._end = end
 
 
-def runner_keepers(settings: Settings, *, instance_id: str) -> list[RunnerKeeper]:
+def runner_keepers(settings: Settings) -> list[RunnerKeeper]:
     """Of everything that a worker does so."""
 
     @asynccontextmanager
     async def evaluations(database: Database) -> AsyncIterator[Runner]:
-        balances = balance_cache(settings, instance_id)
+        balances = balance_cache(settings, database)
         balances.start()
         yield Evaluations(database, publish_balance=balances.publish)
         await balances.close()
@@ -126,13 +127,9 @@ def declare_waker(
     return dramatiq.actor(broker=broker, actor_name=keeper.consumer, queue_name=queue)(wake)
 
 
-def balance_cache(settings: Settings, instance_id: str) -> BalanceCache:
+def balance_cache(settings: Settings, database: Database) -> BalanceCache:
     """Where the sellers' new balances are published, as the till does."""
     client = None
     if settings.cache_enabled and settings.redis_url is not None:
         client = Cache(settings.redis_url, timeout_ms=settings.cache_timeout_ms)
-
-    async def read_instance() -> str:
-        return instance_id
-
-    return BalanceCache(client, read_instance=read_instance, ttl_s=settings.cache_balance_ttl_s)
+    return BalanceCache(client, read_instance=Installation(database).history, ttl_s=settings.cache_balance_ttl_s)

@@ -56,7 +56,7 @@ def work_until(stopping: threading.Event, settings: Settings) -> int:
     instance_id = await_instance_id(settings, stopping)
     if instance_id is None:
         return 0
-    connections, keepers = WorkerConnections(settings), runner_keepers(settings, instance_id=instance_id)
+    connections, keepers = WorkerConnections(settings), runner_keepers(settings)
     broker = create_broker(
         instance_id=instance_id,
         redis_url=settings.redis_url,

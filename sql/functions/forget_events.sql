@@ -1,7 +1,7 @@
 -- Delete events that every consumer has done and that were published longer ago than p_kept, and their inbox rows with
 -- them; oldest first, at most p_limit. Returns how many. Runs as the owner: the worker's role may delete neither.
 -- An event that comes again afterwards, however late, has no second effect: it is not in the outbox, and what is not
--- there was done by everybody (sql/functions/record_events.sql). No age could promise that of an inbox alone, since
+-- there was done by everybody if the audit has its link (sql/functions/event_standings.sql). No age could promise that of an inbox alone, since
 -- a message may lie in a dead queue or be replayed at any time.
 CREATE OR REPLACE FUNCTION forget_events(p_consumers text[], p_kept interval, p_limit integer) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$

@@ -1,14 +1,17 @@
 -- Record events in the audit trail: their operations, their links of the chain, their inbox rows; all of them or none,
 -- in one statement. An event that is done already is passed over.
 -- Takes   p_genesis: what the first link of a chain follows; of each event its banca, id and content hash; of each
---         operation its event and its row. Parallel arrays; the events in any order, none twice.
+--         operation its event and its row. Parallel arrays; the events in any order, none twice. e_type: of each event,
+--         null from workers of the release before.
 -- Gives   the ids of the events that are recorded now.
 -- Locks   the audit of each banca, in their order: the chain has one end, and no two calls wait for each other.
 -- Runs as its caller, whom row security shows one banca at a time.
-CREATE OR REPLACE FUNCTION record_events(
+DROP FUNCTION IF EXISTS record_events;
+CREATE FUNCTION record_events(
     p_consumer text, p_genesis bytea, e_banca uuid[], e_id bigint[], e_content bytea[],
     a_event bigint[], a_line integer[], a_day date[], a_at timestamptz[], a_action text[], a_actor uuid[],
-    a_target_type text[], a_target uuid[], a_layer text[], a_request text[], a_details text[])
+    a_target_type text[], a_target uuid[], a_layer text[], a_request text[], a_details text[],
+    e_type text[] DEFAULT NULL)
 RETURNS SETOF bigint
 LANGUAGE plpgsql
 SET enable_seqscan = off
@@ -32,12 +35,15 @@ BEGIN
         PERFORM set_config('app.banca_id', v_banca::text, true),
                 pg_advisory_xact_lock(hashtext('banca.audit'), hashtext(v_banca::text));
 
-        -- Done is what the inbox has, or what the outbox has no more: it forgets only what everybody has done.
+        -- Done is what the inbox has, or what the outbox has no more: it forgets only what everybody has done. Another
+        -- event of that number is not this one (event_standings.sql).
         SELECT array_agg(e.id) INTO v_fresh
-          FROM unnest(e_banca, e_id) AS e (banca, id)
+          FROM unnest(e_banca, e_id, e_content, e_type) AS e (banca, id, content, type)
          WHERE e.banca = v_banca
            AND (SELECT i.event_id FROM inbox i WHERE i.consumer = p_consumer AND i.event_id = e.id) IS NULL
-           AND (SELECT o.id FROM outbox o WHERE o.id = e.id) IS NOT NULL;
+           AND (SELECT o.banca_id = e.banca AND o.type = coalesce(e.type, o.type)
+                       AND sha256(convert_to(o.payload::text, 'UTF8')) = e.content
+                  FROM outbox o WHERE o.id = e.id);
         CONTINUE WHEN v_fresh IS NULL;
 
         WITH written AS (

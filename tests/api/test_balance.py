@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 from redis.asyncio import Redis
 
+from api.keys import CACHE
 from core.cache import PUBLISH_EVERY_S, Balance, BalanceCache, Cache
 from core.settings import Settings
 from tests.arena import Arena, Seller
@@ -86,12 +87,35 @@ async def test_a_balance_is_read_through_the_cache(api: RunningApi, arena: Arena
     assert (cached.json()["balance"], cached.json()["version"]) == ("0.00", 0)
 
 
-async def test_the_cache_is_told_apart_by_installation(api: RunningApi, arena: Arena, valkey_url: str) -> None:
+async def test_the_cache_is_told_apart_by_installation_and_history(
+    api: RunningApi, arena: Arena, valkey_url: str
+) -> None:
     await api.get(BALANCE, token=arena.seller.token)
-    instance = await arena.owner.fetchval("SELECT id FROM instance")
+    history = await arena.owner.fetchval("SELECT installation_history()")
     async with Redis.from_url(valkey_url) as client:
         keys = await client.keys(f"*{arena.seller.id}*")
-    assert keys == [f"{instance}:balance:{{{arena.banca_id}}}:{arena.seller.id}".encode()]
+    assert keys == [f"{history}:balance:{{{arena.banca_id}}}:{arena.seller.id}".encode()]
+
+
+async def test_a_restored_database_shows_its_own_balance_though_the_cache_knew_a_newer_version(
+    arena: Arena, settings: Settings, valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read, published and read again by processes that outlive the restore."""
+    monkeypatch.setattr("core.installation.HISTORY_AGE_MAX_S", 0.0)
+    async with RunningApi(settings) as api:
+        await set_balance(arena, arena.seller.id, 700)
+        await set_balance(arena, arena.seller.id, 900)
+        assert (await api.get(BALANCE, token=arena.seller.token)).json()["balance"] == "9.00"
+        await arena.owner.execute(
+            "UPDATE accounts SET balance_cents = 700, balance_version = 1 WHERE id = $1", arena.seller.id
+        )
+        await arena.owner.execute("SELECT begin_history(0)")
+        for _ in range(2):
+            shown = (await api.get(BALANCE, token=arena.seller.token)).json()
+            assert (shown["balance"], shown["version"]) == ("7.00", 1)
+        api.app[CACHE].publish(arena.banca_id, arena.seller.id, balance_cents=800, version=2)
+        await settled(api.app[CACHE])
+        assert (await api.get(BALANCE, token=arena.seller.token)).json()["balance"] == "8.00"
 
 
 async def test_an_older_version_never_replaces_a_newer_one(cache: BalanceCache) -> None:

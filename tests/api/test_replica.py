@@ -81,6 +81,18 @@ async def arena(pair: Pair, owner: Owner) -> Arena:
     return await Arena.create(owner, api_settings(database_url=pair.primary.api_url))
 
 
+async def test_a_replica_of_a_history_that_is_gone_is_left_alone_though_it_is_further(pair: Pair, arena: Arena) -> None:
+    """The primary was restored to an earlier time; the replica still shows what vanished, at a later position."""
+    async with running(pair) as api:
+        await until(api, ReplicaState.FRESH)
+        await pair.standby.catch_up(arena.owner)
+        await pair.standby.pause()
+        await arena.owner.execute("SELECT begin_history(0)")
+        await until(api, ReplicaState.AWAY)
+        await pair.standby.mend()
+        await until(api, ReplicaState.FRESH)
+
+
 async def test_an_answer_is_as_old_as_it_may_be_and_no_older(pair: Pair, arena: Arena) -> None:
     async with running(pair, lag_max_ms=2_000) as api:
         await until(api, ReplicaState.FRESH)

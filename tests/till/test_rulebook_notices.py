@@ -74,6 +74,33 @@ async def listeners(owner: Owner) -> list[int]:
     return [row["pid"] for row in rows]
 
 
+@pytest.mark.parametrize("is_cut_off", [True, False])
+async def test_after_a_restore_a_version_of_the_same_number_is_read_again(
+    owner: Owner, database: TestDatabase, arena: Arena, watched: Shop, monkeypatch: pytest.MonkeyPatch, is_cut_off: bool
+) -> None:
+    """Whether the connection is lost with the server or the data is put back beneath it."""
+    monkeypatch.setattr(rulebook_notices, "PROBE_S", 0.05)
+    monkeypatch.setattr(rulebook_notices, "RECONNECT_S", 0.05)
+    store = store_of(watched)
+    banca_id = arena.banca_id
+    async with listening(database.api_url, store):
+        known = await store.rulebook(banca_id)
+        # The notice of another version is not what tells of it.
+        async with owner.transaction():
+            await owner.execute("SET LOCAL session_replication_role = replica")
+            await owner.execute("UPDATE bancas SET global_max_per_number_cents = 12300")
+            await owner.execute("SELECT begin_history(0)")
+        if is_cut_off:
+            for pid in await listeners(owner):
+                await owner.execute("SELECT pg_terminate_backend($1)", pid)
+
+        async def is_read_again() -> bool:
+            rulebook = await store.rulebook(banca_id)
+            return (rulebook.version, rulebook.global_max_per_number_cents) == (known.version, 12300)
+
+        assert await poll(is_read_again)
+
+
 async def lower_everything(owner: Owner, cents: int) -> None:
     await owner.execute("UPDATE bancas SET global_max_per_number_cents = $1", cents)
 

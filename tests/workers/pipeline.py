@@ -128,7 +128,7 @@ class Pipeline:
     def worker(self) -> Iterator[Acknowledgements]:
         """A worker in a thread of this process; gives the count of what it acknowledged."""
         settings, counted, stopping = self.settings(), Acknowledgements(), threading.Event()
-        connections, keepers = WorkerConnections(settings), runner_keepers(settings, instance_id=self.instance_id)
+        connections, keepers = WorkerConnections(settings), runner_keepers(settings)
         broker = self.broker([Retries(), AsyncIO(), connections, *keepers, counted])
         declare_audit(broker, connections.auditor, instance_id=self.instance_id, stopping=stopping)
         for keeper in keepers:

@@ -2,4 +2,4 @@
 SELECT record_events(
     $1, $2, $3::uuid[], $4::bigint[], $5::bytea[],
     $6::bigint[], $7::integer[], $8::date[], $9::timestamptz[], $10::text[], $11::uuid[], $12::text[], $13::uuid[],
-    $14::text[], $15::text[], $16::text[])
+    $14::text[], $15::text[], $16::text[], $17::text[])
