@@ -38,7 +38,7 @@ def cutoff_in_force(rulebook: Rulebook, seller: Seller, *, at: datetime) -> Cuto
     chosen: Cutoff | None = None
     sources: tuple[CutoffSource, ...] = ("USER", "VENTANA", "BANCA")
     for source, scope_id in zip(sources, (seller.id, seller.ventana_id, rulebook.banca_id), strict=True):
-        rules, changes = _in_force(rulebook.restrictions.get(scope_id, ()), at)
+        rules, changes = _in_force(rulebook.cutoff_rules_of(scope_id), at)
         spans += changes
         if rules and chosen is None:
             newest = max(rules, key=lambda rule: (rule.updated_at or _NEVER, rule.id))
@@ -60,12 +60,11 @@ def minutes_left(scheduled_at: datetime, at: datetime) -> int:
     return max(0, -((at - scheduled_at) // timedelta(minutes=1)))
 
 
-def _in_force(restrictions: tuple[Restriction, ...], at: datetime) -> tuple[list[Restriction], list[Span]]:
+def _in_force(cutoff_rules: tuple[Restriction, ...], at: datetime) -> tuple[list[Restriction], list[Span]]:
     rules: list[Restriction] = []
     spans: list[Span] = []
-    for rule in restrictions:
-        if rule.sales_cutoff_minutes is not None:
-            is_now, span = in_window(rule.applies_to_date, rule.applies_to_hour, at=at)
-            spans.append(span)
-            rules += [rule] if is_now else []
+    for rule in cutoff_rules:
+        is_now, span = in_window(rule.applies_to_date, rule.applies_to_hour, at=at)
+        spans.append(span)
+        rules += [rule] if is_now else []
     return rules, spans

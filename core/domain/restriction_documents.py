@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -69,12 +69,16 @@ def read_restriction(
     if written.violations:
         return (), written.violations
     rules = tuple(replace(rule, number=number) for number in numbers)
-    # What is wrong with every number's rule is said once.
-    found = {
-        (wrong.code, wrong.field, wrong.message): wrong
-        for one in rules
-        for wrong in _judge(one, rulebook, acting, replaced_id)
-    }
+    # The rules differ in their number alone: what is the same of all is judged of one. What is wrong is said once.
+    wrongs = [*_judge(rules[0], rulebook, acting)]
+    wrongs += (
+        wrong
+        for one in rules[1:]
+        for wrong in contradictions(one, multipliers=rulebook.multipliers, loterias=rulebook.loterias)
+    )
+    if _has_any(rules, rulebook, replaced_id):
+        wrongs.append(Violation(RESTRICTION_EXISTS, "there is an active rule like this one", None))
+    found = {(wrong.code, wrong.field, wrong.message): wrong for wrong in wrongs}
     return rules, list(found.values())
 
 
@@ -163,9 +167,7 @@ def _number(value: object) -> int | None:
     return int(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else None
 
 
-def _judge(
-    rule: Restriction, rulebook: Rulebook, acting: ActingUser | None, replaced_id: str | None
-) -> Iterator[Violation]:
+def _judge(rule: Restriction, rulebook: Rulebook, acting: ActingUser | None) -> Iterator[Violation]:
     yield from contradictions(rule, multipliers=rulebook.multipliers, loterias=rulebook.loterias)
     multiplier = None if rule.multiplier_id is None else rulebook.multipliers.get(rule.multiplier_id)
     if multiplier is not None and not multiplier.is_active:
@@ -175,9 +177,6 @@ def _judge(
     yield from _judge_scope(rule, rulebook)
     if acting is not None:
         yield from _judge_author(rule, rulebook, acting)
-    known = (stored for stored in rulebook.restrictions.get(rule.scope_id, ()) if stored.id != replaced_id)
-    if _is_among(rule, known):
-        yield Violation(RESTRICTION_EXISTS, "there is an active rule like this one", None)
 
 
 def _judge_scope(rule: Restriction, rulebook: Rulebook) -> Iterator[Violation]:
@@ -208,9 +207,11 @@ def _scope_field(rule: Restriction) -> str:
     return next((field for field, value in fields.items() if value is not None), "bancaId")
 
 
-def _is_among(rule: Restriction, stored: Iterable[Restriction]) -> bool:
-    identity = identity_of(rule)
-    return any(identity_of(one) == identity for one in stored)
+def _has_any(rules: Sequence[Restriction], rulebook: Rulebook, replaced_id: str | None) -> bool:
+    """Whether one of the rules is there already. rules: of one scope; each stored rule is looked at once."""
+    wanted = {identity_of(rule) for rule in rules}
+    stored = rulebook.restrictions.get(rules[0].scope_id, ())
+    return any(identity_of(one) in wanted for one in stored if one.id != replaced_id)
 
 
 def _forbidden(field: str, message: str) -> Violation:

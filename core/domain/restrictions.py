@@ -60,6 +60,23 @@ class RestrictionsInForce:
     span: Span
 
 
+@dataclass(frozen=True, slots=True)
+class ScopeRules:
+    """The rules of one scope that are in force in one lottery: what all who are in the scope share.
+
+    The members are those of RestrictionsInForce; a scope has one score for rules of a number and one for all others.
+    """
+
+    blocks: Mapping[UUID, tuple[Restriction, ...]]
+    of_number: Mapping[int, tuple[LimitRule, ...]]
+    of_any_number: tuple[tuple[UUID, tuple[LimitRule, ...]], ...]
+    counts_apart: bool
+    span: Span
+
+
+NO_RULES = ScopeRules({}, {}, (), False, ALWAYS)
+
+
 def restrictions_in_force(
     rulebook: Rulebook,
     *,
@@ -82,9 +99,44 @@ def restrictions_in_force(
         return known
     if len(rulebook.restriction_lists) >= RESTRICTION_LISTS_MAX:
         rulebook.restriction_lists.clear()
+    # In the order of their scores.
     scopes = (*([seller.id] if is_own else []), seller.ventana_id, rulebook.banca_id, None)
-    candidates = [rule for scope in scopes for rule in rulebook.restrictions.get(scope, ())]
-    made = rulebook.restriction_lists[key] = _in_force(rulebook, candidates, seller.ventana_id, loteria, drawn_on, at)
+    parts = [
+        scope_rules(rulebook, scope, ventana_id=seller.ventana_id, loteria=loteria, drawn_on=drawn_on, at=at)
+        for scope in scopes
+    ]
+    blocks: dict[UUID, tuple[Restriction, ...]] = {}
+    for part in parts:
+        for multiplier_id, rules in part.blocks.items():
+            blocks[multiplier_id] = (*blocks[multiplier_id], *rules) if multiplier_id in blocks else rules
+    made = rulebook.restriction_lists[key] = RestrictionsInForce(
+        {multiplier_id: tuple(sorted(rules, key=_block_order)) for multiplier_id, rules in blocks.items()},
+        tuple(part.of_number for part in parts if part.of_number),
+        tuple(part.of_any_number for part in parts if part.of_any_number),
+        any(part.counts_apart for part in parts),
+        meet(part.span for part in parts),
+    )
+    return made
+
+
+def scope_rules(
+    rulebook: Rulebook, scope_id: UUID | None, *, ventana_id: UUID, loteria: Loteria, drawn_on: date, at: datetime
+) -> ScopeRules:
+    """Kept in the rulebook: a banca's thousands of rules are sorted once, and not for each of its ventanas.
+
+    scope_id: None: of the rules without a scope, which count in the ventana of the sale.
+    """
+    rules = rulebook.restrictions.get(scope_id)
+    if not rules:
+        return NO_RULES
+    day = drawn_on if rulebook.has_rules_of_sorteo_days else None
+    key = (scope_id, ventana_id if scope_id is None else None, loteria.id, day)
+    known = rulebook.scope_rules.get(key)
+    if known is not None and known.span.holds(at):
+        return known
+    if len(rulebook.scope_rules) >= RESTRICTION_LISTS_MAX:
+        rulebook.scope_rules.clear()
+    made = rulebook.scope_rules[key] = _in_force(rulebook, rules, ventana_id, loteria, drawn_on, at)
     return made
 
 
@@ -99,50 +151,52 @@ def score_of(restriction: Restriction, number: int | None) -> int:
 
 def _in_force(
     rulebook: Rulebook,
-    candidates: Iterable[Restriction],
+    rules: Iterable[Restriction],
     ventana_id: UUID,
     loteria: Loteria,
     drawn_on: date,
     at: datetime,
-) -> RestrictionsInForce:
-    spans = [ALWAYS]
+) -> ScopeRules:
+    """rules: of one scope."""
+    windows: dict[tuple[date | None, int | None], tuple[bool, Span]] = {}
     limits: list[LimitRule] = []
     blocks: dict[UUID, list[Restriction]] = {}
-    for rule in candidates:
+    is_of_sale_day = False
+    for rule in rules:
         if rule.sales_cutoff_minutes is not None or rule.loteria_id not in (None, loteria.id):
             continue
-        is_now, span = in_window(rule.applies_to_date, rule.applies_to_hour, at=at)
-        spans.append(span)
-        if not is_now:
+        window = (rule.applies_to_date, rule.applies_to_hour)
+        if window not in windows:
+            windows[window] = in_window(*window, at=at)
+        if not windows[window][0]:
             continue
         if rule.multiplier_id is not None and not rule.has_amounts:
             blocks.setdefault(rule.multiplier_id, []).append(rule)
             continue
         # The draw's day stays what it is once a ticket is sold; the day of the sale ends at midnight.
-        if rule.is_auto_date and not rule.is_of_sorteo_day:
-            spans.append(Span(*day_bounds(costa_rica_date(at))))
-        limits.append(_limit(rulebook, rule, ventana_id, drawn_on, at))
-    limits = sorted(
-        (limit for limit in limits if limit.tail is not None or limit.per_ticket_cents is not None),
-        key=lambda limit: (-limit.score, limit.counts, limit.restriction.id),
-    )
-    by_score = [list(group) for _, group in groupby(limits, key=lambda limit: limit.score)]
-    # Whatever is for single numbers has a higher score than all the rest.
-    return RestrictionsInForce(
-        {m: tuple(sorted(rules, key=_block_order)) for m, rules in blocks.items()},
-        tuple(_by_number(group) for group in by_score if group[0].number is not None),
-        tuple(_by_counts(group) for group in by_score if group[0].number is None),
+        is_of_sale_day |= rule.is_auto_date and not rule.is_of_sorteo_day
+        limit = _limit_of(rulebook, rule, ventana_id, drawn_on, at)
+        if limit.tail is not None or limit.per_ticket_cents is not None:
+            limits.append(limit)
+    limits.sort(key=lambda limit: (limit.counts, limit.restriction.id))
+    spans = [span for _, span in windows.values()]
+    if is_of_sale_day:
+        spans.append(Span(*day_bounds(costa_rica_date(at))))
+    return ScopeRules(
+        {multiplier_id: tuple(found) for multiplier_id, found in blocks.items()},
+        _by_number(limit for limit in limits if limit.number is not None),
+        _by_counts(limit for limit in limits if limit.number is None),
         any(limit.counts is not ALL_JUGADAS for limit in limits),
         meet(spans),
     )
 
 
 def _by_number(limits: Iterable[LimitRule]) -> dict[int, tuple[LimitRule, ...]]:
-    found: dict[int, tuple[LimitRule, ...]] = {}
+    found: dict[int, list[LimitRule]] = {}
     for limit in limits:
-        assert limit.number is not None, "single numbers score apart"
-        found[limit.number] = (*found.get(limit.number, ()), limit)
-    return found
+        assert limit.number is not None, "only those of single numbers"
+        found.setdefault(limit.number, []).append(limit)
+    return {number: tuple(rules) for number, rules in found.items()}
 
 
 def _by_counts(limits: Iterable[LimitRule]) -> tuple[tuple[UUID, tuple[LimitRule, ...]], ...]:
@@ -158,6 +212,16 @@ def number_of(rule: Restriction, *, drawn_on: date, at: datetime) -> int | None:
     if not rule.is_auto_date:
         return rule.number
     return drawn_on.day if rule.is_of_sorteo_day else costa_rica_date(at).day
+
+
+def _limit_of(rulebook: Rulebook, rule: Restriction, ventana_id: UUID, drawn_on: date, at: datetime) -> LimitRule:
+    """Kept as long as the rule stands, also in later versions of the rulebook, where it is always the same."""
+    if rule.is_auto_date or rule.scope_id is None:
+        return _limit(rulebook, rule, ventana_id, drawn_on, at)
+    known = rulebook.limit_rules.get(rule.id)
+    if known is None or known.restriction is not rule:
+        known = rulebook.limit_rules[rule.id] = _limit(rulebook, rule, ventana_id, drawn_on, at)
+    return known
 
 
 def _limit(rulebook: Rulebook, rule: Restriction, ventana_id: UUID, drawn_on: date, at: datetime) -> LimitRule:

@@ -13,7 +13,7 @@ from core.domain.money import Cents
 
 if TYPE_CHECKING:
     from core.domain.price_list import PriceList
-    from core.domain.restrictions import RestrictionsInForce
+    from core.domain.restrictions import LimitRule, RestrictionsInForce, ScopeRules
 
 
 class JugadaType(enum.StrEnum):
@@ -208,7 +208,24 @@ class Rulebook:
     )
     # Whether any rule's number is the day of the draw; where none is, lists of rules serve the draws of every day.
     has_rules_of_sorteo_days: bool = field(default=False, init=False, repr=False, compare=False)
+    scope_rules: dict[tuple[UUID | None, UUID | None, UUID, date | None], ScopeRules] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    # By scope: the rules among its restrictions that end the sale.
+    cutoff_rules: dict[UUID, tuple[Restriction, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    # By the rule's id. A later version that was read from this one has the same dictionary.
+    limit_rules: dict[str, LimitRule] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         of_days = any(rule.is_of_sorteo_day for rules in self.restrictions.values() for rule in rules)
         object.__setattr__(self, "has_rules_of_sorteo_days", of_days)
+
+    def cutoff_rules_of(self, scope_id: UUID) -> tuple[Restriction, ...]:
+        """Looked for once: a price asks for them, and a scope may have thousands of other rules."""
+        found = self.cutoff_rules.get(scope_id)
+        if found is None:
+            rules = self.restrictions.get(scope_id, ())
+            found = self.cutoff_rules[scope_id] = tuple(r for r in rules if r.sales_cutoff_minutes is not None)
+        return found

@@ -49,8 +49,7 @@ def sellers_by_cutoff(rulebook: Rulebook) -> Iterator[Seller]:
     """One of all sellers whom the same cutoffs concern: those with rules of their own, and one of each ventana."""
     ventanas = set()
     for seller in rulebook.sellers.values():
-        has_own = any(rule.sales_cutoff_minutes is not None for rule in rulebook.restrictions.get(seller.id, ()))
-        if has_own:
+        if rulebook.cutoff_rules_of(seller.id):
             yield seller
         elif seller.ventana_id not in ventanas:
             ventanas.add(seller.ventana_id)
