@@ -8,6 +8,7 @@ import secrets
 from collections.abc import AsyncIterator, Iterator
 
 import asyncpg
+import hypothesis
 import pytest
 
 from cli.postgres import EmbeddedPostgres
@@ -24,6 +25,10 @@ from tests.databases import (
     in_server,
 )
 from tests.running_api import RunningApi, api_settings
+
+# A deadline would say how busy the machine is, and nothing about the code.
+hypothesis.settings.register_profile("banca", deadline=None)
+hypothesis.settings.load_profile("banca")
 
 TEMPLATE = f"banca_template_{secrets.token_hex(4)}"
 # Roles belong to the cluster: another run on the same server may be giving them passwords at the same moment.
