@@ -31,7 +31,7 @@ class Leadership:
         try:
             with translated_errors():
                 # Asked again, who has it keeps it; who lost it has no connection to ask on.
-                return bool(await self._connection.fetchval(sql("scheduler/lead")))
+                return await _leads(self._connection)
         except DatabaseUnavailableError:
             await self.close()
             raise
@@ -47,8 +47,15 @@ class Leadership:
         async with AsyncExitStack() as taking:
             connection = await taking.enter_async_context(self.database.connection())
             await taking.enter_async_context(connection.transaction())
-            if not await connection.fetchval(sql("scheduler/lead")):
+            if not await _leads(connection):
                 return False
             self._connection = connection
             self._closing = taking.pop_all()
             return True
+
+
+async def _leads(connection: Connection) -> bool:
+    is_leader: bool = await connection.fetchval(sql("scheduler/lead"))
+    # The driver leaves an answered question open, and with it its snapshot, which keeps old rows from being cleaned up.
+    await connection.execute(sql("scheduler/keep_no_snapshot"))
+    return is_leader

@@ -125,3 +125,17 @@ async def test_a_banca_whose_rules_cannot_be_read_stops_nobody_and_its_draws_clo
     assert (await bad.changes(), await good.changes()) == ([], [("OPEN", "CLOSED")])
     assert await at(scheduler, NOON + timedelta(seconds=1)) == 1
     assert await bad.changes() == [("OPEN", "CLOSED")]
+
+
+async def test_who_leads_holds_neither_a_snapshot_nor_a_table(make: Make, arena: Arena, database: TestDatabase) -> None:
+    """However long it leads: old rows are cleaned up all the same, and no migration waits for it."""
+    leader = await make()
+    for _ in range(2):
+        assert await leader.leadership.held()
+        found = await arena.owner.fetch(
+            "SELECT a.backend_xmin, a.backend_xid,"
+            " ARRAY(SELECT l.locktype FROM pg_locks l WHERE l.pid = a.pid ORDER BY 1) AS locks"
+            "  FROM pg_stat_activity a"
+            " WHERE a.datname = current_database() AND a.xact_start IS NOT NULL AND a.pid <> pg_backend_pid()"
+        )
+        assert [tuple(row) for row in found] == [(None, None, ["advisory", "virtualxid"])]
