@@ -6,15 +6,16 @@ import time
 from functools import partial
 from typing import Any
 
+import asyncpg
 from aiohttp import web
 
 from api.cors import CorsOrigins
 from api.dispatch import Handler
-from api.problems import Problem, ProblemError, problem_response
+from api.problems import PASSING_TROUBLES, Problem, ProblemError, database_problem, problem_response
 from api.ready_response import ReadyResponse
 from api.request_id import REQUEST_ID, RequestIds
 from api.trusted_proxies import TrustedProxies
-from core.database import DatabaseUnavailableError, OutcomeUnknownError
+from core.database import DatabaseUnavailableError, OutcomeUnknownError, trouble_of, unavailable
 from core.logging import Log
 from core.metrics import HTTP_REQUEST_SECONDS, HTTP_REQUESTS
 from core.security.passwords import PasswordsBusyError
@@ -125,12 +126,13 @@ def add_headers(response: web.StreamResponse, request_id: str) -> None:
 
 def problem_of(error: Exception, request_id: str) -> Problem:
     """What the client is told of an error that is not a refusal."""
+    if isinstance(error, asyncpg.PostgresError) and trouble_of(error) is not None:
+        error = unavailable(error)
     match error:
         case DatabaseUnavailableError():
-            log.warning("DATABASE_UNAVAILABLE", request_id=request_id, reason=str(error))
-            return Problem(
-                503, "DATABASE_UNAVAILABLE", "The database does not answer; try again.", retry_after_s=RETRY_AFTER_S
-            )
+            tell = log.warning if error.trouble in PASSING_TROUBLES else log.error
+            tell("DATABASE_UNAVAILABLE", request_id=request_id, trouble=error.trouble.value, reason=str(error))
+            return database_problem(error)
         case OutcomeUnknownError():
             log.warning("OUTCOME_UNKNOWN", request_id=request_id, reason=str(error))
             return Problem(

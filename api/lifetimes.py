@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from api.health import Health
+from api.health import CHECK_TIMEOUT_S, PROBE_CONNECTIONS, Health
 from api.keys import (
     AFTER_SALE,
     BALANCE_RESETS,
@@ -139,12 +139,22 @@ async def hold_cache(app: web.Application) -> AsyncIterator[None]:
     app[CACHE] = cache = BalanceCache(
         client, read_instance=Installation(database).history, ttl_s=settings.cache_balance_ttl_s
     )
+    probes: Pool = await create_pool(
+        settings.database_url, size=PROBE_CONNECTIONS, timeout_s=CHECK_TIMEOUT_S, application_name="banca api health"
+    )
     app[HEALTH] = health = Health(
-        database, client, replica=app[READINGS].replica, amqp_url=settings.amqp_url, redis_url=settings.redis_url
+        database,
+        Database(probes, acquire_timeout_s=CHECK_TIMEOUT_S),
+        has_cache=client is not None,
+        replica=app[READINGS].replica,
+        amqp_url=settings.amqp_url,
+        redis_url=settings.redis_url,
     )
     cache.start()
     yield
     await close_within(CACHE_CLOSE_S, health.close(), cache.close())
+    # Nothing that it was doing matters.
+    probes.terminate()
 
 
 async def hold_identity(app: web.Application) -> AsyncIterator[None]:

@@ -8,9 +8,24 @@ from dataclasses import dataclass, field
 import orjson
 
 from api.ready_response import ReadyResponse
+from core.database import DatabaseTrouble, DatabaseUnavailableError
 from core.domain.violations import Violation
 
 CONTENT_TYPE = "application/problem+json"
+RETRY_AFTER_S = 1
+# What an operator must mend takes longer.
+RETRY_AFTER_MENDING_S = 5
+# These pass by themselves.
+PASSING_TROUBLES = frozenset(
+    (DatabaseTrouble.AWAY, DatabaseTrouble.TIMEOUT, DatabaseTrouble.BUSY, DatabaseTrouble.OVERLOADED)
+)
+_DATABASE_DETAILS = {
+    DatabaseTrouble.READ_ONLY: "The database takes no changes at present; nothing was written.",
+    DatabaseTrouble.FULL: "The database has no room left; nothing was written.",
+    DatabaseTrouble.BUSY: "The database was busy with what this needs; nothing was written. Try again.",
+    DatabaseTrouble.TIMEOUT: "The database did not answer in time; try again.",
+    DatabaseTrouble.AWAY: "The database does not answer; try again.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +59,16 @@ def refuse(
 ) -> ProblemError:
     """A refusal for its place: 404, "SORTEO_NOT_FOUND", "There is no such sorteo."; the caller raises it."""
     return ProblemError(Problem(status, code, detail, violations, retry_after_s))
+
+
+def database_problem(error: DatabaseUnavailableError) -> Problem:
+    """The one answer to whatever keeps PostgreSQL from the work; nothing was written."""
+    return Problem(
+        503,
+        "DATABASE_UNAVAILABLE",
+        _DATABASE_DETAILS.get(error.trouble, "The database did not take the work; nothing was written."),
+        retry_after_s=RETRY_AFTER_S if error.trouble in PASSING_TROUBLES else RETRY_AFTER_MENDING_S,
+    )
 
 
 def problem_document(problem: Problem, *, instance: str | None) -> dict[str, object]:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import orjson
 
-from api.problems import Problem
+from api.problems import Problem, database_problem
 from api.ready_response import ReadyResponse
 from core.database import DatabaseUnavailableError, OutcomeUnknownError
 from core.domain.calendar import format_instant
@@ -147,7 +147,7 @@ def problem_of_trouble(error: BaseException) -> Problem:
         case PriceKeepsChangingError():
             return _unavailable("RULES_CHANGING", "The rules changed while this was priced; nothing was written.")
         case DatabaseUnavailableError():
-            return _unavailable("DATABASE_UNAVAILABLE", "The database did not take the work; nothing was written.")
+            return database_problem(error)
         case OutcomeUnknownError():
             return _unavailable(
                 "OUTCOME_UNKNOWN", "The answer was lost on its way: send the same key again to learn what became of it."

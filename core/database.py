@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import asyncpg
 import orjson
+
+from core.metrics import DATABASE_TROUBLES
 
 if TYPE_CHECKING:
     Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
@@ -22,12 +26,92 @@ CONNECTION_QUERIES_MAX = 50_000
 LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
+class DatabaseTrouble(StrEnum):
+    """Why PostgreSQL does not take the work, as metrics and logs name it."""
+
+    # No connection, or it was lost.
+    AWAY = "away"
+    # No answer, or no free connection, in the time that is allowed.
+    TIMEOUT = "timeout"
+    # A standby, or default_transaction_read_only.
+    READ_ONLY = "read_only"
+    # No room on a disk.
+    FULL = "full"
+    # No memory, or too many connections.
+    OVERLOADED = "overloaded"
+    # A lock that others hold, a deadlock, a conflict of transactions.
+    BUSY = "busy"
+    # A login or a privilege that is missing.
+    REFUSED = "refused"
+    # A table, a column or a function that is missing: a database of another release.
+    OUTDATED = "outdated"
+    # A defect of the server, or of its files.
+    BROKEN = "broken"
+
+
+# Of an SQLSTATE the longest beginning counts. What is not here is the fault of a request's data or of our statements.
+_TROUBLES: Mapping[str, DatabaseTrouble] = {
+    "08": DatabaseTrouble.AWAY,
+    "0A000": DatabaseTrouble.OUTDATED,
+    "25006": DatabaseTrouble.READ_ONLY,
+    "25P": DatabaseTrouble.AWAY,
+    "26000": DatabaseTrouble.OUTDATED,
+    "28": DatabaseTrouble.REFUSED,
+    "3D000": DatabaseTrouble.REFUSED,
+    "3F000": DatabaseTrouble.OUTDATED,
+    "40": DatabaseTrouble.BUSY,
+    "40003": DatabaseTrouble.AWAY,
+    "42501": DatabaseTrouble.REFUSED,
+    "42703": DatabaseTrouble.OUTDATED,
+    "42704": DatabaseTrouble.OUTDATED,
+    "42883": DatabaseTrouble.OUTDATED,
+    "42P01": DatabaseTrouble.OUTDATED,
+    "53": DatabaseTrouble.OVERLOADED,
+    "53100": DatabaseTrouble.FULL,
+    "55": DatabaseTrouble.BUSY,
+    "57": DatabaseTrouble.AWAY,
+    "57014": DatabaseTrouble.TIMEOUT,
+    "58": DatabaseTrouble.BROKEN,
+    "72000": DatabaseTrouble.BUSY,
+    "F0": DatabaseTrouble.BROKEN,
+    "XX": DatabaseTrouble.BROKEN,
+}
+_SQLSTATE_LENGTH = 5
+# After these nothing is known of a COMMIT that was under way.
+_SILENT = frozenset((DatabaseTrouble.AWAY, DatabaseTrouble.TIMEOUT, DatabaseTrouble.BROKEN))
+
+
 class DatabaseUnavailableError(Exception):
     """PostgreSQL did not take the work: nothing was written. Ours to mend; the caller may try again."""
+
+    def __init__(self, reason: str, trouble: DatabaseTrouble = DatabaseTrouble.AWAY) -> None:
+        super().__init__(reason, trouble)
+        self.trouble = trouble
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class OutcomeUnknownError(Exception):
     """The connection was lost while PostgreSQL worked: it may have committed. Send the same keys again."""
+
+
+class TroubleLog:
+    """When this process last met each trouble, by the monotonic clock: what its calls found out, health need not."""
+
+    def __init__(self) -> None:
+        self._seen_at_s: dict[DatabaseTrouble, float] = {}
+
+    def note(self, trouble: DatabaseTrouble) -> None:
+        DATABASE_TROUBLES.labels(trouble.value).inc()
+        self._seen_at_s[trouble] = time.monotonic()
+
+    def last_s(self, trouble: DatabaseTrouble) -> float:
+        """Minus infinity: never."""
+        return self._seen_at_s.get(trouble, float("-inf"))
+
+
+TROUBLES = TroubleLog()
 
 
 async def create_pool(
@@ -97,7 +181,7 @@ class Database:
                 yield connection
                 is_ending = True
         except DatabaseUnavailableError as error:
-            if is_ending and not readonly:
+            if is_ending and not readonly and error.trouble in _SILENT:
                 raise OutcomeUnknownError(str(error)) from error
             raise
 
@@ -111,20 +195,55 @@ class Database:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Trouble on the way to PostgreSQL becomes DatabaseUnavailableError; an error of ours stays what it is."""
+    """Trouble of PostgreSQL's, or on the way to it, becomes DatabaseUnavailableError; an error of ours stays what it is.
+
+    So does what may as well be a defect of a statement of ours (class 42: no such function, no privilege): whoever
+    expects it knows it by its type.
+    """
     try:
         yield
-    except (
-        OSError,
-        TimeoutError,
-        asyncpg.InterfaceError,
-        asyncpg.InternalClientError,
-        asyncpg.PostgresConnectionError,
-        asyncpg.CannotConnectNowError,
-        asyncpg.TooManyConnectionsError,
-        asyncpg.AdminShutdownError,
-        asyncpg.CrashShutdownError,
-        asyncpg.QueryCanceledError,
-        asyncpg.InvalidAuthorizationSpecificationError,
-    ) as error:
-        raise DatabaseUnavailableError(f"{type(error).__name__}: {error}") from error
+    except Exception as error:
+        trouble = trouble_of(error)
+        if trouble is None or _is_of_statement(error):
+            raise
+        raise unavailable(error, trouble) from error
+
+
+def unavailable(error: BaseException, trouble: DatabaseTrouble | None = None) -> DatabaseUnavailableError:
+    """The driver's error in our words, noted. trouble: as trouble_of says, unless told; of a defect of ours, BROKEN."""
+    if isinstance(error, DatabaseUnavailableError):
+        return DatabaseUnavailableError(str(error), error.trouble)
+    found = trouble or trouble_of(error) or DatabaseTrouble.BROKEN
+    TROUBLES.note(found)
+    state = getattr(error, "sqlstate", None)
+    told = f"{type(error).__name__} {state}" if state else type(error).__name__
+    return DatabaseUnavailableError(f"{told}: {error}", found)
+
+
+def trouble_of(error: BaseException) -> DatabaseTrouble | None:
+    """What keeps PostgreSQL from the work; None: nothing does, the request's data or our statement is at fault."""
+    match error:
+        case DatabaseUnavailableError():
+            return None
+        case TimeoutError():
+            return DatabaseTrouble.TIMEOUT
+        case asyncpg.PostgresError():
+            return _trouble_of_state(error.sqlstate or "")
+        case asyncpg.InterfaceError():
+            # The driver's own DataError is one, too: a value that has no place in its SQL type.
+            return None if isinstance(error, ValueError) else DatabaseTrouble.AWAY
+        case OSError() | asyncpg.InternalClientError():
+            return DatabaseTrouble.AWAY
+        case _:
+            return None
+
+
+def _is_of_statement(error: BaseException) -> bool:
+    return isinstance(error, asyncpg.PostgresError) and (error.sqlstate or "").startswith("42")
+
+
+def _trouble_of_state(sqlstate: str) -> DatabaseTrouble | None:
+    for length in range(_SQLSTATE_LENGTH, 0, -1):
+        if trouble := _TROUBLES.get(sqlstate[:length]):
+            return trouble
+    return None

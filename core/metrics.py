@@ -46,6 +46,15 @@ LOGIN_FAILURES = Counter("login_failures_total", "Logins refused", ["code"])
 HEALTH_PART_UP = Gauge("health_part_up", "Whether a part answers", ["part"], multiprocess_mode="mostrecent")
 
 
+# Of this process; the troubles are DatabaseTrouble's, in core/database.py.
+DATABASE_TROUBLES = Counter("banca_database_troubles_total", "Calls that PostgreSQL did not take", ["trouble"])
+OLDEST_TRANSACTION_SECONDS = Gauge(
+    "banca_oldest_transaction_seconds",
+    "Age of the oldest open transaction in the database, whoever has it",
+    multiprocess_mode="mostrecent",
+)
+
+
 def show_pool(*, size: int, idle: int) -> None:
     DB_POOL_CONNECTIONS.labels("idle").set(idle)
     DB_POOL_CONNECTIONS.labels("busy").set(size - idle)

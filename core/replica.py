@@ -14,7 +14,7 @@ from time import monotonic
 
 import asyncpg
 
-from core.database import LOST, Database, DatabaseUnavailableError, create_pool
+from core.database import LOST, Database, DatabaseUnavailableError, create_pool, unavailable
 from core.logging import Log
 from core.metrics import REPLICA_LAG_SECONDS
 from core.queries import sql
@@ -60,7 +60,7 @@ class Line:
             row = await self._connection.fetchrow(query)
         except LOST as error:
             self.drop()
-            raise DatabaseUnavailableError(f"{type(error).__name__}: {error}") from error
+            raise unavailable(error) from error
         assert row is not None, "it is asked for functions' values"
         return row
 

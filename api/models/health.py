@@ -4,11 +4,16 @@ from api.models.wire import AnswerModel
 
 
 class CheckAnswer(AnswerModel):
-    """status: up, down, late, or off (not configured). ms: how long the check took."""
+    """The state of one part.
+
+    status: up, down, late, or off (not configured). ms: how long the check took. reason: of what is not up: away,
+    timeout, read_only, full, overloaded, busy, refused, outdated or broken; writes_refused of a Valkey that takes none.
+    """
 
     status: str
     ms: float
     detail: dict[str, float]
+    reason: str | None = None
 
 
 class LiveAnswer(AnswerModel):
@@ -16,7 +21,7 @@ class LiveAnswer(AnswerModel):
 
 
 class HealthAnswer(AnswerModel):
-    """status: up; degraded (work goes on without a part); down (the database is away)."""
+    """status: up; degraded (work goes on without a part); down (nothing can be sold)."""
 
     status: str
     checks: dict[str, CheckAnswer]

@@ -18,12 +18,12 @@ async def is_live(context: PublicContext) -> LiveAnswer:
 
 
 async def is_ready(context: PublicContext) -> web.Response:
-    """Whether the process can do its work: only the database decides, the rest is told."""
+    """Whether the process can sell: its database takes a sale's writes. The other parts are told, and do not count."""
     return health_response(await context.app[HEALTH].report())
 
 
 async def get_health(context: PublicContext) -> web.Response:
-    """How all the parts are."""
+    """Health of every dependency."""
     return health_response(await context.app[HEALTH].report())
 
 
@@ -38,7 +38,7 @@ async def get_metrics(context: PublicContext) -> web.Response:
 def health_response(report: Report) -> web.Response:
     status = "up" if report.is_whole else "degraded" if report.is_ready else "down"
     checks = {
-        name: CheckAnswer(status=check.status, ms=check.ms, detail=check.detail)
+        name: CheckAnswer(status=check.status, ms=check.ms, detail=check.detail, reason=check.reason)
         for name, check in report.checks.items()
     }
     answer = HealthAnswer(status=status, checks=checks)

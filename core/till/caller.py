@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from core.database import OutcomeUnknownError, translated_errors
+from core.database import TROUBLES, OutcomeUnknownError, translated_errors, trouble_of
 from core.logging import Log
 from core.queries import sql
 
@@ -69,9 +69,10 @@ class Caller:
         try:
             return await connection.fetch(sql(query), *arguments)
         except LOST as error:
-            # The driver's own DataError is an InterfaceError and a ValueError.
-            if isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError):
+            trouble = trouble_of(error)
+            if trouble is None:
                 raise UnsendableError(str(error)) from error
+            TROUBLES.note(trouble)
             raise OutcomeUnknownError(f"{type(error).__name__}: {error}") from error
         finally:
             await self._release(connection)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
-from core.database import DatabaseUnavailableError
+from core.database import unavailable
 from core.metrics import TILL_OUTCOMES
 from core.till.caller import Caller
 from core.till.order import Actor
@@ -81,5 +81,5 @@ async def _asked(caller: Caller, query: str, arguments: tuple[Any, ...]) -> asyn
     try:
         [row] = await caller.call(query, *arguments)
     except asyncpg.PostgresError as error:
-        raise DatabaseUnavailableError(f"{error.sqlstate}: {error}") from error
+        raise unavailable(error) from error
     return row

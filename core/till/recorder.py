@@ -8,7 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
-from core.database import DatabaseUnavailableError, OutcomeUnknownError
+from core.database import DatabaseUnavailableError, OutcomeUnknownError, unavailable
 from core.logging import Log
 from core.till.batch import batch_arguments, outcome_of
 from core.till.caller import Caller, UnsendableError
@@ -40,7 +40,7 @@ class Recorder:
             rows = await self._caller.call("tickets/sell", banca_id, *batch_arguments(orders), at)
         except (asyncpg.PostgresError, UnsendableError) as error:
             if not _is_poison(error):
-                raise DatabaseUnavailableError(f"{type(error).__name__}: {error}") from error
+                raise unavailable(error) from error
             if len(orders) == 1:
                 log.error("TICKET_REJECTED", request_id=orders[0].request_id, error=error, key=orders[0].key)
                 return [Outcome(Verdict.REJECTED, datetime.now(UTC))]

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import asyncpg
 from msgspec import Struct
 
-from core.database import Database, DatabaseUnavailableError, OutcomeUnknownError
+from core.database import Database, DatabaseUnavailableError, OutcomeUnknownError, unavailable
 from core.domain.fingerprint import fingerprint
 from core.domain.impersonation import effective_seller, selling_role
 from core.domain.pricing import Refusal, price
@@ -136,7 +136,7 @@ class Counter:
             return
         except asyncpg.PostgresError as error:
             # Only reads so far: of this ticket nothing was written.
-            sale.error = DatabaseUnavailableError(f"{type(error).__name__}: {error}")
+            sale.error = unavailable(error)
             return
         request = sale.request
         sale.order = SaleOrder(actor, request.key, sale.fingerprint, request.request_id, new_ticket_id(), priced)

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from uuid import UUID
 
-from core.database import Database, DatabaseUnavailableError
+from core.database import Database, DatabaseUnavailableError, unavailable
 from core.logging import Log
 from core.till.outcomes import TicketPlace
 from core.till.records import TicketRecord, load_tickets
@@ -58,7 +58,7 @@ class TicketReader:
         except BaseException as error:
             # Each caller gets its own, so that no traceback grows by every one of them.
             for _, future in batch:
-                _give(future, DatabaseUnavailableError(f"{type(error).__name__}: {error}"))
+                _give(future, unavailable(error))
             if not isinstance(error, DatabaseUnavailableError):
                 log.error("TICKETS_UNREAD", error=error, banca_id=str(banca_id), tickets=len(wanted))
             if not isinstance(error, Exception):

@@ -1,0 +1,1 @@
+SELECT probe_writes()
