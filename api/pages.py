@@ -11,7 +11,7 @@ from typing import Annotated, Any, Generic, TypeVar
 import orjson
 from pydantic import Field
 
-from api.models.wire import AnswerModel, RequestModel
+from api.models.wire import AnswerModel, RequestModel, Text
 from api.validation import validation_failed
 from core.domain.violations import Violation
 
@@ -26,7 +26,7 @@ Item = TypeVar("Item")
 class PageQuery(RequestModel):
     """cursor: meta.nextCursor of the page before, with the same filters. page: from 1; not together with a cursor."""
 
-    cursor: Annotated[str, Field(max_length=300)] | None = None
+    cursor: Annotated[Text, Field(max_length=300)] | None = None
     page: Annotated[int, Field(ge=1, le=PAGE_MAX)] | None = None
     page_size: Annotated[int, Field(ge=1, le=PAGE_SIZE_MAX)] = PAGE_SIZE
 

@@ -10,11 +10,13 @@ from pydantic import BaseModel
 
 from api.problems import ProblemError, refuse
 from api.validation import validation_failed
+from core.domain.text import shown
 from core.domain.violations import Violation
 
 STATUSES: Mapping[str, int] = {
     "FIELD_INVALID": 400,
     "FIELD_UNKNOWN": 400,
+    "TEXT_INVALID": 400,
     "COMMISSION_RULE_DUPLICATE": 400,
     "TIME_ZONE_UNKNOWN": 400,
     "MULTIPLIER_NOT_FOUND": 404,
@@ -64,5 +66,5 @@ def conflict(error: asyncpg.UniqueViolationError) -> ProblemError | None:
 
 
 def _at_the_wire(violation: Violation, prefix: str) -> Violation:
-    field = ".".join(part for part in (prefix, violation.field) if part) or None
+    field = shown(".".join(part for part in (prefix, violation.field) if part)) or None
     return replace(violation, code=_WIRE_CODES.get(violation.code, violation.code), field=field)

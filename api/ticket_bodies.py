@@ -6,6 +6,7 @@ would read as the same ticket. It costs a fifth of it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from api.problems import Problem
 from api.validation import parse_model, validation_failed, violations_of
 from core.domain.money import parse_amount
 from core.domain.rulebook import JugadaType
+from core.domain.text import line_of
 from core.domain.ticket import CLIENTE_DEFAULT, JugadaRequest, TicketRequest
 from core.domain.violations import Violation
 
@@ -77,6 +79,7 @@ def quick_ticket(raw: bytes) -> TicketRequest | None:
         ticket = _TICKET.decode(raw)
         if raw.count(b":") != _members(ticket):
             return None
+        _refuse_odd_texts(raw, (ticket,))
         return _request(ticket)
     except ValueError:
         return None
@@ -94,6 +97,7 @@ def quick_batch(raw: bytes) -> list[SentTicket] | None:
         tickets = _BATCH.decode(raw).tickets
         if raw.count(b":") != 1 + len(tickets) + sum(map(_members, tickets)):
             return None
+        _refuse_odd_texts(raw, tickets)
         return [SentTicket(ticket.idempotency_key, _request(ticket)) for ticket in tickets]
     except ValueError:
         return None
@@ -142,6 +146,20 @@ def _members(ticket: _Ticket) -> int:
     return present
 
 
+def _refuse_odd_texts(raw: bytes, tickets: Sequence[_Ticket]) -> None:
+    """Raises ValueError: look closer, at a text with a character that the close reader refuses or composes."""
+    # JSON has no controls in texts but DEL, unless they are escaped: what most terminals send is told by one look.
+    if raw.isascii() and b"\\" not in raw and b"\x7f" not in raw:
+        return
+    for ticket in tickets:
+        texts = [ticket.cliente_nombre or ""]
+        for jugada in ticket.jugadas:
+            texts += (jugada.number, jugada.reventado_number or "")
+        for text in texts:
+            if line_of(text) != text:
+                raise ValueError(text)
+
+
 def _request(ticket: _Ticket) -> TicketRequest:
     """Raises ValueError: look closer."""
     return TicketRequest(
@@ -168,7 +186,7 @@ def _request(ticket: _Ticket) -> TicketRequest:
 def _name(sent: str | UnsetType | None) -> str:
     if not sent:
         return CLIENTE_DEFAULT
-    # Blanks at its ends, and what no database stores, are the close reader's.
-    if sent[0].isspace() or sent[-1].isspace() or "\x00" in sent:
+    # Blanks at its ends are the close reader's.
+    if sent[0].isspace() or sent[-1].isspace():
         raise ValueError(sent)
     return sent

@@ -9,6 +9,7 @@ from multidict import MultiMapping
 from pydantic import BaseModel, ValidationError
 
 from api.problems import ProblemError, refuse
+from core.domain.text import TextError, line_of, shown
 from core.domain.violations import Violation
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -84,9 +85,13 @@ def _path(location: tuple[int | str, ...], prefix: str) -> str:
             path += f"[{part}]"
         else:
             path += f".{part}" if path else part
-    return path[:200]
+    return shown(path[:200])
 
 
 def _is_text(value: str) -> bool:
-    """PostgreSQL stores neither NUL nor halves of surrogate pairs."""
-    return "\x00" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
+    """One line of characters that are seen: what is repeated in answers and logs."""
+    try:
+        line_of(value)
+    except TextError:
+        return False
+    return True

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import getpass
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-import orjson
 import typer
 
 from cli.owner_connection import with_database
+from cli.printing import print_json
 from cli.stack import DEFAULT_DATA
 from cli.trouble import Trouble
+from core.domain.text import shown
 from core.queries import sql
 
 LIST_MAX = 200
@@ -98,8 +98,10 @@ async def one(connection: Any, letter: str) -> Any:
 
 def table(rows: list[Any]) -> str:
     lines = [
-        f"{row['id']}  {row['state']:<8}  {row['reason']:<17}  {row['queue']}  "
-        f"event {row['event_id'] or '—'}  {row['last_seen_at']:%Y-%m-%d %H:%M:%S}  {last_line(row['error'])}"
+        shown(
+            f"{row['id']}  {row['state']:<8}  {row['reason']:<17}  {row['queue']}  "
+            f"event {row['event_id'] or '—'}  {row['last_seen_at']:%Y-%m-%d %H:%M:%S}  {last_line(row['error'])}"
+        )
         for row in rows
     ]
     if len(rows) == LIST_MAX:
@@ -114,7 +116,3 @@ def last_line(error: str) -> str:
 def document(row: Mapping[str, Any]) -> dict[str, Any]:
     """payload: as text, with what is no UTF-8 escaped."""
     return {name: value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value for name, value in row.items()}  # fmt: skip
-
-
-def print_json(value: object) -> None:
-    sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str) + b"\n")

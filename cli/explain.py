@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from cli.printing import plain
 from cli.trouble import Trouble
 from core.domain.explain import CaseError, explain
 from core.domain.money import read_json_number
+from core.domain.text import escaped_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,7 +29,7 @@ class CaseTrouble(Trouble):
 def run(*, case: Path, json: bool) -> int:
     decision: dict[str, Any] = explained(case)
     if json:
-        print(json_text.dumps(decision, ensure_ascii=False, indent=2))
+        print(escaped_json(json_text.dumps(decision, ensure_ascii=False, indent=2)))
     else:
         show(decision)
     return SOLD if decision["decision"] == "SOLD" else REFUSED
@@ -146,6 +148,4 @@ def _table(headers: Iterable[str], rows: Iterable[Iterable[str]]) -> Table:
 
 def _plain(text: str) -> str:
     """A name in a case is no markup."""
-    from rich.markup import escape
-
-    return escape(text)
+    return plain(text)

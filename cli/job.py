@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-import sys
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -15,10 +14,12 @@ import orjson
 import typer
 
 from cli.owner_connection import with_database
+from cli.printing import print_json
 from cli.stack import DEFAULT_DATA
 from cli.trouble import Trouble
 from core.domain.calendar import format_instant
 from core.domain.jobs import JOBS, Job, JobName, MonthNotOverError, period_by_hand, settings_of
+from core.domain.text import shown
 from core.queries import sql
 
 LAYER_CLI = "cli"
@@ -38,7 +39,7 @@ def list_jobs(banca: Banca = None, json: Json = False, data: Data = DEFAULT_DATA
     if json:
         print_json(found)
     else:
-        print("\n".join(line(job) for job in found))
+        print("\n".join(shown(line(job)) for job in found))
 
 
 @app.command()
@@ -56,7 +57,7 @@ def run(
     if json:
         print_json(ended)
     else:
-        print("\n".join(outcome(one) for one in ended))
+        print("\n".join(shown(outcome(one)) for one in ended))
     if any(one["state"] != "DONE" for one in ended):
         raise typer.Exit(1)
 
@@ -138,7 +139,3 @@ def outcome(run: Mapping[str, Any]) -> str:
     else:
         told = run["error"] or orjson.dumps(run["counts"]).decode()
     return f"{run['banca']}  {run['job']} {run['period']}  {run['state']}  {told}"
-
-
-def print_json(value: object) -> None:
-    sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str) + b"\n")

@@ -13,6 +13,7 @@ from cli.dead import app as dead
 from cli.job import app as job
 from cli.stack import DEFAULT_DATA, Role, Stack
 from cli.trouble import Trouble
+from core.domain.text import shown
 
 INTERRUPTED = 130
 # Python works on one processor a process. Beyond so many, the draws' locks are what is waited for.
@@ -240,5 +241,6 @@ def main() -> None:
 
 
 def complain(error: Exception, code: int) -> int:
-    sys.stderr.write(f"banca: {error}\n")
+    said = "\n".join(map(shown, str(error).split("\n")))
+    sys.stderr.write(f"banca: {said}\n")
     return code

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import orjson
-
 from cli.data_directory import DEMO_FILE
 from cli.pos import Answer, NoAnswer, Pos
+from cli.printing import print_json
 from cli.private_files import read_json_object
 from cli.stack import DEFAULT_DATA, Stack
 from cli.trouble import Trouble
+from core.domain.text import shown
 
 PAGE_SIZE = 100
 # Draws are listed latest first; whoever has more open ones names the draw with --sorteo.
@@ -38,7 +38,7 @@ def run(
     except NoAnswer as trouble:
         raise NoAnswer(f"{trouble}; it may be sold: ask again with --sorteo {draw['id']} --key {key}") from trouble
     if json:
-        sys.stdout.buffer.write(orjson.dumps(answer.document) + b"\n")
+        print_json(answer.document, indent=False)
     elif answer.is_ok:
         print("\n".join(receipt(answer, draw, key=key)))
     else:
@@ -104,13 +104,14 @@ def ticket_on(
 def receipt(answer: Answer, draw: Mapping[str, Any], *, key: str) -> list[str]:
     ticket = answer.document
     again = " (sold before under this key)" if answer.headers.get("idempotent-replayed") == "true" else ""
-    return [
+    lines = [
         f"Ticket {ticket['ticketNumber']}{again}",
         f"  {draw['loteriaName']}, {draw['name']}: {instant(draw['scheduledAt']):%Y-%m-%d %H:%M} UTC",
         *(f"  {jugada_line(jugada)}" for jugada in ticket["jugadas"]),
         f"  {'Total':<14}{ticket['totalAmount']:>12}",
         f"  key {key}",
     ]
+    return [shown(line) for line in lines]
 
 
 def jugada_line(jugada: Mapping[str, str]) -> str:
@@ -124,8 +125,8 @@ def refusal(problem: Mapping[str, Any]) -> str:
     violations = problem.get("violations", [])
     headline = f"{problem['detail']} ({problem['code']})"
     if len(violations) == 1 and violations[0]["message"] in headline:
-        return headline
-    return "\n".join([headline, *(violation_line(violation) for violation in violations)])
+        return shown(headline)
+    return "\n".join([shown(headline), *(shown(violation_line(violation)) for violation in violations)])
 
 
 def violation_line(violation: Mapping[str, str]) -> str:

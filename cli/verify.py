@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from pathlib import Path
 
 import asyncpg
-import orjson
 
+from cli.printing import plain, print_json
 from cli.stack import Stack
 from cli.trouble import Trouble
 from core.books import CHECKS, BooksReport, check_books
@@ -24,7 +23,7 @@ def run(*, json: bool, data: Path) -> int:
     except (OSError, asyncpg.PostgresError) as error:
         raise Trouble(f"the books cannot be read: {error}") from error
     if json:
-        sys.stdout.buffer.write(orjson.dumps(document(report)) + b"\n")
+        print_json(document(report), indent=False)
     else:
         show(report)
     return 1 if report.findings else 0
@@ -62,7 +61,7 @@ def show(report: BooksReport) -> None:
     if report.audit_begins is not None:
         console.print(f"The audit trail begins at {report.audit_begins.isoformat()}: retention cut what was before.")
     for finding in report.findings[:FINDINGS_SHOWN_MAX]:
-        console.print(f"[red]{finding.check}[/red] {finding.text} (banca {finding.banca_id})", highlight=False)
+        console.print(f"[red]{finding.check}[/red] {plain(finding.text)} (banca {finding.banca_id})", highlight=False)
     if len(report.findings) > FINDINGS_SHOWN_MAX:
         console.print(f"… and {len(report.findings) - FINDINGS_SHOWN_MAX} more; --json prints them all")
     if not report.findings:

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 
 import orjson
 
+from core.domain.text import escaped_json
+
 _PAYLOAD = "banca_payload"
 _REQUEST = "banca_request_id"
 
@@ -85,10 +87,11 @@ class JsonFormatter(logging.Formatter):
                 "stack": "".join(traceback.format_exception(error)),
             }
         try:
-            return orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z).decode()
+            text = orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z).decode()
         except TypeError:
             # A text from outside holds stray bytes, as halves of surrogate pairs: escaped they can be written.
-            return json.dumps({**line, "time": f"{time:%Y-%m-%dT%H:%M:%S.%fZ}"}, default=str, skipkeys=True)
+            text = json.dumps({**line, "time": f"{time:%Y-%m-%dT%H:%M:%S.%fZ}"}, default=str, skipkeys=True)
+        return escaped_json(text)
 
 
 def configure_logging(level: str) -> None:

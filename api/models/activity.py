@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from api.models.wire import AnswerModel, Instant, RequestModel
+from api.models.wire import AnswerModel, Instant, RequestModel, Text
 from api.pages import PageQuery
 from core.domain.calendar import InstantError, parse_instant
 
@@ -27,7 +27,7 @@ def _zoned(value: datetime) -> datetime:
 
 
 QueryInstant = Annotated[datetime, BeforeValidator(_instant), AfterValidator(_zoned)]
-Word = Annotated[str, Field(pattern="^[A-Z_]{1,60}$")]
+Word = Annotated[Text, Field(pattern="^[A-Z_]{1,60}$")]
 
 
 class ActivityQuery(PageQuery, RequestModel):

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from api.models.wire import AnswerModel, Instant, RequestModel, Text
+from api.models.wire import AnswerModel, Instant, RequestModel, SecretText, Text
 from core.domain.permissions import Role
 
 # Argon2 reads all of it: a limit keeps that cheap.
@@ -19,7 +19,7 @@ class LoginRequest(RequestModel):
     """deviceId: a later login of the same device replaces this session. terminalId: binds the token to the terminal."""
 
     username: Annotated[Text, Field(min_length=1, max_length=64)]
-    password: Annotated[Text, Field(min_length=1, max_length=PASSWORD_LENGTH_MAX)]
+    password: Annotated[SecretText, Field(min_length=1, max_length=PASSWORD_LENGTH_MAX)]
     device_id: DeviceText | None = None
     device_name: DeviceText | None = None
     platform: VersionText | None = None
@@ -28,7 +28,7 @@ class LoginRequest(RequestModel):
 
 
 class RefreshRequest(RequestModel):
-    refresh_token: Annotated[Text, Field(min_length=1, max_length=4_096)]
+    refresh_token: Annotated[SecretText, Field(min_length=1, max_length=4_096)]
 
 
 class TokenAnswer(AnswerModel):

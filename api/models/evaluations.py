@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from api.models.wire import Amount, AnswerModel, Hundredths, Instant, RequestModel, Text, TrimmedText
+from api.models.wire import Amount, AnswerModel, Hundredths, Instant, NoteText, RequestModel, Text, TrimmedText
 from core.domain.sorteo_states import SorteoStatus
 
 
@@ -34,7 +34,7 @@ class EvaluationIn(RequestModel):
 class RevertIn(RequestModel):
     """force: also when prizes were handed out; these payments are then reversed, and stay on record."""
 
-    reason: Annotated[TrimmedText, Field(min_length=3, max_length=200)]
+    reason: Annotated[NoteText, Field(min_length=3, max_length=200)]
     force: Annotated[bool, Field(strict=True)] = False
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field, StrictBool, StrictInt
 
-from api.models.wire import AnswerModel, Instant, IsoDate, RequestModel, Text, TrimmedText
+from api.models.wire import AnswerModel, Instant, IsoDate, NoteText, RequestModel, Text
 from api.pages import PageQuery
 from core.domain.jobs import RETENTION_DAYS_MAX, SETTLEMENT_AGE_DAYS_MAX
 
@@ -43,7 +43,7 @@ class JobRunIn(RequestModel):
 
     month: Annotated[Text, Field(max_length=7)] | None = Field(None, examples=["2026-01"])
     day: IsoDate | None = None
-    reason: Annotated[TrimmedText, Field(min_length=1, max_length=200)] | None = None
+    reason: Annotated[NoteText, Field(min_length=1, max_length=200)] | None = None
 
 
 class JobRunAnswer(AnswerModel):

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from api.models.wire import Amount, AnswerModel, Hundredths, Instant, IsoDate, RequestModel, TrimmedText
+from api.models.wire import Amount, AnswerModel, Hundredths, Instant, IsoDate, NoteText, RequestModel
 from api.pages import PageQuery
 from core.domain.sorteo_states import SorteoStatus
 
@@ -21,7 +21,7 @@ class ListaIn(RequestModel):
 
 
 class ListaExclusionIn(ListaIn):
-    reason: Annotated[TrimmedText, StringConstraints(min_length=3, max_length=500)] | None = None
+    reason: Annotated[NoteText, StringConstraints(min_length=3, max_length=500)] | None = None
 
 
 class ListaMovedOut(AnswerModel):

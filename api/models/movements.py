@@ -13,7 +13,7 @@ from api.models.amounts import AmountIn
 from api.models.decimals import DayIn
 from api.models.payments import Notes, PaymentMethod
 from api.models.statements import DimensionName, StatementFigures
-from api.models.wire import AnswerModel, RequestModel, Text, TrimmedText
+from api.models.wire import AnswerModel, NoteText, RequestModel, Text
 from api.pages import PageMeta, PageQuery
 
 
@@ -43,7 +43,7 @@ class MovementIn(RequestModel):
 
 class MovementReversalIn(RequestModel):
     payment_id: UUID
-    reason: Annotated[TrimmedText, StringConstraints(min_length=5, max_length=500)] | None = None
+    reason: Annotated[NoteText, StringConstraints(min_length=5, max_length=500)] | None = None
 
 
 class MovementOut(AnswerModel):

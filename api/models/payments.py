@@ -10,9 +10,9 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from api.models.amounts import AmountIn
-from api.models.wire import AnswerModel, RequestModel, TrimmedText
+from api.models.wire import AnswerModel, NoteText, RequestModel
 
-Notes = Annotated[TrimmedText, StringConstraints(max_length=500)]
+Notes = Annotated[NoteText, StringConstraints(max_length=500)]
 
 
 class PaymentMethod(StrEnum):
@@ -30,7 +30,7 @@ class PaymentIn(RequestModel):
 
 
 class PaymentReversalIn(RequestModel):
-    reason: Annotated[TrimmedText, StringConstraints(min_length=5, max_length=500)] | None = None
+    reason: Annotated[NoteText, StringConstraints(min_length=5, max_length=500)] | None = None
 
 
 class PaymentFinalizingIn(RequestModel):

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, WithJso
 from pydantic_core import PydanticCustomError
 
 from api.models.decimals import LimitIn
-from api.models.wire import AnswerModel, Instant, RequestModel, TrimmedText
+from api.models.wire import AnswerModel, Instant, NoteText, RequestModel, TrimmedText
 from core.domain.calendar import COSTA_RICA, InstantError, day_bounds, parse_date, parse_instant
 from core.domain.sorteo_states import SorteoStatus
 
@@ -86,7 +86,7 @@ class SorteoChange(RequestModel):
 
 
 class ReasonIn(RequestModel):
-    reason: Annotated[TrimmedText, Field(min_length=3, max_length=200)] | None = None
+    reason: Annotated[NoteText, Field(min_length=3, max_length=200)] | None = None
 
 
 class SorteoState(AnswerModel):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import date, datetime
+from enum import Enum
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
@@ -12,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from core.domain.calendar import format_instant
 from core.domain.money import JsonNumber, format_cents, format_hundredths
+from core.domain.text import TextError, line_of, note_of
 
 
 class RequestModel(BaseModel):
@@ -38,8 +41,36 @@ def _text(value: Any) -> Any:
     return value
 
 
-def _stripped(value: str) -> str:
-    return value.strip()
+def _line(value: str) -> str:
+    return _taken(line_of, value)
+
+
+def _name(value: str) -> str:
+    return _taken(line_of, value).strip()
+
+
+def _note(value: str) -> str:
+    return _taken(note_of, value).strip()
+
+
+def _taken(reader: Callable[[str], str], value: str) -> str:
+    try:
+        return reader(value)
+    except TextError as error:
+        raise PydanticCustomError(error.code, "{reason}", {"reason": error.message}) from None
+
+
+class TextKind(Enum):
+    """What a text of a request is; each has exactly one kind, which a test looks up.
+
+    CODE: one line, as it is. NAME: one line, without blanks at its ends. NOTE: the same, and a line break is a space.
+    SECRET: is never shown, logged or stored as it is: any characters.
+    """
+
+    CODE = "code"
+    NAME = "name"
+    NOTE = "note"
+    SECRET = "secret"  # noqa: S105 - a kind of text
 
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -52,10 +83,11 @@ def _date(value: Any) -> Any:
     return value
 
 
-# A JSON string.
-Text = Annotated[str, BeforeValidator(_text)]
-# The same without blanks at its ends.
-TrimmedText = Annotated[str, BeforeValidator(_text), AfterValidator(_stripped)]
+# JSON strings, of which core/domain/text.py says what is taken.
+Text = Annotated[str, BeforeValidator(_text), AfterValidator(_line), TextKind.CODE]
+TrimmedText = Annotated[str, BeforeValidator(_text), AfterValidator(_name), TextKind.NAME]
+NoteText = Annotated[str, BeforeValidator(_text), AfterValidator(_note), TextKind.NOTE]
+SecretText = Annotated[str, BeforeValidator(_text), TextKind.SECRET]
 
 # Cents and hundredths inside, "500.00" outside.
 Amount = Annotated[int, PlainSerializer(format_cents, return_type=str)]

@@ -22,6 +22,7 @@ from api.models.auth import (
 from api.operations import PUBLIC, Operation
 from api.problems import ProblemError, refuse
 from core.domain.permissions import Permission, Role
+from core.domain.text import shown
 from core.logging import Log
 from core.metrics import LOGIN_FAILURES
 from core.queries import sql
@@ -182,9 +183,9 @@ def new_access_token(
 
 
 def user_agent_of(request: web.Request) -> str | None:
-    """A header may hold stray bytes; PostgreSQL takes only text."""
+    """A header may hold stray bytes and controls; the list of sessions shows it."""
     sent = request.headers.get("User-Agent")
-    return sent and sent.encode("utf-8", "replace").decode()[:USER_AGENT_LENGTH_MAX]
+    return sent and shown(sent.encode("utf-8", "replace").decode())[:USER_AGENT_LENGTH_MAX]
 
 
 def instant(seconds: int) -> datetime:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from core.domain.calendar import InstantError, parse_date, parse_instant
 from core.domain.money import AMOUNT_CENTS_MAX, AmountError, Cents, JsonNumber, parse_hundredths
+from core.domain.text import TextError, line_of
 from core.domain.violations import Violation
 
 Named = TypeVar("Named", bound=StrEnum)
@@ -111,9 +112,17 @@ class Document:
         if value is None:
             return None
         if is_text(value) and 1 <= len(value) <= length_max:
+            self.line(key, value)
             return value
         self.refuse(key, f"must be a text of 1 to {length_max} characters")
         return None
+
+    def line(self, key: str, value: str) -> None:
+        """Notes a text with a character that is not seen; of a document that is stored it is passed over."""
+        try:
+            line_of(value)
+        except TextError as error:
+            self.refuse(key, error.message, code=error.code)
 
     def uuid(self, key: str) -> UUID | None:
         value = self.member(key)

@@ -97,8 +97,11 @@ def _reventado(rules: Document) -> tuple[bool, bool]:
     if config is None:
         return True, False
     config.allow_only({"enabled", "requiresMatchingNumber", "colors"})
-    if not all(is_text(color) and 1 <= len(color) <= 20 for color in config.list("colors", length_max=10)):
+    colors = config.list("colors", length_max=10)
+    if not all(is_text(color) and 1 <= len(color) <= 20 for color in colors):
         config.refuse("colors", "must be a list of names of 1 to 20 characters")
+    for color in filter(is_text, colors):
+        config.line("colors", color)
     return config.flag("enabled") is not False, config.flag("requiresMatchingNumber") is True
 
 

@@ -43,7 +43,6 @@ _KEYS = frozenset(
     }
 )
 _NUMBER = re.compile(r"[0-9]{1,3}")
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def validate_restriction(
@@ -118,8 +117,6 @@ def _rule(written: Document, acting: ActingUser | None) -> Restriction:
     if auto_date_of is not None and not is_auto_date:
         written.refuse("autoDateOf", "only with isAutoDate: it says whose day of the month is the number")
     message = written.text("message", length_max=MESSAGE_LENGTH_MAX)
-    if message is not None and _UNPRINTABLE.search(message):
-        written.refuse("message", "must be one line of printable characters")
     written.flag("isActive")
     return Restriction(
         id="",

@@ -27,10 +27,11 @@ from core.domain.rulebook import (
     Seller,
     Ventana,
 )
+from core.domain.text import TEXT_INVALID
 from core.domain.violations import Violation
 
 # What stops nobody from understanding a document that is already stored.
-_TOLERATED = frozenset({UNKNOWN_FIELD, COMMISSION_RULE_DUPLICATE})
+_TOLERATED = frozenset({UNKNOWN_FIELD, COMMISSION_RULE_DUPLICATE, TEXT_INVALID})
 
 
 def rulebook_from_text(text: str | bytes, *, base_multiplier_default_x: int | None = None) -> Rulebook:

@@ -38,6 +38,18 @@ texts = st.sampled_from(
         "\u00a0Ana",
         "a\u0000b",
         "\ud800",
+        "Ana\n",
+        "a\nb",
+        "a\x1b[2Jb",
+        "a\x7fb",
+        "a\x85b",
+        "a\u200bb",
+        "\ufeffAna",
+        "a\u202eb",
+        "a\u2028b",
+        "Doña Ana",
+        "Jose\u0301",
+        "e" + "\u0301" * 99,
         "x" * 100,
         "x" * 101,
         7,
@@ -48,7 +60,9 @@ texts = st.sampled_from(
 amounts = st.sampled_from(
     ["500.00", "500", "0", "-1", "1e3", "1.005", "", " 5", "9" * 30, 500, 0, -5, 1.5, 1e300, True, None, "٥", 10**40]
 )
-numbers = st.sampled_from(["07", "7", "", "007", "123456789", ":", "\u0000", 7, 1.5, None, "٠٧"])
+numbers = st.sampled_from(
+    ["0\x7f", "0\u200b", "0\u0301", "07", "7", "", "007", "123456789", ":", "\u0000", 7, 1.5, None, "٠٧"]
+)
 jugadas = st.fixed_dictionaries(
     {},
     optional={
