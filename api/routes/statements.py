@@ -25,7 +25,8 @@ from core.domain.permissions import Permission
 from core.domain.statement_events import running
 from core.domain.statements import summed
 
-CACHE_CONTROL = "private, max-age=60, stale-while-revalidate=120"
+# Kept, and asked about each time: a movement that was just booked must be seen, or it is booked again.
+CACHE_CONTROL = "private, no-cache"
 
 
 async def read_statement(context: RequestContext, query: StatementQuery) -> web.StreamResponse:
