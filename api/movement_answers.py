@@ -17,10 +17,14 @@ from core.till.later_refusals import instant_text
 def moved_document(banca_id: UUID, facts: Mapping[str, Any]) -> dict[str, Any]:
     """The members of api.models.movements.MovedOut."""
     payment, day = facts["payment"], facts["statement"]
-    return {
+    document = {
         "payment": movement_document(banca_id, payment),
         "statement": None if day is None else day_document(Dimension(payment["dimension"]), payment["entityId"], day),
     }
+    # Reversals have none, and neither have registrations recorded before it existed: their replays keep their bytes.
+    if "possibleDuplicateOf" in facts:
+        document["possibleDuplicateOf"] = facts["possibleDuplicateOf"]
+    return document
 
 
 def movement_document(banca_id: UUID, facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -88,6 +88,14 @@ class MovedOut(AnswerModel):
     statement: MovedStatementOut | None
 
 
+class RegisteredOut(MovedOut):
+    possible_duplicate_of: UUID | None = Field(
+        None,
+        description="An equal movement (same entity, day, type and amount) registered in the ten minutes before, which"
+        " stands. This one is booked all the same: if it is the same money, take it back with reverse-payment.",
+    )
+
+
 class MovementsQuery(PageQuery):
     """date: today unless told. vendedorId, ventanaId (with its sellers): within what the user may see."""
 

@@ -15,7 +15,14 @@ from aiohttp import web
 from api.context import RequestContext
 from api.fingerprints import fingerprint_of
 from api.keys import DATABASE, MOVEMENTS
-from api.models.movements import MovedOut, MovementIn, MovementPageOut, MovementReversalIn, MovementsQuery
+from api.models.movements import (
+    MovedOut,
+    MovementIn,
+    MovementPageOut,
+    MovementReversalIn,
+    MovementsQuery,
+    RegisteredOut,
+)
 from api.movement_answers import moved_document, movement_document
 from api.operations import Key, Operation
 from api.pages import cursor_instant, page_of
@@ -52,7 +59,8 @@ REFUSALS = {
 async def register_movement(context: RequestContext, body: MovementIn) -> web.StreamResponse:
     """Record that money was handed over: to a seller or a ventana, by it, or between the banca and its owner.
 
-    It changes that one's balance and statement, and nobody else's.
+    It changes that one's balance and statement, and nobody else's. `possibleDuplicateOf` names an equal movement of the
+    last ten minutes.
     """
     dimension, entity_id = entity_of(context, body)
     members: dict[str, Any] = {
@@ -179,7 +187,7 @@ OPERATIONS = (
         path="/api/v1/accounts/payment",
         handler=register_movement,
         body=MovementIn,
-        responses={201: MovedOut},
+        responses={201: RegisteredOut},
     ),
     MOVING(
         path="/api/v1/accounts/reverse-payment",

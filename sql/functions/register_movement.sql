@@ -7,7 +7,8 @@
 -- Gives   one row. REGISTERED and KNOWN with answer, what is answered now and to the same key again; only REGISTERED is
 --         recorded. MISMATCH: the key is another request's. ENTITY_NOT_FOUND: no such one, or not the actor's.
 --         FUTURE_DATE, FUTURE_TIME, DATE_TOO_OLD, STATEMENT_SETTLED (settled_through). account_id, balance_cents,
---         balance_version: the seller's, as it stands now.
+--         balance_version: the seller's, as it stands now. answer's possibleDuplicateOf: an equal movement (entity, day,
+--         type, amount) of the last ten minutes that stands, or null; it is booked all the same, under its own key.
 -- Locks   the seller's account → the entity's statements.
 DROP FUNCTION IF EXISTS register_movement;
 CREATE FUNCTION register_movement(
@@ -33,6 +34,7 @@ DECLARE
     v_today date := costa_rica_date(v_now);
     v_occurred timestamptz := (p_date + p_time) AT TIME ZONE 'UTC' + interval '6 hours';
     v_movement movements;
+    v_duplicate_of uuid;
     v_event bigint;
 BEGIN
     PERFORM set_config('app.banca_id', p_banca::text, true);
@@ -65,6 +67,12 @@ BEGIN
         RETURN;
     END IF;
 
+    -- Under the locks, too: of two equal ones at once the second names the first.
+    SELECT m.id INTO v_duplicate_of FROM movements m
+     WHERE m.banca_id = p_banca AND m.business_date = p_date AND m.dimension = v_dimension AND m.entity_id = p_entity
+       AND m.type = p_type::movement_type AND m.amount_cents = p_amount AND m.reversed_at IS NULL
+       AND m.created_at > at - interval '10 minutes'
+     ORDER BY m.created_at DESC, m.id LIMIT 1;
     PERFORM ensure_partitions(p_date);
     INSERT INTO movements (
         banca_id, id, dimension, entity_id, ventana_id, business_date, occurred_at, type, method, amount_cents, notes,
@@ -79,7 +87,8 @@ BEGIN
       FROM post_movement(v_movement, v_event, false) m;
     PERFORM rewrite_statements(p_banca, ARRAY[v_dimension], ARRAY[p_entity], ARRAY[p_date], v_today, true);
     answer := jsonb_build_object('payment', movement_facts(v_movement),
-                                 'statement', statement_of_day(p_banca, v_dimension, p_entity, p_date));
+                                 'statement', statement_of_day(p_banca, v_dimension, p_entity, p_date),
+                                 'possibleDuplicateOf', v_duplicate_of);
     INSERT INTO idempotency (banca_id, actor_id, key, fingerprint, outcome, answer, created_at)
     VALUES (p_banca, p_actor, p_key, p_fingerprint, 'MOVEMENT_REGISTERED', answer, at);
     RETURN NEXT;

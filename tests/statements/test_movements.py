@@ -209,6 +209,57 @@ async def test_the_same_key_at_once_is_one_movement(arena: Arena, boss: Clerk, o
     assert await office.findings() == []
 
 
+async def test_an_equal_movement_of_the_last_ten_minutes_is_named(api: RunningApi, arena: Arena, boss: Clerk) -> None:
+    contract, seller = await Contract.of(api), arena.seller.id
+
+    async def named(amount: str = "50.00", *, key: str | None = None, **others: Any) -> tuple[str, str | None]:
+        """The movement's id, and which it may repeat."""
+        answer = await boss.move(amount, key=key, **{"vendedorId": seller, **others})
+        document = contract.require(answer, "POST", f"{ACCOUNTS}/payment")
+        return document["payment"]["id"], document["possibleDuplicateOf"]
+
+    key = new_key()
+    first, of_first = await named(key=key)
+    assert of_first is None
+    for other in (
+        {"amount": "50.01"},
+        {"day": days_ago(2)},
+        {"type": "payment"},
+        {"vendedorId": (await arena.add_seller()).id},
+    ):
+        assert (await named(**other))[1] is None, other
+    # Method, time and notes differ between the two people who book the same money.
+    second, of_second = await named(method="transfer", time="11:00", notes="again")
+    assert of_second == first
+    # It is booked all the same, and its replay has the bytes of the first answer, whatever came after.
+    replayed = await boss.move("50.00", key=key, vendedorId=seller)
+    assert (replayed.headers[REPLAYED], replayed.json()["possibleDuplicateOf"]) == ("true", None)
+    assert (await named())[1] == second, "the latest"
+    await boss.reverse(second)
+    third = await arena.owner.fetchval("SELECT id FROM movements ORDER BY created_at DESC LIMIT 1")
+    await boss.reverse(third)
+    assert (await named())[1] == first, "what was taken back is no duplicate"
+    await arena.owner.execute("UPDATE movements SET created_at = created_at - interval '601 seconds'")
+    assert (await named())[1] is None
+
+
+async def test_of_equal_movements_at_once_each_names_one_before_it(arena: Arena, boss: Clerk) -> None:
+    answers = await asyncio.gather(*(boss.move(vendedorId=arena.seller.id) for _ in range(8)))
+    named = [answer.json()["possibleDuplicateOf"] for answer in answers]
+    assert named.count(None) == 1
+    assert set(named) - {None} <= {answer.json()["payment"]["id"] for answer in answers}
+
+
+async def test_a_registration_recorded_without_the_duplicate_is_replayed_without_it(arena: Arena, boss: Clerk) -> None:
+    key = new_key()
+    first = await boss.move(key=key, vendedorId=arena.seller.id)
+    await arena.owner.execute("UPDATE idempotency SET answer = answer - 'possibleDuplicateOf'")
+    again = await boss.move(key=key, vendedorId=arena.seller.id)
+    expected = first.json()
+    del expected["possibleDuplicateOf"]
+    assert again.json() == expected
+
+
 async def test_movements_and_their_reversals_and_computations_at_once_leave_clean_books(
     arena: Arena, boss: Clerk, office: Office
 ) -> None:
