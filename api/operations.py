@@ -52,8 +52,8 @@ class Operation:
     tenant: the operation works in one banca. ticket_rate: counts against the seller's limit on ticket routes.
     export_rate: counts against the user's limit on exports.
     batch: the body may have the size of a batch.
-    may_lag: a replica may answer, from a state that is up to REPLICA_LAG_MAX_MS old: nothing is decided from it, and
-    nobody waits there for what he has just done. The handler reads from context.readings, and may be called twice.
+    may_lag: a replica may answer, with everything that was committed when the request came: nothing is decided from it. The
+    handler reads from context.readings, and may be called twice.
     tagged: the answer carries the ETag of the thing that it shows. if_match: what the operation makes of If-Match; unless
     NONE its handler calls context.require_match under the lock of its write. whole_fields: members of the body that
     replace a whole: with one of them If-Match is required.

@@ -1,4 +1,4 @@
-"""Where reads that may lag are answered: on the replica while it is fresh, else on the primary."""
+"""Where reads of lists and reports are answered: on the replica when it has what they must show, else on the primary."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Readings:
 
     async def answer(self, operation: Operation, context: RequestContext, arguments: tuple[Any, ...]) -> Answer:
         """What the operation's handler answers. What the replica fails at, or refuses, is read again on the primary."""
-        database = None if self.replica is None else self.replica.readable
+        database = None if self.replica is None else await self.replica.caught_up()
         if database is not None:
             try:
                 found = await operation.handler(replace(context, read_from=database), *arguments)

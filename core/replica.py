@@ -1,4 +1,9 @@
-"""A copy of the database that follows it, and whether what it answers is young enough.
+"""A copy of the database that follows it, and whether it has what a reading must show.
+
+A reading shows everything that was committed when it was asked for: whoever has the answer to a change, or heard of it from
+another answer, reads it, whichever process made it. So the primary is asked how far it has written after the reading came,
+and the reading waits until the replica has got there; it is a matter of milliseconds where the replica keeps up, and one
+question serves all who wait. Where it does not keep up, the primary answers.
 
 The primary is asked how far it has written, then the replica whether it has got there. What a replica says of itself
 would not do: one that is cut off has replayed all that it received, for ever, and the age of the last commit that it
@@ -9,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from enum import StrEnum
 from time import monotonic
 
@@ -21,6 +27,9 @@ from core.queries import sql
 
 LOOK_TIMEOUT_S = 1.0
 LOOK_INTERVAL_MAX_S = 0.5
+# How long a reading waits for the replica; and the pause between two looks while one waits.
+CATCH_UP_S = 0.25
+LOOK_PAUSE_S = 0.002
 # A lag that may be short is looked at more often.
 LOOKS_PER_LAG = 4
 # Half an hour's; of a replica that is further behind it is only known that it is.
@@ -88,6 +97,9 @@ class Replica:
         self._positions: deque[tuple[float, int]] = deque(maxlen=POSITIONS_MAX)
         # The replica has everything that was committed by then.
         self._reached_at = float("-inf")
+        self._waiting = 0
+        self._wanted = asyncio.Event()
+        self._looked = asyncio.Event()
 
     @property
     def lag_s(self) -> float:
@@ -99,13 +111,39 @@ class Replica:
         """None while an answer could be older than it may be."""
         return self._database if self.lag_s <= self._lag_max_s else None
 
+    async def caught_up(self) -> Database | None:
+        """The replica, with everything that was committed by now; None: it has not got there in time, or is late anyway."""
+        since = monotonic()
+        if self.readable is None:
+            return None
+        self._waiting += 1
+        self._wanted.set()
+        try:
+            async with asyncio.timeout(CATCH_UP_S):
+                while self._reached_at < since:
+                    await self._looked.wait()
+        except TimeoutError:
+            return None
+        finally:
+            self._waiting -= 1
+        return self._database
+
     async def run(self) -> None:
-        """Looks again and again, until cancelled."""
+        """Looks again and again, until cancelled; at once while a reading waits."""
         interval_s = min(LOOK_INTERVAL_MAX_S, self._lag_max_s / LOOKS_PER_LAG)
         try:
             while True:
+                self._wanted.clear()
                 await self._look()
-                await asyncio.sleep(interval_s)
+                # Those that wait are told, and the next wait for the next look.
+                self._looked.set()
+                self._looked = asyncio.Event()
+                if self._waiting:
+                    await asyncio.sleep(LOOK_PAUSE_S)
+                    continue
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(interval_s):
+                        await self._wanted.wait()
         finally:
             self._let_go()
             self._primary_line.drop()

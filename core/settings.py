@@ -63,7 +63,7 @@ class Settings(GivenSettings):
     database_url: str
     migration_database_url: str | None = None
     database_url_replica: str | None = None
-    # How old an answer of the replica may be; a later one gives way to the primary.
+    # How far the replica may be behind before readings do not even wait for it.
     replica_lag_max_ms: Annotated[int, Field(gt=0)] = 2_000
     redis_url: str | None = None
     amqp_url: str | None = None

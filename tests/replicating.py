@@ -91,6 +91,7 @@ async def waiting_reading(pair: Pair, api: RunningApi, arena: Arena) -> asyncio.
         await arena.owner.execute("SELECT pg_current_xact_id()")
         await pair.standby.catch_up(arena.owner)
         await pair.standby.pause()
-    reading = asyncio.create_task(shown(api, arena.seller))
-    await pair.standby.until_at("FROM sorteos")
+        # While the primary has written no more than the replica has.
+        reading = asyncio.create_task(shown(api, arena.seller))
+        await pair.standby.until_at("FROM sorteos")
     return reading
