@@ -17,6 +17,7 @@ from api.signed_requests import Signatures
 from api.terminals import Terminals
 from core.balance_resets import BalanceResets
 from core.cache import BalanceCache
+from core.cash_memos import CashMemos
 from core.database import Database
 from core.movements import Movements
 from core.rulebooks import RulebookStore
@@ -44,6 +45,7 @@ COUNTER = web.AppKey("COUNTER", Counter)
 CANCELLER = web.AppKey("CANCELLER", Canceller)
 AFTER_SALE = web.AppKey("AFTER_SALE", AfterSale)
 MOVEMENTS = web.AppKey("MOVEMENTS", Movements)
+CASH_MEMOS = web.AppKey("CASH_MEMOS", CashMemos)
 BALANCE_RESETS = web.AppKey("BALANCE_RESETS", BalanceResets)
 HEALTH = web.AppKey("HEALTH", Health)
 SIGNATURES = web.AppKey("SIGNATURES", Signatures)

@@ -14,6 +14,7 @@ from api.keys import (
     BALANCE_RESETS,
     CACHE,
     CANCELLER,
+    CASH_MEMOS,
     COUNTER,
     DATABASE,
     EXPORT_TURNS,
@@ -35,6 +36,7 @@ from api.signed_requests import Signatures
 from api.terminals import Terminals
 from core.balance_resets import BalanceResets
 from core.cache import BalanceCache, Cache
+from core.cash_memos import CashMemos
 from core.database import Database, create_pool
 from core.installation import Installation
 from core.logging import Log
@@ -99,6 +101,7 @@ async def hold_till(app: web.Application) -> AsyncIterator[None]:
     app[CANCELLER] = Canceller(caller, database=database, rulebooks=rulebooks, publish_balance=cache.publish)
     app[AFTER_SALE] = AfterSale.over(caller, database=database, rulebooks=rulebooks, publish_balance=cache.publish)
     app[MOVEMENTS] = Movements(caller, publish_balance=cache.publish)
+    app[CASH_MEMOS] = CashMemos(caller, publish_balance=cache.publish)
     app[BALANCE_RESETS] = BalanceResets(caller)
     yield
     await close_within(TILL_CLOSE_S, till.close(), end_rulebooks(listening, rulebooks))

@@ -30,8 +30,8 @@ def settled_document(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def prize_members(prize_cents: int, paid_cents: int, *, is_closed: bool) -> dict[str, str]:
-    """is_closed: paid in full, or what was left waived."""
-    left = prize_cents - paid_cents
+    """paid_cents: under all results. is_closed: paid in full, or what was left waived."""
+    left = max(prize_cents - paid_cents, 0)
     return {
         "totalPayout": format_cents(prize_cents),
         "totalPaid": format_cents(paid_cents),

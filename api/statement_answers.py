@@ -99,6 +99,8 @@ def day_members(day: date, figures: Figures) -> dict[str, Any]:
         "date": str(day),
         "month": f"{day:%Y-%m}",
         **figure_members(figures),
+        "totalWrittenOff": format_cents(figures.written_off_cents),
+        "openCashMemos": format_cents(figures.cash_memos_cents),
         "hasSorteos": figures.ticket_count > 0,
     }
 
@@ -162,6 +164,8 @@ def totals_document(reading: Reading, *, first: date, last: date) -> dict[str, A
         "totalCollected": format_cents(together.collected_cents),
         "totalRemainingBalance": format_cents(sum(each.closing_cents for each in closing)),
         "ticketCount": together.ticket_count,
+        "totalWrittenOff": format_cents(together.written_off_cents),
+        "openCashMemos": format_cents(together.cash_memos_cents),
         "settledDays": settled,
         "pendingDays": len(days) - settled,
     }

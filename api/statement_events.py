@@ -9,12 +9,14 @@ from uuid import UUID
 
 import asyncpg
 
+from api.cash_memo_answers import memo_document
 from api.statement_answers import correction_document
 from api.statement_targets import Target
 from core.domain.calendar import COSTA_RICA, day_bounds, format_instant
 from core.domain.money import format_cents
 from core.domain.statement_events import EventType, StatementEvent
 from core.domain.statements import Day, Dimension
+from core.domain.ticket_number import ticket_number
 from core.queries import sql
 
 
@@ -28,15 +30,22 @@ async def read_events(
     last: date,
     uncut: bool = False,
 ) -> list[StatementEvent]:
-    """Draws and movements of the days, and what of them is told on later days. uncut: also what resets left out."""
+    """Draws, movements and write-offs of the days, what of them is told on later days, and the cash that is still out.
+
+    uncut: also what resets left out.
+    """
     about = (banca_id, target.dimension.value, entities, first, last)
     draws = await connection.fetch(sql("statements/draws"), *about, uncut)
     movements = await connection.fetch(sql("statements/movements"), *about, uncut, None)
     later = await connection.fetch(sql("statements/posted_later"), *about)
+    write_offs = await connection.fetch(sql("statements/write_offs"), *about, uncut)
+    memos = await connection.fetch(sql("statements/cash_memos"), *about)
     return [
         *(draw_event(row, target.dimension) for row in draws),
         *(movement_event(row) for row in movements),
         *(posted_later_event(row) for row in later),
+        *(write_off_event(row) for row in write_offs),
+        *(cash_memo_event(row) for row in memos),
     ]
 
 
@@ -76,6 +85,35 @@ def movement_event(row: asyncpg.Record) -> StatementEvent:
     }
     changed = 0 if is_reversed else amount
     return StatementEvent(f"mov-{row['id']}", kind, row["business_date"], row["occurred_at"], changed, members)
+
+
+def write_off_event(row: asyncpg.Record) -> StatementEvent:
+    """One that was undone counts nothing, like a movement that was taken back."""
+    is_reversed = row["reversed_at"] is not None
+    number = ticket_number(business_date=row["business_date"], ordinal=row["daily_ordinal"], sequence=row["sequence"])
+    members = {
+        "amount": format_cents(row["amount_cents"]),
+        "notes": row["reason"],
+        "isReversed": is_reversed,
+        "ticketId": str(row["ticket_id"]),
+        "ticketNumber": number,
+    }
+    changed = 0 if is_reversed else -row["amount_cents"]
+    return StatementEvent(
+        f"off-{row['id']}", EventType.WRITE_OFF, row["posted_on"], row["created_at"], changed, members
+    )
+
+
+def cash_memo_event(row: asyncpg.Record) -> StatementEvent:
+    memo = memo_document(row["facts"])
+    members = {
+        "amount": memo["openAmount"],
+        "ticketId": memo["ticketId"],
+        "ticketNumber": memo["ticketNumber"],
+        "cashMemo": memo,
+    }
+    name = f"memo-{memo['ticketId']}"
+    return StatementEvent(name, EventType.CASH_MEMO, row["business_date"], row["created_at"], 0, members)
 
 
 def correction_events(days: Iterable[Day]) -> list[StatementEvent]:

@@ -70,7 +70,9 @@ def pages_of(lines: Iterable[Sequence[Cell]], heading: Heading) -> bytes:
     named = [dict(zip(COLUMNS, line, strict=True)) for line in lines]
     days = (printed(line) for line in named if line["kind"] != "movement")
     movements = (printed(line) for line in named if line["kind"] == "movement")
-    rows = chain(days, [row_of(total_cells(heading.totals), BOLD)], movements)
+    beside = [row_of({"what": "Cash memos open", "remainingBalance": grouped(heading.totals["openCashMemos"])})]
+    has_memos = heading.totals["openCashMemos"] != "0.00"
+    rows = chain(days, [row_of(total_cells(heading.totals), BOLD)], beside if has_memos else [], movements)
     for number, page in enumerate(pages(rows, lines_max=LINES_PER_PAGE), start=1):
         draw_page(canvas, heading, page, number)
     canvas.save()

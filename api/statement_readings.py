@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -42,7 +42,10 @@ class Banca:
 
 @dataclass(frozen=True, slots=True)
 class StoredDays:
-    """rows: as sql/queries/statements/days.sql gives them, for the days from first to last. today: Costa Rica's."""
+    """rows: as sql/queries/statements/days.sql gives them, for the days from first to last. today: Costa Rica's.
+
+    cash: as sql/queries/statements/cash.sql gives it.
+    """
 
     target: Target
     today: date
@@ -51,6 +54,7 @@ class StoredDays:
     banca: Banca
     entities: Mapping[UUID, Entity]
     rows: Sequence[asyncpg.Record]
+    cash: Sequence[asyncpg.Record] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +93,10 @@ async def days_over(
     first, last = first or today, last or today
     require_room(len(entities), (last - first).days + 1)
     banca = Banca(banca_id, rows[0]["banca_name"], rows[0]["banca_code"])
-    rows = await connection.fetch(
-        sql("statements/days"), banca_id, target.dimension.value, list(entities), first, last, uncut
-    )
-    return StoredDays(target, today, first, last, banca, entities, rows)
+    about = (banca_id, target.dimension.value, list(entities), first, last, uncut)
+    rows = await connection.fetch(sql("statements/days"), *about)
+    cash = await connection.fetch(sql("statements/cash"), *about)
+    return StoredDays(target, today, first, last, banca, entities, rows, cash)
 
 
 def reading_of(stored: StoredDays) -> Reading:
@@ -101,10 +105,24 @@ def reading_of(stored: StoredDays) -> Reading:
     known: dict[UUID, list[Day]] = {} if target.entity_id is None else {target.entity_id: []}
     for row in stored.rows:
         known.setdefault(row["entity_id"], []).append(day_of(row))
-    happened = {each.day for days in known.values() for each in days}
+    beside = {(row["entity_id"], row["business_date"]): row for row in stored.cash}
+    for entity_id, _ in beside:
+        known.setdefault(entity_id, [])
+    happened = {each.day for days in known.values() for each in days} | {day for _, day in beside}
     days = days_to_list(stored.first, stored.last, today=stored.today, stored=happened)
-    by_entity = {entity_id: listed_days(entity_id, theirs, days) for entity_id, theirs in known.items()}
+    by_entity = {
+        entity_id: [with_cash(each, beside.get((entity_id, each.day))) for each in listed_days(entity_id, theirs, days)]
+        for entity_id, theirs in known.items()
+    }
     return Reading(target, stored.today, stored.banca, stored.entities, by_entity)
+
+
+def with_cash(each: Day, row: asyncpg.Record | None) -> Day:
+    """The day with what stands beside it. row: of sql/queries/statements/cash.sql."""
+    if row is None:
+        return each
+    figures = replace(each.figures, written_off_cents=row["written_off_cents"], cash_memos_cents=row["memo_cents"])
+    return replace(each, figures=figures)
 
 
 def require_room(entities: int, days: int) -> None:

@@ -16,10 +16,10 @@ AMOUNTS = (
 )  # fmt: skip
 COLUMNS = (
     "kind", "id", "date", "time", "ventanaName", "vendedorName", *AMOUNTS, "ticketCount", "isSettled", "type", "method",
-    "amount", "notes", "isReversed",
+    "amount", "notes", "isReversed", "totalWrittenOff", "openCashMemos",
 )  # fmt: skip
 # Decimals with two places.
-MONEY = frozenset((*AMOUNTS, "amount"))
+MONEY = frozenset((*AMOUNTS, "amount", "totalWrittenOff", "openCashMemos"))
 # People write them; a spreadsheet would take them for a formula when they begin like one, in wide letters too.
 TEXTS = frozenset(("ventanaName", "vendedorName", "notes"))
 FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")

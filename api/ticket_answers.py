@@ -60,6 +60,7 @@ STATUSES: Mapping[str, int] = MappingProxyType(
         "SORTEO_NOT_EVALUATED": 409,
         "TICKET_NOT_WINNER": 409,
         "ALREADY_PAID": 409,
+        "PAID_UNDER_EARLIER_RESULT": 409,
         "PAYMENT_NOT_FOUND": 409,
         "TICKET_PAID_TOO_OFTEN": 409,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from api.cash_memo_answers import memo_document
 from api.payment_answers import payment_document, prize_members
 from api.ticket_answers import ticket_document
 from core.domain.calendar import format_instant
@@ -24,8 +25,19 @@ def read_document(record: TicketRecord, standing: TicketStanding) -> dict[str, A
     if standing.prizes is not None and standing.stored_status == "ACTIVE":
         add_prizes(document, standing)
     elif standing.payments:
-        document["paymentHistory"] = [payment_document(payment) for payment in standing.payments]
+        document["paymentHistory"] = payment_history(standing)
+    if standing.memo is not None and standing.has_memo:
+        document["cashMemo"] = memo_document(standing.memo)
     return document
+
+
+def payment_history(standing: TicketStanding) -> list[dict[str, Any]]:
+    """Those of a result that does not stand say so."""
+    return [
+        payment_document(payment)
+        | ({"isOfEarlierResult": True} if payment["evaluation"] != standing.evaluation else {})
+        for payment in standing.payments
+    ]
 
 
 def add_prizes(document: dict[str, Any], standing: TicketStanding) -> None:
@@ -36,7 +48,6 @@ def add_prizes(document: dict[str, Any], standing: TicketStanding) -> None:
         jugada["payout"] = format_cents(0 if prize is None else prize.cents)
         if prize is not None:
             jugada["finalMultiplierX"] = format_hundredths(prize.x_hundredths)
-    payments = [payment_document(payment) for payment in standing.payments]
     standing_payments = [payment_document(payment) for payment in standing.standing_payments]
     last = standing_payments[-1] if standing_payments else None
     document |= {
@@ -46,5 +57,5 @@ def add_prizes(document: dict[str, Any], standing: TicketStanding) -> None:
         "paidById": None if last is None else last["paidById"],
         "paymentMethod": None if last is None else last["method"],
         "paymentNotes": None if last is None else last["notes"],
-        "paymentHistory": payments,
+        "paymentHistory": payment_history(standing),
     }

@@ -43,7 +43,10 @@ class SorteoEvaluated(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class RevertRequested(msgspec.Struct, frozen=True, rename="camel"):
-    """payments_reversed: how many prizes that were handed out it reverses; only when it was forced more than none."""
+    """payments_standing: how many payments of its prizes had been handed out; only when it was forced more than none.
+
+    payments_reversed: how many of them it reversed; none since cash stays on its ticket.
+    """
 
     at: Instant
     sorteo_id: UUID
@@ -52,6 +55,7 @@ class RevertRequested(msgspec.Struct, frozen=True, rename="camel"):
     payments_reversed: int
     paid_cents: int
     actor_id: UUID
+    payments_standing: int = 0
     request_id: str | None = None
 
 

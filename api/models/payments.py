@@ -53,10 +53,16 @@ class PaymentOut(AnswerModel):
     reversed_at: dt.datetime | None
     reversed_by_id: UUID | None
     reversed_reason: str | None
+    is_of_earlier_result: bool = Field(
+        False, description="Paid under a result of the draw that does not stand; not there when it does."
+    )
 
 
 class SettledTicketOut(AnswerModel):
-    """What stands of the ticket's prize after the payment, its reversal or its closing."""
+    """What stands of the ticket's prize after the payment, its reversal or its closing.
+
+    totalPaid counts what was paid under earlier results, too.
+    """
 
     ticket_id: UUID
     ticket_number: str

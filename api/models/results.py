@@ -88,11 +88,12 @@ class EvaluatedSorteo(EvaluatedDraw):
 
 
 class SummaryMovement(AnswerModel):
-    """What else changed what the seller owed: a movement; a correction of an earlier day, or of this one told on a later
-    day; on the first of a month, where the list begins there, what the month before left.
+    """What else changed what the seller owed: a movement; a write-off; a correction of an earlier day, or of this one told on
+    a later day; on the first of a month, where the list begins there, what the month before left. And cash that is out over
+    a corrected result, which changes nothing.
     """
 
-    sorteo_id: str = Field(description='"mov-…", "cor-…", "later-…".')
+    sorteo_id: str = Field(description='"mov-…", "off-…", "cor-…", "later-…", "memo-…".')
     type: EventType
     scheduled_at: Instant
     business_date: date

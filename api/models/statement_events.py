@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from api.models.cash_memos import CashMemoOut
 from api.models.payments import PaymentMethod
 from api.models.statements import CorrectionOut, DimensionName, PlaceMembers
 from api.models.wire import AnswerModel
@@ -14,11 +15,12 @@ from core.domain.statement_events import EventType
 
 
 class StatementEventOut(AnswerModel):
-    """A draw (sales to ticketCount), a movement (amount to isReversed), a correction of an earlier day, or what is told of
-    this day on a later one. balance: by how much the event changed what is owed; accumulated: what was owed after it.
+    """A draw (sales to ticketCount), a movement (amount to isReversed), a write-off (amount, notes, isReversed, the ticket),
+    a correction of an earlier day, what is told of this day on a later one, or cash that is out over a corrected result
+    (the ticket, cashMemo). balance: by how much the event changed what is owed; accumulated: what was owed after it.
     """
 
-    sorteo_id: str = Field(description='The draw\'s, or "mov-…", "cor-…", "later-…".')
+    sorteo_id: str = Field(description='The draw\'s, or "mov-…", "off-…", "cor-…", "later-…", "memo-…".')
     type: EventType
     scheduled_at: dt.datetime
     date: dt.date = Field(description="Of the statement that tells it.")
@@ -37,6 +39,9 @@ class StatementEventOut(AnswerModel):
     is_reversed: bool | None = None
     correction: CorrectionOut | None = None
     posted_on: dt.date | None = None
+    ticket_id: UUID | None = None
+    ticket_number: str | None = None
+    cash_memo: CashMemoOut | None = None
     balance: str
     accumulated: str
     chronological_index: int = Field(description="1 is the earliest.")

@@ -133,6 +133,11 @@ class DayMembers(PlaceMembers, StatementFigures):
     is_settled: bool
     can_edit: bool
     settled_at: dt.datetime | None
+    total_written_off: str = Field(description="Of totalPayouts: cash that was written off on this day.")
+    open_cash_memos: str = Field(
+        description="Cash that is out over a corrected result of a draw of this day: it stands beside what is owed, and"
+        " changes nothing of it."
+    )
     has_sorteos: bool
     created_at: dt.datetime | None = Field(description="null: nothing happened on this day.")
     updated_at: dt.datetime | None
@@ -167,6 +172,8 @@ class StatementTotals(AnswerModel):
     total_collected: str
     total_remaining_balance: str
     ticket_count: int
+    total_written_off: str
+    open_cash_memos: str
     settled_days: int
     pending_days: int
 
@@ -197,3 +204,4 @@ class CurrentBalanceOut(PlaceMembers):
     date: dt.date
     opening_balance: str
     balance: str
+    open_cash_memos: str = Field(description="Of draws of any day; not in the balance.")

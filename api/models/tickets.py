@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import Field, RootModel, StringConstraints
 
 from api.models.amounts import AmountIn
+from api.models.cash_memos import CashMemoOut
 from api.models.payments import PaymentMethod, PaymentOut
 from api.models.wire import AnswerModel, IsoDate, RequestModel, Text, TrimmedText
 from core.domain.money import Cents
@@ -158,6 +159,9 @@ class ReadTicketOut(SoldTicket):
     payment_method: PaymentMethod | None = None
     payment_notes: str | None = None
     payment_history: list[PaymentOut] | None = None
+    cash_memo: CashMemoOut | None = Field(
+        None, description="Cash above the prize that stands, after a correction; not there where there never was any."
+    )
 
 
 class CancelledUnsoldOut(AnswerModel):

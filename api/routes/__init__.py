@@ -7,6 +7,7 @@ from api.routes.accounts import OPERATIONS as ACCOUNTS
 from api.routes.activity import OPERATIONS as ACTIVITY
 from api.routes.auth import OPERATIONS as AUTH
 from api.routes.banca_settings import OPERATIONS as BANCA_SETTINGS
+from api.routes.cash_memos import OPERATIONS as CASH_MEMOS
 from api.routes.commission_policies import OPERATIONS as COMMISSION_POLICIES
 from api.routes.dead_letters import OPERATIONS as DEAD_LETTERS
 from api.routes.diagnostics import OPERATIONS as DIAGNOSTICS
@@ -61,6 +62,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *LIMITS,
     *ACCOUNTS,
     *MOVEMENTS,
+    *CASH_MEMOS,
     *STATEMENTS,
     *STATEMENT_CHANGES,
     *STATEMENT_LISTS,

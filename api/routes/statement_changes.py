@@ -42,6 +42,7 @@ NOT_DELETED = {
     "STATEMENT_SETTLED": Problem(409, "STATEMENT_SETTLED", "The statement of this day is closed."),
     "STATEMENT_HAS_TICKETS": Problem(409, "STATEMENT_HAS_TICKETS", "Tickets count on this day."),
     "STATEMENT_HAS_PAYMENTS": Problem(409, "STATEMENT_HAS_PAYMENTS", "Money was handed over on this day."),
+    "STATEMENT_HAS_WRITE_OFFS": Problem(409, "STATEMENT_HAS_WRITE_OFFS", "Cash was written off on this day."),
     "STATEMENT_HAS_CORRECTIONS": Problem(409, "STATEMENT_HAS_CORRECTIONS", "Corrections of earlier days stand here."),
     "STATEMENT_IS_RESET": Problem(409, "STATEMENT_IS_RESET", "The seller's statement begins anew on this day."),
 }

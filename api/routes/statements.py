@@ -24,6 +24,7 @@ from core.domain.money import format_cents
 from core.domain.permissions import Permission
 from core.domain.statement_events import running
 from core.domain.statements import summed
+from core.queries import sql
 
 # Kept, and asked about each time: a movement that was just booked must be seen, or it is booked again.
 CACHE_CONTROL = "private, no-cache"
@@ -94,7 +95,12 @@ async def read_statement_by_sorteo(context: RequestContext, query: TargetQuery) 
 async def read_current_balance(context: RequestContext, query: TargetQuery) -> web.StreamResponse:
     """What a seller, a ventana, the banca, or several together owe now. Positive: they hold money of the bank's."""
     target = target_of(context, query)
-    reading = await asyncio.to_thread(reading_of, await read_days(context, target, first=None, last=None))
+    async with context.app[DATABASE].tenant(context.banca_id, is_snapshot=True) as connection:
+        stored = await days_over(connection, context.banca_id, target, first=None, last=None)
+        memos_cents = await connection.fetchval(
+            sql("cash_memos/open"), context.banca_id, target.dimension.value, list(stored.entities)
+        )
+    reading = await asyncio.to_thread(reading_of, stored)
     figures = summed(each.figures for days in reading.by_entity.values() for each in days)
     return json_response(
         {
@@ -103,6 +109,7 @@ async def read_current_balance(context: RequestContext, query: TargetQuery) -> w
             "date": reading.today,
             "openingBalance": format_cents(figures.opening_cents),
             "balance": format_cents(figures.closing_cents),
+            "openCashMemos": format_cents(memos_cents),
         }
     )
 

@@ -89,7 +89,7 @@ def winner(draw: asyncpg.Record, row: asyncpg.Record) -> Winner:
         cliente_nombre=row["cliente_nombre"],
         total_payout=row["prize_cents"],
         total_paid=row["paid_cents"],
-        remaining_amount=row["prize_cents"] - row["paid_cents"],
+        remaining_amount=max(row["prize_cents"] - row["paid_cents"], 0),
         is_final=row["is_final"],
         jugadas=[
             WinningJugada(

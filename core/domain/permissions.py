@@ -60,6 +60,8 @@ class Permission(StrEnum):
     STATEMENTS_DELETE = "statements.delete"
     MOVEMENTS_READ = "movements.read"
     MOVEMENTS_ADMINISTER = "movements.administer"
+    CASH_MEMOS_READ = "cash_memos.read"
+    CASH_MEMOS_ADMINISTER = "cash_memos.administer"
     ACTIVITY_READ = "activity.read"
     JOBS_READ = "jobs.read"
     JOBS_RUN = "jobs.run"
@@ -123,6 +125,9 @@ PERMISSIONS: Mapping[Permission, Mapping[Role, Scope]] = MappingProxyType(
         Permission.MOVEMENTS_READ: _BY_PLACE,
         # No ventana moves the banca's own money.
         Permission.MOVEMENTS_ADMINISTER: _ADMINISTRATORS_BY_PLACE,
+        Permission.CASH_MEMOS_READ: _BY_PLACE,
+        # What a seller handed out too much, neither it nor its ventana forgives itself.
+        Permission.CASH_MEMOS_ADMINISTER: _ADMINISTRATORS,
         Permission.ACTIVITY_READ: _ADMINISTRATORS,
         Permission.JOBS_READ: _ADMINISTRATORS,
         # A banca runs those of its draws; the others whoever may set them (api/job_desk.py).

@@ -13,14 +13,18 @@ class EventType(StrEnum):
     """In the order in which events of one instant follow each other.
 
     posted_later: what was found out about the day after it was closed, and is therefore told on a later one.
+    write_off: cash out over a corrected result that the banca bears. cash_memo: such cash while it is out; it stands on the
+    day of its draw and changes no balance.
     """
 
     INITIAL_BALANCE = "initial_balance"
     SORTEO = "sorteo"
     PAYMENT = "payment"
     COLLECTION = "collection"
+    WRITE_OFF = "write_off"
     CORRECTION = "correction"
     POSTED_LATER = "posted_later"
+    CASH_MEMO = "cash_memo"
 
 
 _PLACES = {kind: place for place, kind in enumerate(EventType)}

@@ -19,7 +19,11 @@ class Dimension(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Of a day, or of several entities together: closing = opening + balance + corrections + paid − collected."""
+    """Of a day, or of several entities together: closing = opening + balance + corrections + paid − collected.
+
+    written_off_cents: of the payouts, what is no prize of a draw of the day. cash_memos_cents: cash that is out over a
+    corrected result of a draw of the day; it changes nothing that is owed.
+    """
 
     opening_cents: int = 0
     sales_cents: int = 0
@@ -31,6 +35,8 @@ class Figures:
     paid_cents: int = 0
     collected_cents: int = 0
     ticket_count: int = 0
+    written_off_cents: int = 0
+    cash_memos_cents: int = 0
 
     @property
     def closing_cents(self) -> int:
@@ -81,7 +87,7 @@ class Day:
     @property
     def says_something(self) -> bool:
         """Whether it is worth a line among others'."""
-        return self.created_at is not None or self.figures.closing_cents != 0
+        return self.created_at is not None or self.figures.closing_cents != 0 or self.figures.cash_memos_cents > 0
 
     def carried_to(self, day: date) -> Day:
         """A later day on which nothing happened."""
@@ -128,4 +134,6 @@ def _columns(figures: Figures) -> tuple[int, ...]:
         figures.paid_cents,
         figures.collected_cents,
         figures.ticket_count,
+        figures.written_off_cents,
+        figures.cash_memos_cents,
     )

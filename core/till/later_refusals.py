@@ -37,18 +37,33 @@ def violation_after_sale(facts: Mapping[str, Any]) -> Violation:
             )
         case "TICKET_NOT_CANCELLED":
             return Violation(code, "Only a cancelled ticket can be restored.", None, {"status": facts["status"]})
-        case "TICKET_RESTORED_TOO_OFTEN":
-            return Violation(code, f"This ticket was restored {facts['max']} times.", None, {"max": facts["max"]})
-        case "TICKET_PAID_TOO_OFTEN":
-            return Violation(code, f"This ticket was paid {facts['max']} times.", None, {"max": facts["max"]})
+        case "TICKET_RESTORED_TOO_OFTEN" | "TICKET_PAID_TOO_OFTEN":
+            done = "restored" if code == "TICKET_RESTORED_TOO_OFTEN" else "paid"
+            return Violation(code, f"This ticket was {done} {facts['max']} times.", None, {"max": facts["max"]})
         case "ALREADY_PAID":
             figures = {"totalPayout": format_cents(facts["prizeCents"]), "totalPaid": format_cents(facts["paidCents"])}
             return Violation(code, "This ticket's prize is paid.", None, figures)
+        case "PAID_UNDER_EARLIER_RESULT":
+            return _paid_under_earlier_result(facts)
         case "PAYMENT_EXCEEDS_REMAINING":
-            left = format_cents(facts["remainingCents"])
-            return Violation(code, f"Of this prize {left} is left to pay.", "amountPaid", {"remainingAmount": left})
+            return _exceeds_remaining(facts)
         case _:
             raise ValueError(f"unknown violation {code!r}")
+
+
+def _paid_under_earlier_result(facts: Mapping[str, Any]) -> Violation:
+    prize, paid = format_cents(facts["prizeCents"]), format_cents(facts["earlierCents"])
+    message = f"Under an earlier result of the draw {paid} was paid; by this one the prize is {prize}."
+    return Violation(facts["code"], message, None, {"totalPayout": prize, "paidUnderEarlierResult": paid})
+
+
+def _exceeds_remaining(facts: Mapping[str, Any]) -> Violation:
+    left = format_cents(facts["remainingCents"])
+    message, figures = f"Of this prize {left} is left to pay.", {"remainingAmount": left}
+    if "earlierCents" in facts:
+        earlier = figures["paidUnderEarlierResult"] = format_cents(facts["earlierCents"])
+        message = f"Of this prize {left} is left to pay: {earlier} was paid under an earlier result."
+    return Violation(facts["code"], message, "amountPaid", figures)
 
 
 def instant_text(text: str) -> str:

@@ -26,7 +26,8 @@ class TicketStanding:
     """stored_status: ACTIVE, CANCELLED or EXCLUDED. prizes: of the result that stands; None while there is none.
 
     payments: facts as payment_facts (sql/functions/pay_ticket.sql) tells them, of all evaluations, the oldest first.
-    evaluation: the one that stands. excluded: lines.
+    evaluation: the one that stands. excluded: lines. memo: facts as cash_memo_facts (sql/functions/cash_memos.sql) tells
+    them; None where cash was handed out under no result but the one that stands.
     """
 
     stored_status: str
@@ -36,6 +37,7 @@ class TicketStanding:
     prizes: Sequence[LinePrize] | None
     payments: Sequence[Mapping[str, Any]]
     excluded: frozenset[int]
+    memo: Mapping[str, Any] | None = None
 
     @property
     def status(self) -> str:
@@ -49,21 +51,26 @@ class TicketStanding:
 
     @property
     def standing_payments(self) -> list[Mapping[str, Any]]:
-        return [
-            payment
-            for payment in self.payments
-            if payment["evaluation"] == self.evaluation and payment["reversedAt"] is None
-        ]
+        """Under all results: cash stays on its ticket."""
+        return [payment for payment in self.payments if payment["reversedAt"] is None]
 
     @property
     def paid_cents(self) -> int:
-        return sum(payment["amountCents"] for payment in self.standing_payments)
+        """What the winner has: less what came back."""
+        returned: int = 0 if self.memo is None else self.memo["returnedCents"]
+        handed_out: int = sum(payment["amountCents"] for payment in self.standing_payments)
+        return handed_out - returned
 
     @property
     def is_closed(self) -> bool:
         """Paid in full, or what is left was waived: the same as pay_ticket refuses another payment for."""
-        payments = self.standing_payments
-        return self.paid_cents >= self.prize_cents or any(payment["isFinal"] for payment in payments)
+        waived_of = (payment["waivedOf"] for payment in self.standing_payments)
+        return self.paid_cents >= self.prize_cents or self.evaluation in waived_of
+
+    @property
+    def has_memo(self) -> bool:
+        """Whether cash is or was out above the prize that stands."""
+        return self.memo is not None and (self.memo["openCents"] > 0 or bool(self.memo["entries"]))
 
 
 async def load_standings(
@@ -94,4 +101,5 @@ def _standing(row: asyncpg.Record) -> TicketStanding:
         None if prizes is None else [LinePrize(*prize) for prize in prizes],
         row["payments"],
         frozenset(row["excluded"]),
+        row["memo"],
     )

@@ -41,7 +41,14 @@ BEGIN
     IF v_result.banca_id IS NULL THEN
         v_step := 'NOTHING';
     ELSIF v_result.next_sequence > v_result.last_sequence THEN
-        v_step := CASE v_result.state WHEN 'RUNNING' THEN settle_sorteo(v_result) ELSE reopen_result(v_result) END;
+        IF v_result.state = 'RUNNING' THEN
+            v_step := settle_sorteo(v_result);
+        ELSE
+            v_step := reopen_result(v_result);
+            SELECT w.sellers, w.amounts_cents INTO v_sellers, v_amounts FROM reverse_write_offs(v_result) w;
+        END IF;
+        -- By the result that stands now; write-offs of the one that does not are undone.
+        PERFORM refresh_cash_memos(p_banca, p_sorteo);
     ELSE
         v_to := least(v_result.next_sequence + p_tickets - 1, v_result.last_sequence);
         IF v_result.state = 'RUNNING' THEN
@@ -125,7 +132,7 @@ BEGIN
               FROM winner GROUP BY vendedor_id) w;
 END $$;
 
--- The prizes' transfers of the tickets up to p_to, the other way. Payments out of them stand reversed.
+-- The prizes' transfers of the tickets up to p_to, the other way. Cash that was paid of them stays on the tickets.
 -- Gives   of each seller what is debited, below zero.
 DROP FUNCTION IF EXISTS take_prizes_back;
 CREATE FUNCTION take_prizes_back(
@@ -141,12 +148,6 @@ BEGIN
     SELECT s.business_date INTO STRICT v_day FROM sorteos s
      WHERE s.banca_id = p_result.banca_id AND s.id = p_result.sorteo_id;
     SELECT a.id INTO STRICT v_prizes FROM accounts a WHERE a.banca_id = p_result.banca_id AND a.kind = 'PRIZES';
-
-    UPDATE ticket_payments p
-       SET reversed_at = v_at, reversed_by = p_result.revert_requested_by, reversed_reason = p_result.revert_reason
-     WHERE p.banca_id = p_result.banca_id AND p.business_date = v_day AND p.sorteo_id = p_result.sorteo_id
-       AND p.sequence BETWEEN p_result.next_sequence AND p_to AND p.evaluation = p_result.evaluation
-       AND p.reversed_at IS NULL;
 
     WITH winner AS MATERIALIZED (
         SELECT t.id, p.vendedor_id, p.amount_cents

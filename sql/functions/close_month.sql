@@ -102,6 +102,15 @@ BEGIN
                  AND state IN ('DONE', 'REVERTING')
               OFFSET 0) r
          GROUP BY k.entity_id
+    ), off AS MATERIALIZED (
+        SELECT w.entity_id, sum(w.amount_cents) AS payouts
+          FROM (SELECT CASE p_dimension WHEN 'VENDEDOR' THEN e.vendedor_id WHEN 'VENTANA' THEN e.ventana_id
+                                        ELSE e.banca_id END AS entity_id, e.amount_cents
+                  FROM cash_memo_entries e
+                 WHERE e.banca_id = p_banca AND e.posted_on >= p_month AND e.posted_on < v_next
+                   AND e.reversed_at IS NULL) w
+         WHERE w.entity_id = ANY (p_entities)
+         GROUP BY w.entity_id
     ), moved AS MATERIALIZED (
         SELECT m.entity_id, sum(m.amount_cents) FILTER (WHERE m.type = 'payment') AS paid,
                sum(m.amount_cents) FILTER (WHERE m.type = 'collection') AS collected
@@ -135,7 +144,7 @@ BEGIN
         SELECT e.entity_id, coalesce(o.closing_cents, 0) AS opening, coalesce(z.closing_cents, 0) AS closing,
                coalesce(z.business_date >= p_month, false) AS is_active,
                coalesce(t.sales, 0) - coalesce(u.sales, 0) - coalesce(c.sales, 0) AS sales,
-               coalesce(t.payouts, 0) - coalesce(u.payouts, 0) - coalesce(c.payouts, 0) AS payouts,
+               coalesce(t.payouts, 0) + coalesce(w.payouts, 0) - coalesce(u.payouts, 0) - coalesce(c.payouts, 0) AS payouts,
                coalesce(t.commission, 0) - coalesce(u.commission, 0) - coalesce(c.commission, 0) AS commission,
                coalesce(t.tickets, 0) - coalesce(u.tickets, 0) - coalesce(c.tickets, 0) AS tickets,
                coalesce(m.paid, 0) - coalesce(u.paid, 0) - coalesce(c.paid, 0) AS paid,
@@ -144,6 +153,7 @@ BEGIN
                is_reset_in(p_banca, p_dimension, e.entity_id, p_month) AS is_reset
           FROM unnest(p_entities) AS e (entity_id)
           LEFT JOIN taken t ON t.entity_id = e.entity_id
+          LEFT JOIN off w ON w.entity_id = e.entity_id
           LEFT JOIN moved m ON m.entity_id = e.entity_id
           LEFT JOIN cut u ON u.entity_id = e.entity_id
           LEFT JOIN corrected c ON c.entity_id = e.entity_id

@@ -1,8 +1,8 @@
 -- Deletes the row of a day on which nothing happened after all. What it carried on is carried on by the day before it.
 --
 -- Gives   DELETED; STATEMENT_NOT_FOUND: there is no row; STATEMENT_SETTLED: the day is closed; STATEMENT_HAS_TICKETS,
---         STATEMENT_HAS_PAYMENTS (those taken back too), STATEMENT_HAS_CORRECTIONS; STATEMENT_IS_RESET: the seller's
---         statement begins anew there.
+--         STATEMENT_HAS_PAYMENTS, STATEMENT_HAS_WRITE_OFFS (of both those taken back too), STATEMENT_HAS_CORRECTIONS;
+--         STATEMENT_IS_RESET: the seller's statement begins anew there.
 -- Locks   the entity's statements.
 DROP FUNCTION IF EXISTS delete_statement;
 CREATE FUNCTION delete_statement(
@@ -25,6 +25,10 @@ BEGIN
                WHEN EXISTS (SELECT FROM movements m
                              WHERE m.banca_id = p_banca AND m.business_date = p_day AND m.dimension = v_dimension
                                AND m.entity_id = p_entity) THEN 'STATEMENT_HAS_PAYMENTS'
+               WHEN EXISTS (SELECT FROM cash_memo_entries e
+                             WHERE e.banca_id = p_banca AND e.posted_on = p_day
+                               AND CASE v_dimension WHEN 'VENDEDOR' THEN e.vendedor_id WHEN 'VENTANA' THEN e.ventana_id
+                                                    ELSE e.banca_id END = p_entity) THEN 'STATEMENT_HAS_WRITE_OFFS'
                WHEN EXISTS (SELECT FROM statement_corrections c
                              WHERE c.banca_id = p_banca AND c.dimension = v_dimension AND c.entity_id = p_entity
                                AND c.posted_on = p_day) THEN 'STATEMENT_HAS_CORRECTIONS'

@@ -75,7 +75,8 @@ BEGIN
     RETURN QUERY SELECT v_outcome, v_evaluation, v_sorteo.status::text, v_sorteo.digits, v_sorteo.scheduled_at;
 END $$;
 
--- Takes   f_*: as above. p_force: also when prizes were handed out; these payments are then reversed with them.
+-- Takes   f_*: as above. p_force: also when prizes were handed out. The cash stays on the tickets
+--         (sql/functions/cash_memos.sql).
 -- Gives   one row. REQUESTED, or what speaks against it; nothing is written then. PAYMENTS_STAND with what was paid.
 DROP FUNCTION IF EXISTS request_revert;
 CREATE FUNCTION request_revert(
@@ -112,11 +113,16 @@ BEGIN
             THEN 'SORTEO_NOT_EVALUATED'
         ELSE 'REQUESTED' END;
     IF v_outcome = 'REQUESTED' THEN
-        -- Whoever pays holds the draw's row shared: from here on nothing more is paid.
+        -- Whoever pays holds the draw's row shared: from here on nothing more is paid. Cash of an earlier result counts where
+        -- it is a prize of this one, too.
         SELECT count(*), coalesce(sum(p.amount_cents), 0) INTO v_payments, v_paid
           FROM ticket_payments p
          WHERE p.banca_id = p_banca AND p.business_date = v_sorteo.business_date AND p.sorteo_id = p_sorteo
-           AND p.evaluation = v_standing.evaluation AND p.reversed_at IS NULL;
+           AND p.reversed_at IS NULL
+           AND EXISTS (SELECT FROM prizes z
+                        WHERE z.banca_id = p_banca AND z.business_date = v_sorteo.business_date
+                          AND z.sorteo_id = p_sorteo AND z.sequence = p.sequence
+                          AND z.evaluation = v_standing.evaluation);
         IF v_payments > 0 AND NOT p_force THEN
             v_outcome := 'PAYMENTS_STAND';
         END IF;
@@ -132,7 +138,7 @@ BEGIN
         INSERT INTO outbox (id, banca_id, type, payload, created_at)
         VALUES (v_event, p_banca, 'sorteos.revert_requested', json_build_object(
                     'at', v_at, 'sorteoId', p_sorteo, 'evaluation', v_standing.evaluation, 'reason', p_reason,
-                    'paymentsReversed', v_payments, 'paidCents', v_paid, 'actorId', p_actor,
+                    'paymentsReversed', 0, 'paymentsStanding', v_payments, 'paidCents', v_paid, 'actorId', p_actor,
                     'requestId', p_request), v_at);
     END IF;
     RETURN QUERY SELECT v_outcome, v_standing.evaluation, v_payments, v_paid;

@@ -1,5 +1,6 @@
 -- Hand out a winner's prize, take the last payment back, or close it with what was paid: one call, one transaction. No
--- account moves: the prize was credited to the seller when the draw was evaluated.
+-- account moves: the prize was credited to the seller when the draw was evaluated. Cash stays on its ticket when the result is
+-- corrected (sql/functions/cash_memos.sql): of the new prize only what is above it may be paid.
 --
 -- Takes   p_operation: PAY (p_amount, p_method, p_notes, p_final), REVERSE (p_notes: the reason) or FINALIZE (p_notes).
 --         p_ticket: of a draw on p_sold_from or later.
@@ -32,7 +33,10 @@ DECLARE
     v_actor users;
     v_evaluation smallint;
     v_prize bigint;
+    -- What the winner has, of all results; of these what was paid under earlier ones.
     v_paid bigint;
+    v_earlier bigint;
+    v_written_off bigint;
     v_payment ticket_payments;
     v_is_final boolean;
     v_outcome idempotency_outcome;
@@ -90,26 +94,40 @@ BEGIN
     SELECT coalesce(sum(z.amount_cents), 0) INTO v_prize FROM prizes z
      WHERE z.banca_id = p_banca AND z.business_date = v_ticket.business_date AND z.sorteo_id = v_sorteo.id
        AND z.sequence = v_ticket.sequence AND z.evaluation = v_evaluation;
-    SELECT coalesce(sum(p.amount_cents), 0), coalesce(bool_or(p.is_final OR p.finalized_at IS NOT NULL), false)
-      INTO v_paid, v_is_final FROM ticket_payments p
-     WHERE p.banca_id = p_banca AND p.business_date = v_ticket.business_date AND p.ticket_id = v_ticket.id
-       AND p.evaluation = v_evaluation AND p.reversed_at IS NULL;
+    SELECT k.paid_cents, k.earlier_cents, k.is_waived INTO v_paid, v_earlier, v_is_final
+      FROM ticket_cash(p_banca, v_ticket.business_date, v_sorteo.id, v_ticket.sequence, v_ticket.id, v_evaluation) k;
+    -- null: it was paid under no result but this one.
+    SELECT m.written_off_cents INTO v_written_off FROM cash_memos m
+     WHERE m.banca_id = p_banca AND m.business_date = v_ticket.business_date AND m.ticket_id = v_ticket.id;
     -- The last one that stands; a new payment goes behind all there ever were.
     SELECT * INTO v_payment FROM ticket_payments p
      WHERE p.banca_id = p_banca AND p.business_date = v_ticket.business_date AND p.ticket_id = v_ticket.id
-       AND p.evaluation = v_evaluation AND p.reversed_at IS NULL
+       AND p.reversed_at IS NULL
      ORDER BY p.ordinal DESC LIMIT 1;
 
     v_violation := CASE
         WHEN v_ticket.status = 'CANCELLED' THEN jsonb_build_object('code', 'TICKET_CANCELLED')
         WHEN v_ticket.status = 'EXCLUDED' THEN jsonb_build_object('code', 'TICKET_EXCLUDED')
+        -- What is too much by the result that stands is a memo, which an administrator ends: neither the memo, nor what of
+        -- the cash came back or was written off, may lose the payment that it rests on.
+        WHEN p_operation = 'REVERSE' AND (
+                 v_payment.evaluation <> v_evaluation AND v_paid > v_prize
+                 OR v_paid - v_payment.amount_cents < 0
+                 OR v_written_off > greatest(v_paid - v_payment.amount_cents - v_prize, 0)) THEN
+            jsonb_build_object('code', 'PAID_UNDER_EARLIER_RESULT', 'prizeCents', v_prize, 'earlierCents', v_earlier)
         WHEN v_prize = 0 THEN jsonb_build_object('code', 'TICKET_NOT_WINNER')
         WHEN p_operation <> 'PAY' AND v_payment.ordinal IS NULL THEN jsonb_build_object('code', 'PAYMENT_NOT_FOUND')
-        WHEN p_operation <> 'REVERSE' AND (v_is_final OR v_paid = v_prize) THEN
+        WHEN p_operation <> 'REVERSE' AND NOT v_is_final AND v_earlier >= v_prize THEN
+            jsonb_build_object('code', 'PAID_UNDER_EARLIER_RESULT', 'prizeCents', v_prize, 'earlierCents', v_earlier)
+        WHEN p_operation <> 'REVERSE' AND (v_is_final OR v_paid >= v_prize) THEN
             jsonb_build_object('code', 'ALREADY_PAID', 'prizeCents', v_prize, 'paidCents', v_paid)
         WHEN p_operation = 'PAY' AND v_paid + p_amount > v_prize THEN
             jsonb_build_object('code', 'PAYMENT_EXCEEDS_REMAINING', 'amountCents', p_amount,
                                'remainingCents', v_prize - v_paid)
+            || CASE WHEN v_earlier > 0 THEN jsonb_build_object('earlierCents', v_earlier) ELSE '{}' END
+        -- The rest is waived on the last payment, which may have been the last of an earlier prize.
+        WHEN p_operation = 'FINALIZE' AND (v_payment.is_final OR v_payment.finalized_at IS NOT NULL) THEN
+            jsonb_build_object('code', 'PAYMENT_NOT_FOUND')
         WHEN p_operation = 'PAY' AND c_payments_max <= (
              SELECT max(p.ordinal) FROM ticket_payments p
               WHERE p.banca_id = p_banca AND p.business_date = v_ticket.business_date AND p.ticket_id = v_ticket.id)
@@ -146,17 +164,22 @@ BEGIN
             v_is_final := false;
         WHEN 'FINALIZE' THEN
             v_outcome := 'PAYMENT_FINALIZED';
-            UPDATE ticket_payments p SET finalized_at = v_at, finalized_by = p_actor, finalized_notes = p_notes
+            UPDATE ticket_payments p
+               SET finalized_at = v_at, finalized_by = p_actor, finalized_notes = p_notes,
+                   finalized_evaluation = v_evaluation
              WHERE p.banca_id = p_banca AND p.business_date = v_ticket.business_date AND p.ticket_id = v_ticket.id
                AND p.ordinal = v_payment.ordinal
             RETURNING * INTO v_payment;
             v_is_final := true;
     END CASE;
+    IF v_written_off IS NOT NULL THEN
+        PERFORM refresh_cash_memos(p_banca, v_sorteo.id, v_ticket.id);
+    END IF;
 
     v_answer := jsonb_build_object(
         'ticketId', v_ticket.id, 'sorteoId', v_sorteo.id, 'businessDate', v_ticket.business_date,
         'dailyOrdinal', v_sorteo.daily_ordinal, 'sequence', v_ticket.sequence, 'prizeCents', v_prize,
-        'paidCents', v_paid, 'isClosed', v_is_final OR v_paid = v_prize,
+        'paidCents', v_paid, 'isClosed', v_is_final OR v_paid >= v_prize,
         'payment', payment_facts(v_payment));
     INSERT INTO idempotency (banca_id, actor_id, terminal_id, key, fingerprint, outcome, business_date, sorteo_id,
                              sequence, answer, created_at)

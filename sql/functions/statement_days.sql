@@ -115,7 +115,8 @@ BEGIN
     SELECT p_banca, f.dimension, f.entity_id, f.business_date, f.sales_cents, f.payouts_cents, f.listero_cents,
            f.vendedor_cents, f.tickets, f.corrections_cents, f.paid_cents, f.collected_cents, p_at, p_at
       FROM fact f
-     WHERE p_force OR f.is_cut OR f.tickets > 0 OR f.paid_cents > 0 OR f.collected_cents > 0 OR f.corrections_cents <> 0
+     WHERE p_force OR f.is_cut OR f.tickets > 0 OR f.payouts_cents > 0 OR f.paid_cents > 0 OR f.collected_cents > 0
+        OR f.corrections_cents <> 0
         OR EXISTS (SELECT FROM statements s
                     WHERE s.banca_id = p_banca AND s.dimension = f.dimension AND s.entity_id = f.entity_id
                       AND s.business_date = f.business_date)

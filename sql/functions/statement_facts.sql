@@ -1,4 +1,5 @@
--- What days of sellers, ventanas and the banca come to, from the draws that are evaluated and the movements that stand.
+-- What days of sellers, ventanas and the banca come to, from the draws that are evaluated, the movements and the write-offs
+-- that stand. A write-off is a prize that the bank pays, on the day that it was written off.
 --
 -- Takes   parallel arrays: days of entities, each once.
 -- Gives   a row for each. Of a seller without what a reset left out, which the cut_… columns tell.
@@ -102,19 +103,25 @@ BEGIN
                  AND p.sequence = t.sequence AND p.evaluation = r.evaluation) p
          WHERE a.dimension = 'VENDEDOR' AND a.reset_at IS NOT NULL
          GROUP BY a.entity_id, a.business_date
+    ), off AS MATERIALIZED (
+        SELECT * FROM written_off(p_banca, p_dimensions, p_entities, p_days)
     )
     SELECT a.dimension, a.entity_id, a.business_date,
-           coalesce(s.sales, 0) - coalesce(c.sales, 0), coalesce(s.payouts, 0) - coalesce(c.payouts, 0),
+           coalesce(s.sales, 0) - coalesce(c.sales, 0),
+           coalesce(s.payouts, 0) - coalesce(c.payouts, 0) + coalesce(w.cents, 0) - coalesce(w.cut_cents, 0),
            coalesce(s.listero, 0) - coalesce(c.listero, 0), coalesce(s.vendedor, 0) - coalesce(c.vendedor, 0),
            coalesce(s.tickets, 0) - coalesce(c.tickets, 0),
            coalesce(m.paid, 0) - coalesce(m.cut_paid, 0), coalesce(m.collected, 0) - coalesce(m.cut_collected, 0),
-           coalesce(c.tickets, 0) > 0 OR coalesce(m.cut_paid, 0) > 0 OR coalesce(m.cut_collected, 0) > 0,
-           coalesce(c.sales, 0), coalesce(c.payouts, 0), coalesce(c.listero, 0), coalesce(c.vendedor, 0),
+           coalesce(c.tickets, 0) > 0 OR coalesce(m.cut_paid, 0) > 0 OR coalesce(m.cut_collected, 0) > 0
+               OR coalesce(w.cut_cents, 0) > 0,
+           coalesce(c.sales, 0), coalesce(c.payouts, 0) + coalesce(w.cut_cents, 0), coalesce(c.listero, 0),
+           coalesce(c.vendedor, 0),
            coalesce(c.tickets, 0), coalesce(m.cut_paid, 0), coalesce(m.cut_collected, 0)
       FROM asked a
       LEFT JOIN summed s ON s.dimension = a.dimension AND s.entity_id = a.entity_id AND s.business_date = a.business_date
       LEFT JOIN moved m ON m.dimension = a.dimension AND m.entity_id = a.entity_id AND m.business_date = a.business_date
-      LEFT JOIN cut c ON a.dimension = 'VENDEDOR' AND c.entity_id = a.entity_id AND c.business_date = a.business_date;
+      LEFT JOIN cut c ON a.dimension = 'VENDEDOR' AND c.entity_id = a.entity_id AND c.business_date = a.business_date
+      LEFT JOIN off w ON w.dimension = a.dimension AND w.entity_id = a.entity_id AND w.business_date = a.business_date;
 END $$;
 ALTER FUNCTION statement_facts OWNER TO banca_definer;
 REVOKE ALL ON FUNCTION statement_facts FROM PUBLIC;

@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
+from core.cash_memos import CashMemos, Ended, EndingKind, EndingRequest, NotEnded
+from core.domain.permissions import Role
 from core.till.after_sale import AfterSale
 from core.till.listas import ListaAnswer, ListaMoved, ListaRequest
 from core.till.order import Actor
@@ -13,7 +15,7 @@ from core.till.payments import PaymentAnswer, PaymentOperation, PaymentRequest, 
 from core.till.refusals import Refused
 from core.till.restores import RestoreAnswer, Restored, RestoreRequest
 from tests.arena import Arena, Seller
-from tests.evaluating import Evaluator, draw_now, request
+from tests.evaluating import Evaluator, draw_now, request, request_revert
 from tests.pos import new_key
 from tests.till.shop import Shop, sold
 from tests.till.tickets import Bet, actor_of, sale, ticket
@@ -24,8 +26,10 @@ class Desk:
     arena: Arena
     shop: Shop
     after_sale: AfterSale
+    memos: CashMemos
     # (account, balance, version), as readers were told.
     balances: list[tuple[UUID, int, int]] = field(default_factory=list)
+    admin_id: UUID | None = None
 
     @classmethod
     def of(cls, arena: Arena, shop: Shop) -> Desk:
@@ -37,7 +41,7 @@ class Desk:
         after_sale = AfterSale.over(
             shop.caller, database=shop.database, rulebooks=shop.rulebooks, publish_balance=publish
         )
-        return cls(arena, shop, after_sale, balances)
+        return cls(arena, shop, after_sale, CashMemos(shop.caller, publish_balance=publish), balances)
 
     async def sell(
         self, *bets: Bet, seller: Seller | None = None, sorteo_id: UUID | None = None, multiplier_id: UUID | None = None
@@ -68,6 +72,30 @@ class Desk:
     async def finalize(self, ticket_id: UUID, *, key: str | None = None, actor: Actor | None = None) -> PaymentAnswer:
         asked = self.payment(ticket_id, PaymentOperation.FINALIZE, key=key, actor=actor)
         return await self.after_sale.cashier.settle(asked)
+
+    async def end_memo(
+        self,
+        ticket_id: UUID,
+        kind: EndingKind,
+        cents: int | None = None,
+        *,
+        key: str | None = None,
+        actor_id: UUID | None = None,
+    ) -> Ended | NotEnded:
+        """As the banca's administrator unless told otherwise; all that is open unless told."""
+        acting = actor_id or await self.administrator()
+        digest = hashlib.sha256(f"{kind} {ticket_id} {cents}".encode()).digest()
+        return await self.memos.end(
+            EndingRequest(
+                self.arena.banca_id, acting, key or new_key(), digest, "test", ticket_id, kind, cents, "it came back"
+            )
+        )
+
+    async def administrator(self) -> UUID:
+        """The one who ends memos unless another is named; before many of them end at once."""
+        if self.admin_id is None:
+            self.admin_id = (await self.arena.add_user(Role.BANCA)).id
+        return self.admin_id
 
     def payment(
         self,
@@ -135,6 +163,18 @@ def restored(answer: RestoreAnswer) -> Restored:
 def moved(answer: ListaAnswer) -> ListaMoved:
     assert isinstance(answer, ListaMoved), answer
     return answer
+
+
+def ended(answer: Ended | NotEnded) -> Ended:
+    assert isinstance(answer, Ended), answer
+    return answer
+
+
+async def correct(arena: Arena, evaluator: Evaluator, number: str) -> None:
+    """The first draw's result is taken back, by force, and becomes this one."""
+    assert await request_revert(arena, force=True) == "REQUESTED"
+    await evaluator.finish()
+    await draw(arena, evaluator, number)
 
 
 def code(answer: object) -> str:

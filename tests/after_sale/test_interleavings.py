@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 
+from core.cash_memos import Ended, EndingKind
 from core.domain.permissions import Role
 from core.till.cancels import Cancelled
 from core.till.listas import ListaMoved
@@ -117,6 +118,16 @@ class Day:
     async def finalize(self) -> Any:
         return await self.desk.finalize(self.ticket_id(), actor=self.people.admin)
 
+    async def end_memo(self) -> Any:
+        """Of whatever ticket has one, all or a part."""
+        async with self.owner:
+            memos = [row[0] for row in await self.arena.owner.fetch("SELECT ticket_id FROM cash_memos ORDER BY 1")]
+        if not memos:
+            return "no memo"
+        kind, cents = self.chance.choice(list(EndingKind)), self.chance.choice((None, None, 1, 500))
+        answer = await self.desk.end_memo(self.chance.choice(memos), kind, cents, actor_id=self.people.admin.user_id)
+        return kind.value if isinstance(answer, Ended) else answer.refusal.value
+
 
 class People:
     """What a day needs besides the arena's own."""
@@ -158,7 +169,7 @@ async def test_any_interleaving_leaves_the_books_right(
             assert await findings(arena.owner, arena.banca_id) == []
         await draw_now(arena.owner, arena.sorteo_id)
         settling = (day.evaluate, day.work, day.pay, day.pay, day.pay, day.reverse, day.finalize, day.revert,
-                    day.exclude, day.include, day.sell, day.cancel, day.restore)  # fmt: skip
+                    day.exclude, day.include, day.sell, day.cancel, day.restore, day.end_memo, day.end_memo)  # fmt: skip
         for _ in range(ROUNDS):
             await day.together(*settling)
             assert await findings(arena.owner, arena.banca_id) == []

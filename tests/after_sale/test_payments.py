@@ -12,7 +12,7 @@ from core.domain.permissions import Role
 from core.till.operations import TicketNotFound
 from core.till.payments import PaymentAnswer, Settled
 from core.till.refusals import Refused
-from tests.after_sale.desk import Desk, code, draw, settled
+from tests.after_sale.desk import Desk, code, correct, draw, settled
 from tests.arena import Arena
 from tests.evaluating import Evaluator, balances, request_revert
 from tests.pos import new_key
@@ -206,17 +206,19 @@ async def test_who_pays_is_looked_at_under_the_lock(desk: Desk, winner: UUID) ->
     )
 
 
-async def test_a_corrected_result_is_paid_anew(desk: Desk, winner: UUID, evaluator: Evaluator) -> None:
+async def test_a_corrected_result_is_paid_above_what_was_paid_before(
+    desk: Desk, winner: UUID, evaluator: Evaluator
+) -> None:
     settled(await desk.pay(winner, 100))
-    assert await request_revert(desk.arena, force=True) == "REQUESTED"
-    await evaluator.finish()
-    await draw(desk.arena, evaluator, "07")
-    answer = settled(await desk.pay(winner, PRIZE))
+    await correct(desk.arena, evaluator, "07")
+    assert code(await desk.pay(winner, PRIZE)) == "PAYMENT_EXCEEDS_REMAINING"
+    answer = settled(await desk.pay(winner, PRIZE - 100))
     assert answer.facts["payment"]["ordinal"] == 2
+    assert figures(answer) == ("PAID", "45000.00", "0.00", "0.00")
     assert await findings(desk.arena.owner, desk.arena.banca_id) == []
 
 
-async def test_a_revert_and_fifty_payments_at_once_leave_none_that_stands_of_nothing(
+async def test_a_revert_and_fifty_payments_at_once_keep_the_cash_on_the_ticket(
     desk: Desk, winner: UUID, evaluator: Evaluator
 ) -> None:
     reverts = [request_revert(desk.arena, force=True)]
@@ -224,6 +226,12 @@ async def test_a_revert_and_fifty_payments_at_once_leave_none_that_stands_of_not
                                    *(desk.pay(winner, 1_000) for _ in range(25)))  # fmt: skip
     assert "REQUESTED" in answers
     await evaluator.finish()
-    standing = await desk.arena.owner.fetchval("SELECT count(*) FROM ticket_payments WHERE reversed_at IS NULL")
-    assert standing == 0
+    paid = sum(isinstance(answer, Settled) for answer in answers) * 1_000
+    row = await desk.arena.owner.fetchrow(
+        "SELECT coalesce(sum(p.amount_cents), 0)::bigint AS cash, coalesce(max(m.open_cents), 0) AS open"
+        " FROM ticket_payments p LEFT JOIN cash_memos m USING (banca_id, business_date, ticket_id)"
+        " WHERE p.reversed_at IS NULL"
+    )
+    assert row is not None
+    assert (row["cash"], row["open"]) == (paid, paid)
     assert await findings(desk.arena.owner, desk.arena.banca_id) == []

@@ -99,6 +99,17 @@ async def fill(arena: Arena) -> None:
             " SELECT $1, gen_random_uuid(), s.id, v.id, 1, now(), $2 FROM sorteos s, ventanas v"
             " WHERE s.banca_id = $1 AND v.banca_id = $1"
         ),
+        (
+            "INSERT INTO cash_memos (banca_id, business_date, ticket_id, sorteo_id, sequence, vendedor_id, ventana_id,"
+            f" cash_cents, prize_cents, created_at, updated_at) SELECT $1, {day}, $2, id, 1, $2, $2, 1, 0, now(), now()"
+            " FROM sorteos WHERE banca_id = $1"
+        ),
+        (
+            "INSERT INTO cash_memo_entries (banca_id, id, business_date, ticket_id, kind, amount_cents, reason, sorteo_id,"
+            " vendedor_id, ventana_id, created_by, created_by_role, created_by_name, created_at)"
+            f" SELECT $1, $2, {day}, $2, 'SETTLEMENT', 1, 'came back', id, $2, $2, $2, 'ADMIN', 'x', now() FROM sorteos"
+            " WHERE banca_id = $1"
+        ),
         f"INSERT INTO jugada_moves SELECT $1, {day}, $2, 1, 1, 1, false",
         f"INSERT INTO ticket_restores SELECT $1, {day}, $2, 1, 1, 1, $2, 'VENDEDOR', now()",
         (

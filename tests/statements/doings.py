@@ -13,7 +13,7 @@ from uuid import UUID
 from tests.arena import Seller
 from tests.evaluating import draw_now, request, request_revert
 from tests.statements.office import DIMENSIONS, Office, noon
-from tests.till.tickets import sale, ticket
+from tests.till.tickets import actor_of, sale, ticket
 
 NUMBERS = ("07", "15", "99")
 DAY = timedelta(days=1)
@@ -89,6 +89,34 @@ class Doings:
             return "NOTHING"
         return (await self.office.reverse(self.chance.choice(self.movements), now=self.now))["outcome"]
 
+    async def pay(self) -> Any:
+        """A winner of a result that stands, all of its prize or a part."""
+        winner = await self.office.arena.owner.fetchrow(
+            "SELECT t.id, t.vendedor_id, sum(p.amount_cents)::bigint AS cents FROM prizes p"
+            " JOIN sorteo_results r USING (banca_id, sorteo_id, evaluation)"
+            " JOIN tickets t USING (banca_id, business_date, sorteo_id, sequence) WHERE r.state = 'DONE'"
+            " GROUP BY t.id, t.vendedor_id ORDER BY md5(t.id::text || $1::text) LIMIT 1",
+            str(self.chance.random()),
+        )
+        if winner is None:
+            return "NOTHING"
+        seller = next(each for each in self.sellers if each.id == winner["vendedor_id"])
+        cents = self.chance.choice((winner["cents"], winner["cents"], 1))
+        return f"PAY_{type(await self.office.desk.pay(winner['id'], cents, actor=actor_of(seller))).__name__}"
+
+    async def end_memo(self) -> Any:
+        memos = [
+            row[0]
+            for row in await self.office.arena.owner.fetch(
+                "SELECT ticket_id FROM cash_memos WHERE open_cents > 0 ORDER BY ticket_id"
+            )
+        ]
+        if not memos:
+            return "NOTHING"
+        kind, cents = self.chance.choice(("WRITE_OFF", "WRITE_OFF", "SETTLEMENT")), self.chance.choice((None, None, 1))
+        row = await self.office.end_memo(self.chance.choice(memos), kind, cents=cents, now=self.now)
+        return f"MEMO_{row['outcome']}"
+
     async def reset(self) -> Any:
         at = self.chance.choice((None, datetime.now(UTC), datetime.now(UTC) - timedelta(seconds=1)))
         return f"RESET_{await self.office.reset(at, seller=self.chance.choice(self.sellers), now=self.now)}"
@@ -112,7 +140,8 @@ class Doings:
 
     def doings(self) -> list[Callable[[], Awaitable[Any]]]:
         often = [self.sell, self.sell, self.sell, self.evaluate, self.move, self.compute, self.compute]
-        return [*often, self.revert, self.reverse, self.reset, self.settle, self.carry, self.close]
+        often += [self.revert, self.pay, self.pay, self.end_memo, self.end_memo]
+        return [*often, self.reverse, self.reset, self.settle, self.carry, self.close]
 
 
 async def doings_of(office: Office, seed: int) -> Doings:

@@ -113,6 +113,16 @@ class Office:
         )  # fmt: skip
         return answer_of(row)
 
+    async def end_memo(
+        self, ticket_id: UUID, kind: str, *, cents: int | None = None, now: datetime | None = None
+    ) -> dict[str, Any]:
+        """What end_cash_memo answers."""
+        row = await self.arena.owner.fetchrow(
+            "SELECT * FROM end_cash_memo($1, $2, $3, $4, $5, $6, $7, $8, 'it is gone', 'r', $9)",
+            self.arena.banca_id, self.admin.id, new_key(), bytes(32), uuid4(), ticket_id, kind, cents, now,
+        )  # fmt: skip
+        return answer_of(row)
+
     async def reset(self, at: datetime | None, *, seller: Seller | None = None, now: datetime | None = None) -> str:
         outcome: str = await self.arena.owner.fetchval(
             "SELECT outcome FROM reset_balance($1, $2, $3, $4, $5, $6, 'r', $7)",

@@ -59,6 +59,16 @@ TAMPERING = {
         " amount_cents, method, is_final, paid_by, paid_by_role, terminal_id, created_at) SELECT banca_id, business_date,"
         " id, 1, sorteo_id, sequence, 1, 1, 'cash', false, created_by, created_by_role, terminal_id, now() FROM tickets"
     ),
+    "cash_memos": (
+        "INSERT INTO cash_memos (banca_id, business_date, ticket_id, sorteo_id, sequence, vendedor_id, ventana_id,"
+        " cash_cents, prize_cents, created_at, updated_at) SELECT banca_id, business_date, id, sorteo_id, sequence,"
+        " vendedor_id, ventana_id, 1, 0, now(), now() FROM tickets WHERE sequence = 1"
+    ),
+    "write_offs": (
+        "INSERT INTO transfers (banca_id, business_date, reference_id, event_id, kind, debit_account_id,"
+        " credit_account_id, amount_cents, created_at) SELECT t.banca_id, t.business_date, t.id, 1, 'WRITE_OFF', a.id,"
+        " t.vendedor_id, 9000, now() FROM tickets t JOIN accounts a ON a.kind = 'PRIZES'"
+    ),
     "sorteo_takings": (
         "INSERT INTO sorteo_results (banca_id, sorteo_id, evaluation, winning_number, state, last_sequence, progressed_at,"
         " event_id, requested_by, requested_at, settled_at, total_in_cents, net_profit_cents)"

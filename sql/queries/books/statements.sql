@@ -1,4 +1,4 @@
--- Every day of every seller, ventana and banca is what its jugadas, prizes and movements say, summed from them anew; of a
+-- Every day of every seller, ventana and banca is what its jugadas, prizes, movements and write-offs say, summed from them anew; of a
 -- closed day together with what was posted of it later; of a reset seller what counts and what was left out. No row is
 -- missing, and none waits to be computed for longer than $1.
 WITH waiting AS (
@@ -47,6 +47,17 @@ WITH waiting AS (
             WHERE m.dimension = 'VENDEDOR' AND z.banca_id = m.banca_id AND z.vendedor_id = m.entity_id
               AND z.business_date = m.business_date AND z.reverted_at IS NULL) z ON true
      WHERE m.reversed_at IS NULL
+    UNION ALL
+    SELECT w.banca_id, e.dimension, e.entity_id, w.posted_on,
+           e.dimension = 'VENDEDOR' AND coalesce(w.created_at < z.at, false), 0, w.amount_cents, 0, 0, 0, 0, 0
+      FROM cash_memo_entries w
+     CROSS JOIN LATERAL (VALUES ('VENDEDOR'::statement_dimension, w.vendedor_id), ('VENTANA', w.ventana_id),
+                                ('BANCA', w.banca_id)) AS e (dimension, entity_id)
+      LEFT JOIN LATERAL (
+           SELECT max(z.at) AS at FROM balance_resets z
+            WHERE z.banca_id = w.banca_id AND z.vendedor_id = w.vendedor_id AND z.business_date = w.posted_on
+              AND z.reverted_at IS NULL) z ON true
+     WHERE w.kind = 'WRITE_OFF' AND w.reversed_at IS NULL
 ), expected AS (
     SELECT f.banca_id, f.dimension, f.entity_id, f.business_date, f.is_cut, sum(f.sales) AS sales,
            sum(f.payouts) AS payouts, sum(f.listero) AS listero, sum(f.own) AS own, sum(f.tickets) AS tickets,

@@ -34,8 +34,9 @@ WITH move AS (
            row_number() OVER (PARTITION BY f.banca_id, f.business_date, f.reference_id, f.kind
                               ORDER BY f.ordinal) AS place
       FROM transfers f
-      -- Prizes and movements have checks of their own.
-     WHERE f.kind NOT IN ('PRIZE', 'PRIZE_REVERSAL', 'PAYMENT', 'PAYMENT_REVERSAL', 'COLLECTION', 'COLLECTION_REVERSAL')
+      -- Prizes, movements and write-offs have checks of their own.
+     WHERE f.kind NOT IN ('PRIZE', 'PRIZE_REVERSAL', 'PAYMENT', 'PAYMENT_REVERSAL', 'COLLECTION', 'COLLECTION_REVERSAL',
+                          'WRITE_OFF', 'WRITE_OFF_REVERSAL')
 )
 SELECT coalesce(e.banca_id, f.banca_id) AS banca_id,
        format('ticket %s: %s of event %s should be %s cents, is %s', coalesce(e.id, f.reference_id),

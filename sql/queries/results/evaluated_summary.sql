@@ -26,18 +26,14 @@ SELECT d.*, k.sales, k.commission, k.prizes, k.tickets, k.winners, coalesce(w.pa
          AND ($6::uuid IS NULL OR k.vendedor_id = $6) AND ($7::uuid IS NULL OR k.ventana_id = $7)) k
  CROSS JOIN LATERAL (
       -- Paid: all of the prize, or the customer waived what was left.
-      SELECT count(*) FILTER (WHERE c.is_final OR c.amount_cents >= p.amount_cents) AS paid
+      SELECT count(*) FILTER (WHERE c.is_waived OR c.paid_cents >= p.amount_cents) AS paid
         FROM (SELECT p.sequence, p.vendedor_id, sum(p.amount_cents) AS amount_cents FROM prizes p
                WHERE p.banca_id = $1 AND p.business_date = d.business_date AND p.sorteo_id = d.id
                  AND p.evaluation = d.evaluation AND ($6::uuid IS NULL OR p.vendedor_id = $6)
                GROUP BY p.sequence, p.vendedor_id) p
         JOIN tickets t ON t.banca_id = $1 AND t.business_date = d.business_date AND t.sorteo_id = d.id
              AND t.sequence = p.sequence AND ($7::uuid IS NULL OR t.ventana_id = $7)
-       CROSS JOIN LATERAL (
-            SELECT sum(c.amount_cents) AS amount_cents, bool_or(c.is_final OR c.finalized_at IS NOT NULL) AS is_final
-              FROM ticket_payments c
-             WHERE c.banca_id = $1 AND c.business_date = d.business_date AND c.ticket_id = t.id
-               AND c.evaluation = d.evaluation AND c.reversed_at IS NULL) c) w
+       CROSS JOIN LATERAL ticket_cash($1, d.business_date, d.id, t.sequence, t.id, d.evaluation) c) w
   LEFT JOIN LATERAL (
       SELECT json_agg(json_build_array(
                  k.type, k.multiplier_id, m.name, CASE k.type WHEN 'REVENTADO' THEN d.extra_x_hundredths

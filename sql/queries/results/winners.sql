@@ -2,7 +2,7 @@
 -- or null, $7 after this sequence or null, $8 how many, $9 offset.
 -- jugadas: [line, type, number, cents staked, multiplier, x, cents won].
 SELECT t.id, t.sequence, t.ventana_id, t.vendedor_id, u.name AS vendedor_name, t.cliente_nombre, w.jugadas,
-       w.prize_cents, coalesce(c.paid_cents, 0) AS paid_cents, coalesce(c.is_final, false) AS is_final
+       w.prize_cents, c.paid_cents, c.is_waived AS is_final
   FROM (SELECT p.sequence, sum(p.amount_cents)::bigint AS prize_cents,
                json_agg(json_build_array(p.line, j.type, j.number, j.amount_cents, p.multiplier_id, p.x_hundredths,
                                          p.amount_cents) ORDER BY p.line) AS jugadas
@@ -17,11 +17,7 @@ SELECT t.id, t.sequence, t.ventana_id, t.vendedor_id, u.name AS vendedor_name, t
          GROUP BY p.sequence) w
  CROSS JOIN LATERAL find_ticket($1, $2, $3, w.sequence) t
   LEFT JOIN users u ON u.banca_id = $1 AND u.id = t.vendedor_id
- CROSS JOIN LATERAL (
-      SELECT sum(c.amount_cents)::bigint AS paid_cents, bool_or(c.is_final OR c.finalized_at IS NOT NULL) AS is_final
-        FROM ticket_payments c
-       WHERE c.banca_id = $1 AND c.business_date = $2 AND c.ticket_id = t.id AND c.sorteo_id = $3
-         AND c.sequence = t.sequence AND c.evaluation = $4 AND c.reversed_at IS NULL) c
+ CROSS JOIN LATERAL ticket_cash($1, $2, $3, t.sequence, t.id, $4) c
  WHERE $6::uuid IS NULL OR t.ventana_id = $6
  ORDER BY w.sequence
  LIMIT $8 OFFSET $9

@@ -18,17 +18,13 @@ SELECT t.id, t.business_date, t.sorteo_id, t.sequence
                         JOIN sorteos s ON s.banca_id = r.banca_id AND s.id = r.sorteo_id
                        WHERE r.banca_id = $1 AND r.state = 'REVERTING'))))
    AND ($5::text IS NULL OR t.status = 'ACTIVE' AND $5 = coalesce((
-            SELECT CASE WHEN z.cents > 0 AND (p.cents >= z.cents OR p.is_final) THEN 'PAID' ELSE 'EVALUATED' END
+            SELECT CASE WHEN z.cents > 0 AND (p.paid_cents >= z.cents OR p.is_waived) THEN 'PAID' ELSE 'EVALUATED' END
               FROM sorteo_results r
              CROSS JOIN LATERAL (
                   SELECT sum(amount_cents) AS cents FROM prizes
                    WHERE banca_id = $1 AND business_date = t.business_date AND sorteo_id = t.sorteo_id
                      AND sequence = t.sequence AND evaluation = r.evaluation) z
-             CROSS JOIN LATERAL (
-                  SELECT sum(amount_cents) AS cents, bool_or(is_final OR finalized_at IS NOT NULL) AS is_final
-                    FROM ticket_payments
-                   WHERE banca_id = $1 AND business_date = t.business_date AND ticket_id = t.id
-                     AND evaluation = r.evaluation AND reversed_at IS NULL) p
+             CROSS JOIN LATERAL ticket_cash($1, t.business_date, t.sorteo_id, t.sequence, t.id, r.evaluation) p
              WHERE r.banca_id = $1 AND r.sorteo_id = t.sorteo_id AND r.state = 'DONE'), 'ACTIVE'))
    AND ($6::date IS NULL OR t.business_date = $6)
    AND ($7::uuid IS NULL OR t.id < $7)
