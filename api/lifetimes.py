@@ -34,8 +34,9 @@ from api.readings import Readings, replica_of
 from api.sessions import Sessions
 from api.signed_requests import Signatures
 from api.terminals import Terminals
+from core.balance_doubts import BalanceDoubts
 from core.balance_resets import BalanceResets
-from core.cache import BalanceCache, Cache
+from core.cache import HIDDEN_S, BalanceCache, Cache
 from core.cash_memos import CashMemos
 from core.database import Database, create_pool
 from core.installation import Installation
@@ -140,7 +141,10 @@ async def hold_cache(app: web.Application) -> AsyncIterator[None]:
     if settings.cache_enabled and settings.redis_url is not None:
         client = Cache(settings.redis_url, timeout_ms=settings.cache_timeout_ms)
     app[CACHE] = cache = BalanceCache(
-        client, read_instance=Installation(database).history, ttl_s=settings.cache_balance_ttl_s
+        client,
+        read_instance=Installation(database).history,
+        ttl_s=settings.cache_balance_ttl_s,
+        doubts=BalanceDoubts(database, lasts_s=settings.cache_balance_ttl_s + HIDDEN_S),
     )
     probes: Pool = await create_pool(
         settings.database_url, size=PROBE_CONNECTIONS, timeout_s=CHECK_TIMEOUT_S, application_name="banca api health"

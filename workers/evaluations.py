@@ -5,7 +5,7 @@ says that it is time to look, so that none can come twice, too late or in the wr
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
 import asyncpg
@@ -32,10 +32,16 @@ class Evaluations:
     """Any number may run at once; of one draw, one at a time gets on."""
 
     def __init__(
-        self, database: Database, *, publish_balance: PublishBalance, step_tickets: int = STEP_TICKETS
+        self,
+        database: Database,
+        *,
+        publish_balance: PublishBalance,
+        flush_balances: Callable[[], Awaitable[None]] | None = None,
+        step_tickets: int = STEP_TICKETS,
     ) -> None:
         self.database = database
         self.publish_balance = publish_balance
+        self.flush_balances = flush_balances
         self.step_tickets = step_tickets
         self.troubles = Troubles(at_once_min=STEP_TICKETS_MIN)
         self.rounds = Rounds()
@@ -84,6 +90,9 @@ class Evaluations:
         moved = zip(row["account_ids"], row["balances_cents"], row["balance_versions"], strict=True)
         for account_id, balance_cents, version in moved:
             self.publish_balance(banca_id, account_id, balance_cents=balance_cents, version=version)
+        if self.flush_balances is not None:
+            # Before the next step says that the draw is evaluated: who hears of it looks at balances.
+            await self.flush_balances()
         if step in {"DONE", "REVERTED"}:
             log.info("EVALUATION_ENDED", step=step, banca=str(banca_id), sorteo=str(sorteo_id))
         return step

@@ -99,7 +99,7 @@ def runner_keepers(settings: Settings) -> list[RunnerKeeper]:
     async def evaluations(database: Database) -> AsyncIterator[Runner]:
         balances = balance_cache(settings, database)
         balances.start()
-        yield Evaluations(database, publish_balance=balances.publish)
+        yield Evaluations(database, publish_balance=balances.publish, flush_balances=balances.flush)
         await balances.close()
 
     @asynccontextmanager

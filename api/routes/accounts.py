@@ -15,12 +15,13 @@ from core.queries import sql
 
 
 async def get_own_balance(context: RequestContext) -> BalanceAnswer:
-    """One's own balance. It may lag a sale by moments; nothing is decided from it."""
+    """One's own balance: with everything whose answer the client has. Prizes that workers pay may lag by moments."""
     cache, account_id = context.app[CACHE], context.principal.user_id
-    balance = await cache.read(context.banca_id, account_id)
+    look = await cache.look(context.banca_id, account_id)
+    balance = look.balance
     if balance is None:
         balance = await read_balance(context, account_id)
-        await cache.store(context.banca_id, account_id, balance)
+        await cache.store(context.banca_id, account_id, balance, look=look)
     return BalanceAnswer(
         account_id=account_id,
         balance=balance.balance_cents,

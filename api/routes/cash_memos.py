@@ -11,7 +11,7 @@ from aiohttp import web
 
 from api.cash_memo_answers import ended_document, memo_document
 from api.context import RequestContext
-from api.keys import CASH_MEMOS, DATABASE
+from api.keys import CACHE, CASH_MEMOS, DATABASE
 from api.models.cash_memos import CashMemoPageOut, CashMemosQuery, EndedMemoOut, MemoEndingIn, MemoState
 from api.operations import Key, Operation
 from api.pages import page_of
@@ -98,6 +98,9 @@ async def end_memo(context: RequestContext, action: str, kind: EndingKind, body:
         raise ProblemError(problem_of_trouble(error)) from error
     match answer:
         case Ended():
+            if kind is EndingKind.WRITE_OFF:
+                seller = UUID(answer.facts["memo"]["vendedorId"])
+                await context.app[CACHE].until_hidden(context.banca_id, [seller])
             return json_response(ended_document(answer.facts), replayed=answer.replayed)
         case NotEnded():
             raise ProblemError(problem_of(answer))

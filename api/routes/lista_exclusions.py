@@ -10,7 +10,7 @@ from aiohttp import web
 
 from api.context import RequestContext
 from api.fingerprints import fingerprint_of
-from api.keys import AFTER_SALE
+from api.keys import AFTER_SALE, CACHE
 from api.models.listas import ListaExclusionIn, ListaIn, ListaMovedOut
 from api.operations import Key, Operation
 from api.problems import ProblemError, refuse
@@ -18,7 +18,7 @@ from api.ticket_answers import json_response, problem_of_trouble
 from core.domain.money import format_cents
 from core.domain.permissions import Permission
 from core.till.later_refusals import instant_text
-from core.till.listas import ListaAnswer, ListaRefused, ListaRequest
+from core.till.listas import ListaAnswer, ListaMoved, ListaRefused, ListaRequest
 from core.till.sales import TROUBLE
 
 # Of what sql/functions/exclude_lista.sql says no to.
@@ -48,6 +48,7 @@ async def exclude_lista(context: RequestContext, body: ListaExclusionIn) -> web.
         answer = await context.app[AFTER_SALE].listas.exclude(request, reason=body.reason)
     except TROUBLE as error:
         raise ProblemError(problem_of_trouble(error)) from error
+    await until_hidden(context, answer)
     return response_of(answer, is_excluded=True)
 
 
@@ -61,7 +62,13 @@ async def include_lista(context: RequestContext, body: ListaIn) -> web.StreamRes
         answer = await context.app[AFTER_SALE].listas.include(request)
     except TROUBLE as error:
         raise ProblemError(problem_of_trouble(error)) from error
+    await until_hidden(context, answer)
     return response_of(answer, is_excluded=False)
+
+
+async def until_hidden(context: RequestContext, answer: ListaAnswer) -> None:
+    if isinstance(answer, ListaMoved):
+        await context.app[CACHE].until_hidden(context.banca_id, answer.seller_ids)
 
 
 def request_of(context: RequestContext, action: str, body: ListaIn) -> ListaRequest:

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from api.context import RequestContext
 from api.fingerprints import fingerprint_of
-from api.keys import DATABASE, MOVEMENTS
+from api.keys import CACHE, DATABASE, MOVEMENTS
 from api.models.movements import (
     MovedOut,
     MovementIn,
@@ -155,6 +155,9 @@ async def answered(context: RequestContext, moving: Awaitable[Moved | NotMoved],
         raise ProblemError(problem_of_trouble(error)) from error
     match answer:
         case Moved():
+            payment = answer.facts["payment"]
+            if payment["dimension"] == Dimension.VENDEDOR:
+                await context.app[CACHE].until_hidden(context.banca_id, [UUID(payment["entityId"])])
             document = moved_document(context.banca_id, answer.facts)
             return json_response(document, status=status, replayed=answer.replayed)
         case NotMoved():

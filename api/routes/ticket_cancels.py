@@ -9,7 +9,7 @@ from aiohttp import web
 
 from api.context import RequestContext
 from api.fingerprints import fingerprint_of
-from api.keys import CANCELLER
+from api.keys import CACHE, CANCELLER
 from api.models.tickets import CancelBySaleKeyIn, CancelOut, TicketOut
 from api.operations import Key
 from api.problems import ProblemError
@@ -58,6 +58,8 @@ async def cancel(
         answer = await context.app[CANCELLER].cancel(request)
     except TROUBLE as error:
         raise ProblemError(problem_of_trouble(error)) from error
+    if isinstance(answer, Cancelled):
+        await context.app[CACHE].until_hidden(context.banca_id, [answer.record.vendedor_id])
     return cancel_response(answer)
 
 

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from api.context import RequestContext
 from api.fingerprints import fingerprint_of
-from api.keys import AFTER_SALE
+from api.keys import AFTER_SALE, CACHE
 from api.models.tickets import TicketOut
 from api.operations import Key
 from api.problems import ProblemError
@@ -39,6 +39,7 @@ async def restore_ticket(context: RequestContext) -> web.StreamResponse:
         raise ProblemError(problem_of_trouble(error)) from error
     match answer:
         case Restored():
+            await context.app[CACHE].until_hidden(context.banca_id, [answer.record.vendedor_id])
             return json_response(ticket_document(answer.record), replayed=answer.replayed)
         case TicketNotFound():
             raise ticket_not_found()

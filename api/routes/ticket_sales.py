@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from api.context import RequestContext
-from api.keys import COUNTER
+from api.keys import CACHE, COUNTER
 from api.models.tickets import (
     TicketBatchIn,
     TicketBatchOut,
@@ -35,8 +35,11 @@ async def sell_ticket(context: RequestContext, ticket: TicketRequest) -> web.Str
     key with other content is 422. Refusals that are recorded (sold out, no funds, closed) stand for their key.
     """
     request = SaleRequest(actor_of(context), context.idempotency_key or "", context.request_id, ticket)
+    # Beside the sale, so that nothing is left to wait for afterwards.
+    context.app[CACHE].hide(context.banca_id, [ticket.vendedor_id or context.principal.user_id])
     [answer] = await context.app[COUNTER].sell_all([request])
     if isinstance(answer, Sold):
+        await context.app[CACHE].until_hidden(context.banca_id, [answer.record.vendedor_id])
         return json_response(ticket_document(answer.record), status=201, replayed=answer.replayed)
     raise ProblemError(problem_of_answer(answer))
 
@@ -53,7 +56,10 @@ async def sell_batch(context: RequestContext, sent: Sequence[SentTicket]) -> web
         for place, one in enumerate(sent, 1)
         if one.key is not None and one.ticket is not None
     ]
+    sellers = {request.ticket.vendedor_id or actor.user_id for request in requests}
+    context.app[CACHE].hide(context.banca_id, sellers)
     answers = iter(await context.app[COUNTER].sell_all(requests) if requests else [])
+    await context.app[CACHE].until_hidden(context.banca_id, sellers)
     results = [next(answers) if one.ticket is not None else one.problem for one in sent]
     refuse_if_all_failed(results)
     return json_response(

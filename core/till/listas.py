@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -31,11 +31,14 @@ class ListaRequest:
 
 @dataclass(frozen=True, slots=True)
 class ListaMoved:
-    """facts: the exclusion and what it moved, as sql/functions/exclude_lista.sql recorded them."""
+    """facts: the exclusion and what it moved, as sql/functions/exclude_lista.sql recorded them. seller_ids: of the balances
+    that it moved now.
+    """
 
     facts: Mapping[str, Any]
     at: datetime
     replayed: bool
+    seller_ids: Sequence[UUID] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +80,10 @@ class Listas:
             request.request_id,
         )
         TILL_OUTCOMES.labels(row["outcome"]).inc()
-        for account_id, balance_cents, version in row["balances"] or ():
-            self._publish_balance(request.banca_id, UUID(account_id), balance_cents=balance_cents, version=version)
+        moved = [(UUID(account_id), *balance) for account_id, *balance in row["balances"] or ()]
+        for account_id, balance_cents, version in moved:
+            self._publish_balance(request.banca_id, account_id, balance_cents=balance_cents, version=version)
         if row["answer"] is None or row["outcome"] == "MISMATCH":
             return ListaRefused(row["outcome"])
-        return ListaMoved(row["answer"], row["at"], row["outcome"] == "KNOWN")
+        sellers = [account_id for account_id, *_ in moved]
+        return ListaMoved(row["answer"], row["at"], row["outcome"] == "KNOWN", sellers)

@@ -63,6 +63,7 @@ class Proxy:
         self._flows = asyncio.Event()
         self._flows.set()
         self._line: Line | None = None
+        self._delay_s = 0.0
         self.port = 0
 
     @property
@@ -108,9 +109,14 @@ class Proxy:
     def harm(self, line: Line) -> None:
         self._line = line
 
+    def slow(self, delay_s: float) -> None:
+        """Pass each piece on so much later."""
+        self._delay_s = delay_s
+
     async def mend(self) -> None:
         """As if nothing had been, on the same port."""
         self._line = None
+        self._delay_s = 0.0
         self._tell()
         self._flows.set()
         if self._server is None:
@@ -143,6 +149,7 @@ class Proxy:
     ) -> None:
         try:
             while chunk := await reader.read(CHUNK_BYTES_MAX):
+                await asyncio.sleep(self._delay_s)
                 await self._flows.wait()
                 line = self._line
                 if line is None or not line.strikes(is_answer=is_answer):

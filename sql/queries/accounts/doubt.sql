@@ -1,0 +1,1 @@
+SELECT doubt_balances($1, $2)

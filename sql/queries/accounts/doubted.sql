@@ -1,0 +1,1 @@
+SELECT are_balances_doubted()
