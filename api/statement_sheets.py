@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
+
+from api.models.statements import CsvDialect
+from core.domain.text import shown
 
 # A cell is the text, the number or the truth of a member; None where a line has no such member.
 Cell = str | int | bool | None
@@ -20,11 +25,16 @@ COLUMNS = (
 )  # fmt: skip
 # Decimals with two places.
 MONEY = frozenset((*AMOUNTS, "amount", "totalWrittenOff", "openCashMemos"))
-# People write them; a spreadsheet would take them for a formula when they begin like one, in wide letters too.
+# People write them; a spreadsheet would take them for a formula when they begin like one, in wide letters too. What
+# separates cells is the reader's choice: what follows anything that may do so could begin a cell of its own, and quotes
+# around it are then no quotes, or are taken off.
 TEXTS = frozenset(("ventanaName", "vendedorName", "notes"))
-FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+FORMULA_BEGIN = re.compile('(?:^|(?<=[,;|]))([\\s"]*)(?=[=+\\-@＝＋－＠])')
 # Without it a spreadsheet takes the bytes for the letters of its own country.
 BYTE_ORDER_MARK = "\ufeff"
+
+
+SEPARATORS: Mapping[CsvDialect, str] = MappingProxyType({CsvDialect.COMMA: ",", CsvDialect.SEMICOLON: ";"})
 
 
 def lines_of(days: Iterable[Mapping[str, Any]], movements: Iterable[Mapping[str, Any]]) -> Iterator[Sequence[Cell]]:
@@ -51,15 +61,22 @@ def text_of(value: Cell) -> str:
     return str(value)
 
 
-def csv_of(lines: Iterable[Sequence[Cell]]) -> bytes:
+def csv_of(lines: Iterable[Sequence[Cell]], dialect: CsvDialect = CsvDialect.COMMA) -> bytes:
     written = io.StringIO()
     written.write(BYTE_ORDER_MARK)
-    writer = csv.writer(written)
+    writer = csv.writer(written, delimiter=SEPARATORS[dialect])
     writer.writerow(COLUMNS)
+    has_decimal_comma = dialect is CsvDialect.SEMICOLON
     for line in lines:
-        writer.writerow(guarded(name, text_of(cell)) for name, cell in zip(COLUMNS, line, strict=True))
+        writer.writerow(
+            cell_of(name, text_of(cell), has_decimal_comma=has_decimal_comma)
+            for name, cell in zip(COLUMNS, line, strict=True)
+        )
     return written.getvalue().encode()
 
 
-def guarded(name: str, text: str) -> str:
-    return f"'{text}" if name in TEXTS and text.startswith(FORMULA_BEGINS) else text
+def cell_of(name: str, text: str, *, has_decimal_comma: bool = False) -> str:
+    """A cell of a CSV: a text in one line that begins no formula, or a member as it is."""
+    if name in TEXTS:
+        return FORMULA_BEGIN.sub(r"\1'", shown(text))
+    return text.replace(".", ",") if has_decimal_comma and name in MONEY else text

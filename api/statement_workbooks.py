@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import xlsxwriter
 
 from api.statement_sheets import COLUMNS, MONEY, Cell
+from core.domain.text import shown
 
-# What XML 1.0 has no place for.
-UNWRITABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 WIDTH, WIDTH_OF_NOTES = 16, 40
 
 
@@ -46,4 +44,4 @@ def write_cell(sheet: Any, row: int, column: int, cell: Cell, money: Any) -> Non
             # The format knows no other numbers than floats; of these 15 digits stay as they are.
             sheet.write_number(row, column, float(cell), money)
         case str():
-            sheet.write_string(row, column, UNWRITABLE.sub("\ufffd", cell))
+            sheet.write_string(row, column, shown(cell))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from api.models.decimals import DayIn
 from api.models.wire import AnswerModel, RequestModel, Text
@@ -69,8 +70,27 @@ class ExportFormat(StrEnum):
     PDF = "pdf"
 
 
+class CsvDialect(StrEnum):
+    """How a CSV is separated, and how its decimals are written.
+
+    comma: as programs read it. semicolon: as spreadsheets open it where the decimal mark is a comma, as in Costa Rica.
+    """
+
+    COMMA = "comma"
+    SEMICOLON = "semicolon"
+
+
 class ExportQuery(StatementQuery):
+    """csv: how a CSV is separated; of no other format."""
+
     format: ExportFormat = ExportFormat.CSV
+    csv: CsvDialect = CsvDialect.COMMA
+
+    @model_validator(mode="after")
+    def _csv_is_of_csv(self) -> Self:
+        if "csv" in self.model_fields_set and self.format is not ExportFormat.CSV:
+            raise PydanticCustomError("FIELD_INVALID", "Only a CSV has a dialect: leave csv out, or send format=csv.")
+        return self
 
 
 class CorrectionOut(AnswerModel):

@@ -101,7 +101,7 @@ def file_of(query: ExportQuery, period: Period, stored: StoredDays, movements: S
         raise refuse(400, "STATEMENT_TOO_LARGE", detail)
     match query.format:
         case ExportFormat.CSV:
-            return csv_of(lines)
+            return csv_of(lines, query.csv)
         case ExportFormat.EXCEL:
             return workbook_of(lines)
         case ExportFormat.PDF:

@@ -54,10 +54,13 @@ def note_of(text: str) -> str:
 
 
 def shown(text: str) -> str:
-    """Any text, as one line that can be printed: what was stored before it would have been refused, or came from afar."""
+    """Any text, as one line that can be printed: what was stored before it would have been refused, or came from afar.
+
+    Line breaks and tabs become spaces, anything else that is not seen U+FFFD.
+    """
     if text.isascii() and text.isprintable():
         return text
-    return _REFUSED.sub("\N{REPLACEMENT CHARACTER}", _LINE_BREAK.sub(" ", text))
+    return _REFUSED.sub("\N{REPLACEMENT CHARACTER}", _LINE_BREAK.sub(" ", text.replace("\t", " ")))
 
 
 def escaped_json(document: str) -> str:

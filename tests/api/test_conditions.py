@@ -234,6 +234,17 @@ async def test_a_read_is_not_sent_again_to_whom_has_it(admin: Ruler, arena: Aren
         assert (fitting.status, other.status) == (200, 412), path
 
 
+async def test_a_change_for_what_is_not_known_yet_is_refused_where_it_is_known(admin: Ruler, arena: Arena) -> None:
+    """If-None-Match on a write: the thing is there, so `*` never holds, and neither does its own tag."""
+    path = places(arena)["settings"]
+    tag = (await admin.send("GET", path)).headers["ETag"]
+    headers = {"Authorization": f"Bearer {admin.person.token}", "Content-Type": "application/json"}
+    for known, status in (("*", 412), (tag, 412), (f"W/{tag}", 412), ('"other"', 200)):
+        sent = {**headers, "If-None-Match": known}
+        answer = await admin.api.send("PATCH", path, body=b'{"defaultMinBet": "4.00"}', headers=sent)
+        assert answer.status == status, (known, answer.body)
+
+
 async def test_of_fifteen_who_read_the_same_limits_one_replaces_them(admin: Ruler, arena: Arena) -> None:
     path = places(arena)["limits"]
     tag = (await admin.send("GET", path)).headers["ETag"]

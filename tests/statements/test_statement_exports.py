@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import re
 from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from openpyxl import load_workbook
 from pypdf import PdfReader
 
 from api import statement_readings
 from api.keys import EXPORT_TURNS, READINGS
-from api.models.statements import ExportFormat
+from api.models.statements import CsvDialect, ExportFormat
 from api.routes import statement_exports
-from api.statement_pages import PRINTED
-from api.statement_sheets import AMOUNTS, COLUMNS, MONEY, guarded
+from api.statement_pages import BOLD, PLAIN, PRINTED
+from api.statement_sheets import AMOUNTS, COLUMNS, MONEY, cell_of, csv_of, line_of
 from core.database import Database, create_pool
 from tests.arena import Arena
 from tests.databases import TestDatabase
@@ -125,11 +128,13 @@ async def test_a_statement_is_exported_with_its_movements(arena: Arena, boss: Cl
         ("movement", str(days_ago(2)), "5.00"), ("movement", str(days_ago(1)), "1.00"),
     ]  # fmt: skip
     # A spreadsheet must not take a name for a formula.
-    assert (lines[1]["vendedorName"], lines[5]["notes"]) == ('\'=Ana, "the first"', "'+1;\n2")
+    assert (lines[1]["vendedorName"], lines[5]["notes"]) == ('\'=Ana, "the first"', "'+1; 2")
     own = await export(Clerk(boss.api, arena.seller), query)
     assert [line["kind"] for line in lines_of_csv(own)] == ["day", "day", "movement"]
     for clerk, asked, status, code in (
         (boss, "format=xml", 400, "VALIDATION_FAILED"),
+        (boss, "csv=tab", 400, "VALIDATION_FAILED"),
+        (boss, "format=excel&csv=semicolon", 400, "VALIDATION_FAILED"),
         (boss, f"vendedorId={uuid4()}", 404, "ENTITY_NOT_FOUND"),
         (Clerk(boss.api, arena.seller), "scope=all", 403, "FORBIDDEN"),
         (Clerk(boss.api, arena.seller), "ignoreReset=true&format=pdf", 403, "FORBIDDEN"),
@@ -138,10 +143,48 @@ async def test_a_statement_is_exported_with_its_movements(arena: Arena, boss: Cl
         assert (refused.status, refused.code) == (status, code), asked
 
 
-@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
-def test_what_people_write_is_no_formula_of_a_csv(begin: str) -> None:
-    assert guarded("notes", f"{begin}1+1") == f"'{begin}1+1"
-    assert guarded("balance", "-1.00") == "-1.00"
+FORMULA = tuple("=+-@＝＋－＠")
+NUMBER = re.compile("-?[0-9]+([.,][0-9]+)?")
+
+
+@pytest.mark.parametrize("begin", FORMULA)
+def test_what_people_write_begins_no_formula_of_a_csv(begin: str) -> None:
+    for before in ("", "pago;", "pago,", "pago|", "pago; ", 'pago;"', "\t", "\r", "\n"):
+        cell = cell_of("notes", f"{before}{begin}1+1")
+        assert cell.endswith(f"'{begin}1+1"), (before, cell)
+        assert cell_of("notes", f"{before}a{begin}1+1").endswith(f"a{begin}1+1"), before
+    assert cell_of("balance", "-500.00") == "-500.00"
+    assert cell_of("balance", "-500.00", has_decimal_comma=True) == "-500,00"
+
+
+@given(
+    st.text(st.sampled_from([*FORMULA, *";,|\t \"'\n\r\x85\u2028a1"]), max_size=12),
+    st.text(st.sampled_from([*FORMULA, *';,|\t "a']), max_size=6),
+    st.sampled_from(CsvDialect),
+)
+def test_no_cell_is_a_formula_whatever_separates_cells(notes: str, name: str, dialect: CsvDialect) -> None:
+    """However a reader takes the file apart, with quotes or without; an amount stays a number."""
+    amounts = dict.fromkeys(MONEY, "-500.00")
+    written = csv_of([line_of("movement", {**amounts, "notes": notes, "vendedorName": name})], dialect).decode()
+    for separator in ",;|\t":
+        for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE):
+            for row in csv.reader(io.StringIO(written, newline=""), delimiter=separator, quoting=quoting):
+                for cell in row:
+                    begins_one = cell.lstrip(' "').startswith(FORMULA)
+                    assert not begins_one or NUMBER.fullmatch(cell), (separator, cell)
+    [_, line] = csv.reader(io.StringIO(written, newline=""), delimiter={"comma": ",", "semicolon": ";"}[dialect])
+    assert len(line) == len(COLUMNS)
+    assert line[COLUMNS.index("amount")] == {"comma": "-500.00", "semicolon": "-500,00"}[dialect]
+
+
+async def test_a_spreadsheet_in_costa_rica_opens_columns_and_sums_them(arena: Arena, boss: Clerk) -> None:
+    await boss.moved("1234.50", vendedorId=arena.seller.id, day=days_ago(1), notes="pago;=1+1;fin", type="payment")
+    answer = await export(boss, f"csv=semicolon&vendedorId={arena.seller.id}&date={days_ago(1)}")
+    assert answer.body.startswith(b"\xef\xbb\xbfkind;id;date;")
+    [_, movement] = csv.DictReader(io.StringIO(answer.body.decode("utf-8-sig"), newline=""), delimiter=";")
+    assert (movement["amount"], movement["notes"]) == ("1234,50", "pago;'=1+1;fin")
+    sheet = load_workbook(io.BytesIO((await export(boss, f"format=excel&date={days_ago(1)}")).body)).worksheets[0]
+    assert {cell.data_type for row in sheet.iter_rows() for cell in row} <= {"s", "n", "b"}
 
 
 async def test_every_format_holds_the_same_table(arena: Arena, boss: Clerk) -> None:
@@ -197,15 +240,31 @@ async def test_every_format_holds_the_same_table(arena: Arena, boss: Clerk) -> N
 
 
 async def test_letters_that_a_format_has_not_are_shown_as_missing(arena: Arena, boss: Clerk) -> None:
-    await boss.moved(vendedorId=arena.seller.id, day=days_ago(1), notes="Žofie 🎲 \x01\ufffe.")
+    await boss.moved(vendedorId=arena.seller.id, day=days_ago(1), notes="@")
+    # As it could be stored before such characters were refused.
+    stored = "Žofie ₡5 🎲 \x01\ufffe.\nTotal\u202e e\u0301"
+    async with arena.owner.transaction():
+        await arena.owner.execute("SET LOCAL session_replication_role = replica")
+        await arena.owner.execute("UPDATE movements SET notes = $1", stored)
     query = f"vendedorId={arena.seller.id}&date={days_ago(1)}"
-    for kind, read, notes in (
-        ("csv", lines_of_csv, "Žofie 🎲 \x01\ufffe."),
-        ("excel", lines_of_workbook, "Žofie 🎲 \ufffd\ufffd."),
-    ):
-        assert read(await export(boss, f"{query}&format={kind}"))[-1]["notes"] == notes
+    for kind, read in (("csv", lines_of_csv), ("excel", lines_of_workbook)):
+        shown = read(await export(boss, f"{query}&format={kind}"))[-1]["notes"]
+        assert shown == "Žofie ₡5 🎲 \ufffd\ufffd. Total\ufffd e\u0301"
     [*_, printed] = lines_of_pages(await export(boss, f"{query}&format=pdf"))
-    assert printed["what"].endswith(", Žofie ? ?.")
+    assert printed["what"].endswith(", Žofie ₡5 ? ??. Total? é")
+
+
+async def test_a_pdf_brings_its_letters_along(arena: Arena, boss: Clerk) -> None:
+    """Also ₡, which none of the fonts has that a reader brings."""
+    await boss.moved(vendedorId=arena.seller.id, day=days_ago(1), notes="₡ñÑáéíóúü¿¡€Žș–“”")
+    answer = await export(boss, f"vendedorId={arena.seller.id}&date={days_ago(1)}&format=pdf")
+    reader = PdfReader(io.BytesIO(answer.body))
+    assert "₡ñÑáéíóúü¿¡€Žș–“”" in reader.pages[0].extract_text().replace("\n", "").replace(" ", "")
+    resources: Any = reader.pages[0]["/Resources"]
+    fonts = resources["/Font"].values()
+    described = [font.get_object() for font in fonts if "/FontDescriptor" in font.get_object()]
+    assert all("/FontFile2" in font["/FontDescriptor"].get_object() for font in described)
+    assert {font["/BaseFont"].partition("+")[2] for font in described} == {PLAIN, BOLD}
 
 
 async def test_nobody_has_a_file_of_nobody(boss: Clerk) -> None:
