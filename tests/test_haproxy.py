@@ -55,9 +55,12 @@ async def test_a_signed_sale_goes_through_and_so_does_its_request_id(proxied: Pr
         "jugadas": [{"type": "NUMERO", "number": "07", "amount": "500.00"}],
     }
     first = await pos.post("/api/v1/tickets", ticket, key=key)
-    again = await pos.post("/api/v1/tickets?retry=%41+b&x=%2f", ticket, key=key)
+    again = await pos.post("/api/v1/%74ickets", ticket, key=key)
     assert first.status == again.status == 201, (first.body, again.body)
     assert first.body == again.body
+    # The query arrives as it was signed: what is wrong with it is that the operation takes none.
+    queried = await pos.post("/api/v1/tickets?retry=%41+b&x=%2f", ticket, key=key)
+    assert (queried.status, queried.code) == (400, "VALIDATION_FAILED")
     answer = await proxied.get("/health/live", X_Request_Id="from-the-till.1")
     assert answer.headers["X-Request-Id"] == "from-the-till.1"
 

@@ -62,7 +62,8 @@ class TestSignature:
     @pytest.mark.parametrize("target", [PROBE + "?a=%2F&b=%20c", "/api/v1/%70robe", "//api/v1/probe"])
     async def test_the_target_is_signed_as_it_is_sent(self, pos: Pos, target: str) -> None:
         answer = await pos.post(target, {"name": "x"}, key=new_key())
-        assert answer.code in (None, "ROUTE_NOT_FOUND")
+        # A query that the operation does not know is refused once the signature over it is found right.
+        assert answer.code in (None, "ROUTE_NOT_FOUND", "VALIDATION_FAILED")
         decoded = await pos.post(target, {"name": "x"}, key=new_key(), signs={"target": PROBE})
         assert decoded.code in ("SIGNATURE_INVALID", "ROUTE_NOT_FOUND")
 

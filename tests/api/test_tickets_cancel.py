@@ -201,6 +201,9 @@ async def test_a_caller_cannot_say_how_much_is_taken_back(api: RunningApi, arena
     sold = await sell(pos, ticket(arena))
     wishes = {"amount": "5000.00", "totalAmount": "5000.00", "vendedorId": str(arena.sellers[1].id)}
     answer = await cancel(pos, sold["id"], body=wishes)
+    assert (answer.status, answer.code) == (400, "VALIDATION_FAILED")
+    assert await stored_balance(arena, arena.seller.id) == -50_000
+    answer = await cancel(pos, sold["id"])
     assert (answer.status, answer.json()["totalAmount"]) == (200, "500.00")
     assert await stored_balance(arena, arena.seller.id) == 0
     assert await stored_balance(arena, arena.sellers[1].id) == 0
