@@ -361,7 +361,7 @@ async def test_whatever_changes_ones_balance_is_read_from_any_process(
 ) -> None:
     """Cancel, restore, movement, exclusion, write-off: each with a balance that the other process has cached."""
     boss = await arena.add_user(Role.BANCA)
-    async with two_processes(arena, valkey_url, timeout_ms=1_000) as (proxy, first, second):
+    async with two_processes(arena, valkey_url, timeout_ms=5_000) as (proxy, first, second):
         pos, clerk = Pos(first, arena.seller), Clerk(first, boss)
         # What is published beside the answers comes too late.
         proxy.slow(0.15)

@@ -332,7 +332,10 @@ class Gone:
     """A replica that nobody has noticed to be gone."""
 
     def __init__(self, database: Database) -> None:
-        self.readable = database
+        self._database = database
+
+    async def caught_up(self) -> Database:
+        return self._database
 
 
 async def test_what_is_read_again_on_the_primary_counts_once(
