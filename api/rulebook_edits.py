@@ -13,13 +13,12 @@ import asyncpg
 from pydantic import BaseModel
 
 from api.context import RequestContext
-from api.keys import DATABASE
+from api.keys import DATABASE, RULEBOOKS
 from api.models.rulebook import Written
 from api.rule_refusals import conflict
 from core.activity_documents import changed_members
 from core.activity_events import Action, Change, record_activities
 from core.domain.rulebook import Rulebook
-from core.domain.rulebook_json import rulebook_from_text
 from core.queries import sql
 
 if TYPE_CHECKING:
@@ -72,7 +71,8 @@ class RulebookEdit:
         """The rules as they stand, locked."""
         await self.lock()
         # A statement of its own: it sees what the lock waited for.
-        return rulebook_from_text(await self.connection.fetchval(sql("rulebook/load"), self.banca_id))
+        document = await self.connection.fetchval(sql("rulebook/load"), self.banca_id)
+        return await self.context.app[RULEBOOKS].read(self.banca_id, document)
 
     async def version(self) -> int:
         """Of the rulebook after what was written so far: the one that the answer names."""

@@ -6,6 +6,7 @@ That they are, a notice says, or a sale that the database judged, or a look at t
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from uuid import UUID
 
 import asyncpg
@@ -13,11 +14,12 @@ import asyncpg
 from core.database import Database
 from core.domain.money import Cents
 from core.domain.rulebook import Rulebook
-from core.domain.rulebook_json import rulebook_from_text
+from core.domain.rulebook_json import RulebookReader
 from core.domain.ticket import Draw
 from core.fresh import Fresh
 from core.logging import Log
 from core.queries import sql
+from core.slices import in_slices
 
 log = Log("rulebooks")
 
@@ -52,6 +54,8 @@ class RulebookStore:
         self._database = database
         self._age_max_s = age_max_s
         self._base_multiplier_default_x = base_multiplier_default_x
+        # Of the bancas that were read last: an edit changes little of what they know.
+        self._readers: OrderedDict[UUID, RulebookReader] = OrderedDict()
         # The newest that were read, however long ago.
         self._rulebooks: Fresh[UUID, Rulebook] = Fresh(self._read_rulebook, entries_max=BANCAS_MAX)
         # Of these, those that stood when their version was last looked at: the age is that of the look.
@@ -97,6 +101,17 @@ class RulebookStore:
         if known is not None and older_than is not None and known.version > older_than:
             return known
         return await asyncio.shield(self._rulebooks.begin(banca_id))
+
+    async def read(self, banca_id: UUID, document: str) -> Rulebook:
+        """The rulebook of a document of the banca, as sql/queries/rulebook/load.sql gives it. It is not kept."""
+        reader = self._readers.get(banca_id)
+        if reader is None:
+            reader = RulebookReader(base_multiplier_default_x=self._base_multiplier_default_x)
+            self._readers[banca_id] = reader
+            if len(self._readers) > BANCAS_MAX:
+                self._readers.popitem(last=False)
+        self._readers.move_to_end(banca_id)
+        return await in_slices(reader.read(document))
 
     async def draw(self, rulebook: Rulebook, sorteo_id: UUID) -> Draw | None:
         """A draw's static facts; None when the banca has no such draw."""
@@ -155,7 +170,7 @@ class RulebookStore:
             document = await connection.fetchval(sql("rulebook/load"), banca_id)
         if document is None:
             raise BancaNotFoundError(str(banca_id))
-        rulebook = rulebook_from_text(document, base_multiplier_default_x=self._base_multiplier_default_x)
+        rulebook = await self.read(banca_id, document)
         for defect in rulebook.defects:
             log.warning("RULEBOOK_DEFECT", banca_id=str(banca_id), version=rulebook.version, defect=defect)
         return rulebook

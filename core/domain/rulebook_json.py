@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
 from uuid import UUID
+
+import msgspec
 
 from core.domain.calendar import parse_instant
 from core.domain.commission_policy import COMMISSION_RULE_DUPLICATE, MULTIPLIER_X_MAX, read_commission_policy
@@ -14,6 +18,7 @@ from core.domain.document import UNKNOWN_FIELD, Document
 from core.domain.loteria_rules import read_loteria_rules
 from core.domain.money import read_json_number
 from core.domain.restriction_rows import restriction_of_row
+from core.domain.restrictions import LimitRule
 from core.domain.rulebook import (
     CommissionPolicy,
     JugadaType,
@@ -30,14 +35,32 @@ from core.domain.rulebook import (
 from core.domain.text import TEXT_INVALID
 from core.domain.violations import Violation
 
+# A row takes 20 µs to read; one that is taken over, one.
+ROWS_PER_STEP = 100
+# Those that may be long; their rows are read one by one.
+LONG_LISTS = frozenset({"restrictions", "overrides", "sellers", "ventanas"})
+_PARTS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ROWS = msgspec.json.Decoder(list[msgspec.Raw] | None)
+
+Row = TypeVar("Row")
+
 # What stops nobody from understanding a document that is already stored.
 _TOLERATED = frozenset({UNKNOWN_FIELD, COMMISSION_RULE_DUPLICATE, TEXT_INVALID})
 
 
 def rulebook_from_text(text: str | bytes, *, base_multiplier_default_x: int | None = None) -> Rulebook:
     """The rulebook of the document's JSON text; decimals in it never become floats."""
-    document = json.loads(text, parse_float=read_json_number)
-    return rulebook_from_json(document, base_multiplier_default_x=base_multiplier_default_x)
+    return at_once(RulebookReader(base_multiplier_default_x=base_multiplier_default_x).read(text))
+
+
+def at_once(steps: Generator[None, None, Rulebook]) -> Rulebook:
+    """What the steps end with."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            rulebook: Rulebook = end.value
+            return rulebook
 
 
 def rulebook_from_json(document: Mapping[str, object], *, base_multiplier_default_x: int | None = None) -> Rulebook:
@@ -48,28 +71,86 @@ def rulebook_from_json(document: Mapping[str, object], *, base_multiplier_defaul
     selling. Anything else that is missing is load.sql's fault and raises; "overrides", "bancaLoteriaSettings" and
     "restrictions" may be left out. base_multiplier_default_x: hundredths, MULTIPLIER_BASE_DEFAULT_X.
     """
-    return _Reading(cast("Mapping[str, Any]", document), base_multiplier_default_x).rulebook()
+    return at_once(_Reading(cast("Mapping[str, Any]", document), base_multiplier_default_x, Memory()).rulebook())
+
+
+@dataclass(slots=True)
+class Memory:
+    """What was read of one version of a rulebook. terms: what rows were read with, as text. rows: by the digest of their text
+    what each became, and the defects noted of it.
+    """
+
+    terms: bytes = b""
+    rows: dict[bytes, tuple[Any, tuple[str, ...]]] = field(default_factory=dict)
+    ids: dict[str, UUID] = field(default_factory=dict)
+    limit_rules: dict[str, LimitRule] = field(default_factory=dict)
+
+
+class RulebookReader:
+    """Reads one version of a banca's rulebook after the other: a row in the same words is taken over from the last one.
+
+    An edit changes one rule of thousands; reading all of them again would take the sales' time. base_multiplier_default_x:
+    hundredths, MULTIPLIER_BASE_DEFAULT_X.
+    """
+
+    def __init__(self, *, base_multiplier_default_x: int | None = None) -> None:
+        self._base_multiplier_default_x = base_multiplier_default_x
+        self._memory = Memory()
+
+    def read(self, text: str | bytes) -> Generator[None, None, Rulebook]:
+        """The rulebook of the document's JSON text, in steps of some thousandths of a second: yields between them.
+
+        Two may be read at the same time. Decimals never become floats.
+        """
+        parts = _PARTS.decode(text)
+        document: dict[str, Any] = {}
+        for name, raw in parts.items():
+            document[name] = _ROWS.decode(raw) if name in LONG_LISTS else _value(raw)
+            yield
+        memory = self._memory
+        terms = b"".join(bytes(parts[name]) for name in ("bancaId", "multipliers", "loterias"))
+        if memory.terms != terms:
+            # Rows are judged by them.
+            memory = Memory(terms)
+        reading = _Reading(document, self._base_multiplier_default_x, memory)
+        rulebook = yield from reading.rulebook()
+        limit_rules = memory.limit_rules if len(memory.limit_rules) <= 2 * len(reading.rows) else {}
+        self._memory = Memory(terms, reading.rows, memory.ids, limit_rules)
+        return rulebook
+
+
+def _value(raw: msgspec.Raw) -> Any:
+    return json.loads(bytes(raw), parse_float=read_json_number)
 
 
 class _Reading:
-    def __init__(self, document: Mapping[str, Any], base_multiplier_default_x: int | None) -> None:
+    """memory: of the version before, as far as it may be taken over. rows: what was read, for the next one."""
+
+    def __init__(self, document: Mapping[str, Any], base_multiplier_default_x: int | None, memory: Memory) -> None:
         self.document = document
         self.base_multiplier_default_x = base_multiplier_default_x
         self.defects: list[str] = []
-        self._ids: dict[str, UUID] = {}
+        self.rows: dict[bytes, tuple[Any, tuple[str, ...]]] = {}
+        self._memory = memory
+        self._ids = memory.ids
         self._x_of_multiplier: dict[UUID, int] = {}
 
-    def rulebook(self) -> Rulebook:
+    def rulebook(self) -> Generator[None, None, Rulebook]:
         document = self.document
         multipliers = sorted(map(self._multiplier, document["multipliers"]), key=lambda m: (m.created_at, m.id))
         self._x_of_multiplier = {m.id: m.x_hundredths for m in multipliers}
         loterias = [self._loteria(row) for row in document["loterias"]]
-        ventanas = {v.id: v for v in map(self._ventana, document["ventanas"])}
-        sellers = {s.id: s for s in map(self._seller, document["sellers"])}
+        ventanas = {v.id: v for v in (yield from self._each(document["ventanas"], self._ventana))}
+        sellers = {s.id: s for s in (yield from self._each(document["sellers"], self._seller))}
         for seller in sellers.values():
             if seller.ventana_id not in ventanas:
                 self.defects.append(f"seller {seller.id}: there is no ventana {seller.ventana_id}")
         by_id = {m.id: m for m in multipliers}
+        of_loteria: dict[UUID, list[Multiplier]] = {loteria.id: [] for loteria in loterias}
+        for multiplier in multipliers:
+            of_loteria.get(multiplier.loteria_id, []).append(multiplier)
+        overrides = yield from self._overrides()
+        restrictions = yield from self._restrictions(by_id, {loteria.id: loteria for loteria in loterias})
         cutoff_minutes = document["salesCutoffMinutes"]
         return Rulebook(
             banca_id=self._id(document["bancaId"]),
@@ -80,14 +161,13 @@ class _Reading:
             policy=self._policy(document["commissionPolicy"], "banca: commissionPolicy"),
             loterias={loteria.id: loteria for loteria in loterias},
             multipliers=by_id,
-            multipliers_of_loteria={
-                loteria.id: tuple(m for m in multipliers if m.loteria_id == loteria.id) for loteria in loterias
-            },
+            multipliers_of_loteria={loteria_id: tuple(found) for loteria_id, found in of_loteria.items()},
             ventanas=ventanas,
             sellers=sellers,
-            overrides=self._overrides(),
+            overrides=overrides,
             loteria_settings=self._settings(),
-            restrictions=self._restrictions(by_id, {loteria.id: loteria for loteria in loterias}),
+            restrictions=restrictions,
+            limit_rules=self._memory.limit_rules,
             base_multiplier_default_x=self.base_multiplier_default_x,
             is_cutoff_set=cutoff_minutes is not None,
             # Read last: what was wrong with all that stands above.
@@ -116,13 +196,16 @@ class _Reading:
             applies_to_date=applies_to_date,
         )
 
-    def _overrides(self) -> dict[tuple[UUID, UUID], MultiplierOverride]:
+    def _overrides(self) -> Generator[None, None, dict[tuple[UUID, UUID], MultiplierOverride]]:
         """Of several for one seller or ventana, which storage does not allow, the one with the least id."""
         found: dict[tuple[UUID, UUID], MultiplierOverride] = {}
-        for row in self.document.get("overrides") or ():
+
+        def read(row: Mapping[str, Any]) -> MultiplierOverride | None:
             if row.get("multiplierType") != JugadaType.NUMERO or row.get("isActive") is False:
-                continue
-            override = self._override(Document(row), f"override {row.get('id')}")
+                return None
+            return self._override(Document(row), f"override {row.get('id')}")
+
+        for override in (yield from self._each(self.document.get("overrides"), read)):
             if override is not None:
                 owner_id = override.user_id or override.ventana_id
                 assert owner_id is not None, "an override belongs to somebody"
@@ -163,18 +246,44 @@ class _Reading:
 
     def _restrictions(
         self, multipliers: Mapping[UUID, Multiplier], loterias: Mapping[UUID, Loteria]
-    ) -> dict[UUID | None, tuple[Restriction, ...]]:
+    ) -> Generator[None, None, dict[UUID | None, tuple[Restriction, ...]]]:
         found: dict[UUID | None, list[Restriction]] = {}
         banca_id = self._id(self.document["bancaId"])
-        for row in self.document.get("restrictions") or ():
+
+        def read(row: Mapping[str, Any]) -> Restriction | None:
             if row.get("isActive") is False:
-                continue
+                return None
             rule, violations = restriction_of_row(
                 row, banca_id=banca_id, multipliers=multipliers, loterias=loterias, same_id=self._same
             )
-            if not self._note(violations, f"restriction {row.get('id')}"):
+            return None if self._note(violations, f"restriction {row.get('id')}") else rule
+
+        for rule in (yield from self._each(self.document.get("restrictions"), read)):
+            if rule is not None:
                 found.setdefault(rule.scope_id, []).append(rule)
         return {scope_id: tuple(rules) for scope_id, rules in found.items()}
+
+    def _each(
+        self, rows: Iterable[Any] | None, read: Callable[[Mapping[str, Any]], Row]
+    ) -> Generator[None, None, list[Row]]:
+        """What read makes of each row. A row that comes as text is taken over from the version before if it was there."""
+        found: list[Row] = []
+        for index, row in enumerate(rows or ()):
+            if index % ROWS_PER_STEP == ROWS_PER_STEP - 1:
+                yield
+            if not isinstance(row, msgspec.Raw):
+                found.append(read(row))
+                continue
+            digest = hashlib.blake2b(row, digest_size=16).digest()
+            known = self._memory.rows.get(digest)
+            if known is None:
+                noted = len(self.defects)
+                known = (read(_value(row)), tuple(self.defects[noted:]))
+            else:
+                self.defects += known[1]
+            self.rows[digest] = known
+            found.append(known[0])
+        return found
 
     def _ventana(self, row: Mapping[str, Any]) -> Ventana:
         place = f"ventana {row['id']}"
