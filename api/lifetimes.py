@@ -95,6 +95,7 @@ async def hold_till(app: web.Application) -> AsyncIterator[None]:
         # One snapshot holds both, so that the shorter of the two bounds it.
         age_max_s=min(settings.cache_ttl_cutoff, settings.cache_ttl_restrictions) if settings.cache_enabled else 0,
         base_multiplier_default_x=settings.multiplier_base_default_x,
+        caps=settings.sale_caps,
     )
     notices = RulebookNotices(settings.database_url, rulebooks, application_name="banca api rulebooks")
     listening = asyncio.create_task(notices.run(), name="rulebook notices")

@@ -8,8 +8,11 @@ from dataclasses import replace
 import asyncpg
 from pydantic import BaseModel
 
+from api.context import RequestContext
+from api.keys import SETTINGS
 from api.problems import ProblemError, refuse
 from api.validation import validation_failed
+from core.domain.money import format_hundredths
 from core.domain.text import shown
 from core.domain.violations import Violation
 
@@ -57,6 +60,16 @@ def require_change(body: BaseModel | Mapping[str, object]) -> None:
     named = body.model_fields_set if isinstance(body, BaseModel) else body
     if not named:
         raise validation_failed([Violation("FIELD_REQUIRED", "Name what to change.")])
+
+
+def require_multiplier(context: RequestContext, x_hundredths: int | None, *, field: str) -> None:
+    """Raises ProblemError MULTIPLIER_EXCEEDED above MULTIPLIER_MAX: nothing could be sold with it. None: no change."""
+    maximum = context.app[SETTINGS].multiplier_max
+    if x_hundredths is not None and x_hundredths > maximum:
+        text = format_hundredths(maximum)
+        message = f"No multiplier may be above {text}."
+        violation = Violation("MULTIPLIER_EXCEEDED", message, field, {"maxMultiplier": text})
+        raise refuse(400, "MULTIPLIER_EXCEEDED", message, violations=[violation])
 
 
 def conflict(error: asyncpg.UniqueViolationError) -> ProblemError | None:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from dataclasses import replace
 from uuid import UUID
 
 import asyncpg
 
 from core.database import Database
 from core.domain.money import Cents
-from core.domain.rulebook import Rulebook
+from core.domain.rulebook import Rulebook, SaleCaps
 from core.domain.rulebook_json import RulebookReader
 from core.domain.ticket import Draw
 from core.fresh import Fresh
@@ -45,17 +46,23 @@ class RulebookStore:
     """One rulebook per banca; correctness does not depend on it, because the sale checks the version under its lock."""
 
     def __init__(
-        self, database: Database, *, age_max_s: float = AGE_MAX_S, base_multiplier_default_x: int | None = None
+        self,
+        database: Database,
+        *,
+        age_max_s: float = AGE_MAX_S,
+        base_multiplier_default_x: int | None = None,
+        caps: SaleCaps | None = None,
     ) -> None:
         """age_max_s: how long a rulebook is used without a look at its version; 0: look every time.
 
-        base_multiplier_default_x: hundredths.
+        base_multiplier_default_x: hundredths. caps: of every sale; None: none but what an amount may be at all.
         """
         self._database = database
         self._age_max_s = age_max_s
         self._base_multiplier_default_x = base_multiplier_default_x
         # Of the bancas that were read last: an edit changes little of what they know.
         self._readers: OrderedDict[UUID, RulebookReader] = OrderedDict()
+        self._caps = caps or SaleCaps()
         # The newest that were read, however long ago.
         self._rulebooks: Fresh[UUID, Rulebook] = Fresh(self._read_rulebook, entries_max=BANCAS_MAX)
         # Of these, those that stood when their version was last looked at: the age is that of the look.
@@ -173,7 +180,7 @@ class RulebookStore:
         rulebook = await self.read(banca_id, document)
         for defect in rulebook.defects:
             log.warning("RULEBOOK_DEFECT", banca_id=str(banca_id), version=rulebook.version, defect=defect)
-        return rulebook
+        return replace(rulebook, caps=self._caps)
 
 
 def _draw(row: asyncpg.Record) -> Draw:

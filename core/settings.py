@@ -14,13 +14,23 @@ from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from core.domain.commission_policy import MULTIPLIER_X_MAX
-from core.domain.money import parse_hundredths
+from core.domain.money import parse_amount, parse_hundredths
+from core.domain.rulebook import SaleCaps
 
 
 def _multiplier_x(value: object) -> int | None:
     return None if value in (None, "", "0") else parse_hundredths(value, maximum=MULTIPLIER_X_MAX)
 
 
+def _multiplier_max(value: object) -> int:
+    hundredths = parse_hundredths(value, maximum=MULTIPLIER_X_MAX)
+    if hundredths == 0:
+        raise ValueError("must be greater than 0")
+    return hundredths
+
+
+# Cents inside; written as amounts are.
+AmountSetting = Annotated[int, BeforeValidator(parse_amount)]
 SECRETS_DIRECTORY = Path("/run/secrets")
 
 
@@ -101,6 +111,11 @@ class Settings(GivenSettings):
     # Hundredths inside: the last resort of the multiplier chain; none: a bet must then name its multiplier.
     multiplier_base_default_x: Annotated[int | None, BeforeValidator(_multiplier_x)] = None
 
+    # What any sale may be, whatever a banca's rules say. Cents and hundredths inside.
+    jugada_amount_max: AmountSetting = Field("10000000.00", validate_default=True)
+    ticket_amount_max: AmountSetting = Field("100000000.00", validate_default=True)
+    multiplier_max: Annotated[int, BeforeValidator(_multiplier_max)] = Field("9999.00", validate_default=True)
+
     # The till. Measured: a pool of 4–8 is best, 32 is worse.
     db_pool_size: Annotated[int, Field(ge=2)] = 6
     db_timeout_s: float = 10.0
@@ -131,6 +146,10 @@ class Settings(GivenSettings):
     # Scheduler, relay and worker: where Prometheus reads them; 0: nowhere. The API's metrics are on its own port.
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     log_level: str = "info"
+
+    @property
+    def sale_caps(self) -> SaleCaps:
+        return SaleCaps(self.jugada_amount_max, self.ticket_amount_max, self.multiplier_max)
 
 
 class OwnerSettings(GivenSettings):

@@ -23,9 +23,10 @@ from api.operations import Operation
 from api.problems import refuse
 from api.routes.loterias import ONE, TAGS, loteria, no_loteria
 from api.rule_documents import read_rules
-from api.rule_refusals import refusal, require_change
+from api.rule_refusals import refusal, require_change, require_multiplier
 from api.rulebook_edits import RulebookEdit, Target, edit_rulebook
 from core.activity_events import Action
+from core.domain.loteria_rules import read_loteria_rules
 from core.domain.permissions import Permission
 from core.queries import sql
 
@@ -41,6 +42,8 @@ async def change_loteria(context: RequestContext, body: LoteriaChange) -> Writte
         changes["rules_json"], violations = read_rules(body.rules_json)
         if violations:
             raise refusal(violations, prefix="rulesJson")
+        base_x = read_loteria_rules(changes["rules_json"])[0].base_multiplier_x
+        require_multiplier(context, base_x, field="rulesJson.baseMultiplierX")
     async with edit_rulebook(context) as edit:
         await edit.lock()
         before = await loteria(context, edit.connection)
@@ -56,6 +59,7 @@ async def change_loteria(context: RequestContext, body: LoteriaChange) -> Writte
 
 async def create_multiplier(context: RequestContext, body: NewMultiplier) -> WrittenMultiplier:
     """Add a multiplier to a lottery."""
+    require_multiplier(context, body.value_x, field="valueX")
     async with edit_rulebook(context) as edit:
         await edit.lock()
         multiplier_id = await edit.connection.fetchval(
@@ -76,6 +80,7 @@ async def create_multiplier(context: RequestContext, body: NewMultiplier) -> Wri
 async def change_multiplier(context: RequestContext, body: MultiplierChange) -> WrittenMultiplier:
     """Change a multiplier. Tickets already sold keep theirs."""
     require_change(body)
+    require_multiplier(context, body.model_dump(exclude_unset=True).get("value_x"), field="valueX")
     async with edit_rulebook(context) as edit:
         await edit.lock()
         before = await multiplier(context, edit.connection)

@@ -24,6 +24,7 @@ from api.pages import Page, cursor_instant, page_of
 from api.problems import refuse
 from api.routes.loterias import no_loteria
 from api.rule_access import acting_user, places_seen, require_author
+from api.rule_refusals import require_multiplier
 from api.rulebook_edits import RulebookEdit, Target, edit_rulebook
 from core.activity_events import Action
 from core.domain.impersonation import owns_seller
@@ -58,6 +59,7 @@ async def get_override(context: RequestContext) -> OverrideAnswer:
 
 async def create_override(context: RequestContext, body: OverrideIn) -> WrittenOverride:
     """Give a seller, or all sellers of a ventana, a base multiplier of their own in one lottery."""
+    require_multiplier(context, body.base_multiplier_x, field="baseMultiplierX")
     async with edit_rulebook(context) as edit:
         require_own(context, body, rulebook=await edit.rulebook())
         override_id, is_seller = uuid4(), body.scope is OverrideScope.USER
@@ -79,6 +81,7 @@ async def create_override(context: RequestContext, body: OverrideIn) -> WrittenO
 
 async def change_override(context: RequestContext, body: OverrideChange) -> WrittenOverride:
     """Change the multiplier; whose it is and of which lottery stays."""
+    require_multiplier(context, body.base_multiplier_x, field="baseMultiplierX")
     return await rewrite(context, Action.MULTIPLIER_OVERRIDE_UPDATE, x_hundredths=body.base_multiplier_x)
 
 

@@ -174,6 +174,19 @@ class Ventana:
 
 
 @dataclass(frozen=True, slots=True)
+class SaleCaps:
+    """What the installation lets any sale be, whatever a banca's rules say: JUGADA_AMOUNT_MAX, TICKET_AMOUNT_MAX,
+    MULTIPLIER_MAX. None: no cap of its own.
+
+    multiplier_x: hundredths.
+    """
+
+    jugada_cents: int | None = None
+    ticket_cents: int | None = None
+    multiplier_x: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Rulebook:
     """multipliers_of_loteria: ordered by creation, inactive ones too. defects: what storage held that was malformed.
 
@@ -197,6 +210,7 @@ class Rulebook:
     loteria_settings: Mapping[UUID, LoteriaSetting] = field(default_factory=dict)
     restrictions: Mapping[UUID | None, tuple[Restriction, ...]] = field(default_factory=dict)
     base_multiplier_default_x: int | None = None
+    caps: SaleCaps = SaleCaps()
     # False: nobody set cutoff_minutes, so it is the default of §2.6.
     is_cutoff_set: bool = True
     # What follows from the rest, found once per seller's terms and lottery: see price_list.py and restrictions.py.

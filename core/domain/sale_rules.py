@@ -7,7 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from core.domain.calendar import format_instant
-from core.domain.money import format_cents
+from core.domain.money import format_cents, format_hundredths
 from core.domain.multiplier_blocks import blocks_on, violation_of_block
 from core.domain.multipliers import refusal_of_multiplier
 from core.domain.numbers import NumberError, format_number, parse_number
@@ -137,6 +137,14 @@ def _not_too_many_numbers(sale: Sale) -> Fault | None:
     return Fault("MAX_NUMBERS_PER_TICKET", f"a ticket may have at most {maximum} jugadas", "jugadas", data)
 
 
+def _ticket_is_not_too_large(sale: Sale) -> Fault | None:
+    maximum = sale.rulebook.caps.ticket_cents
+    if maximum is None or sum(jugada.amount_cents for jugada in sale.request.jugadas) <= maximum:
+        return None
+    data = {"maxTicketAmount": format_cents(maximum)}
+    return Fault("TICKET_AMOUNT_EXCEEDED", f"a ticket must be at most {format_cents(maximum)}", "jugadas", data)
+
+
 def _number_fits_the_draw(sale: Sale, jugada: JugadaRequest, _: LineTerms | None) -> Fault | None:
     digits, rules = sale.draw.digits, sale.loteria.rules
     try:
@@ -178,6 +186,10 @@ def _bet_is_not_too_small(sale: Sale, jugada: JugadaRequest, _: LineTerms | None
 
 
 def _bet_is_not_too_large(sale: Sale, jugada: JugadaRequest, _: LineTerms | None) -> Fault | None:
+    cap = sale.rulebook.caps.jugada_cents
+    if cap is not None and jugada.amount_cents > cap:
+        data = {"maxJugadaAmount": format_cents(cap)}
+        return Fault("JUGADA_AMOUNT_EXCEEDED", f"a jugada must be at most {format_cents(cap)}", "amount", data)
     maximum = sale.loteria.rules.max_bet_cents
     if maximum is None or jugada.amount_cents <= maximum:
         return None
@@ -193,7 +205,13 @@ def _multiplier_may_be_chosen(sale: Sale, jugada: JugadaRequest, terms: LineTerm
         message = "a REVENTADO chooses no multiplier: the draw decides it"
         return Fault("INVALID_MULTIPLIER_KIND", message, "multiplierId")
     if terms is not None:
-        return None
+        cap = sale.rulebook.caps.multiplier_x
+        if cap is None or terms.x_hundredths <= cap:
+            return None
+        data = {"maxMultiplier": format_hundredths(cap)}
+        return Fault(
+            "MULTIPLIER_EXCEEDED", f"no multiplier may be above {format_hundredths(cap)}", "multiplierId", data
+        )
     if chosen is None:
         message = "this loteria has no base multiplier, so one must be chosen"
         return Fault("MISSING_MULTIPLIER_ID", message, "multiplierId")
@@ -210,6 +228,7 @@ TICKET_RULES: tuple[TicketRule, ...] = (
     _loteria_is_sold_now,
     _ticket_has_jugadas,
     _not_too_many_numbers,
+    _ticket_is_not_too_large,
 )
 LINE_RULES: tuple[LineRule, ...] = (
     _number_fits_the_draw,
