@@ -15,7 +15,7 @@ from api.problems import PASSING_TROUBLES, Problem, ProblemError, database_probl
 from api.ready_response import ReadyResponse
 from api.request_id import REQUEST_ID, RequestIds
 from api.trusted_proxies import TrustedProxies
-from core.database import DatabaseUnavailableError, OutcomeUnknownError, trouble_of, unavailable
+from core.database import DatabaseUnavailableError, OutcomeUnknownError, SumOutOfRangeError, trouble_of, unavailable
 from core.logging import Log
 from core.metrics import HTTP_REQUEST_SECONDS, HTTP_REQUESTS
 from core.security.passwords import PasswordsBusyError
@@ -140,6 +140,11 @@ def problem_of(error: Exception, request_id: str) -> Problem:
                 "OUTCOME_UNKNOWN",
                 "It is not known whether this was done; send the same request with the same key again.",
                 retry_after_s=RETRY_AFTER_S,
+            )
+        case SumOutOfRangeError():
+            log.warning("SUM_OUT_OF_RANGE", request_id=request_id, reason=str(error))
+            return Problem(
+                409, "SUM_OUT_OF_RANGE", "A sum would be larger than the books can hold; nothing was written."
             )
         case PasswordsBusyError():
             return Problem(503, "LOGIN_BUSY", "Too many logins at once; try again.", retry_after_s=RETRY_AFTER_S)

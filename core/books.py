@@ -31,6 +31,7 @@ CHECKS: Mapping[str, str] = MappingProxyType(
         "ticket_transfers": "every ticket has the transfers of its sale and of what moved it later, once",
         "ticket_jugadas": "a ticket's totals are those of its lines",
         "exposure": "each counter is the live stakes it stands for",
+        "payouts": "what each number may have to pay is what its live jugadas say, and the books can hold it",
         "caps": "no sale exceeded the cap of its rulebook version",
         "limits": "no sale exceeded any other limit of its rulebook version",
         "rulebook_versions": "every ticket's rulebook version is on record",

@@ -92,6 +92,12 @@ class DatabaseUnavailableError(Exception):
         return str(self.args[0])
 
 
+class SumOutOfRangeError(Exception):
+    """A sum that the books would have to hold does not fit into its column: nothing was written, and trying again does
+    not help.
+    """
+
+
 class OutcomeUnknownError(Exception):
     """The connection was lost while PostgreSQL worked: it may have committed. Send the same keys again."""
 

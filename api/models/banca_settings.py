@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field, StrictInt
 
-from api.models.decimals import LimitIn, MultiplierXIn
+from api.models.decimals import LimitIn, MultiplierXIn, PayoutIn
 from api.models.rulebook import Written
 from api.models.wire import Amount, AnswerModel, Hundredths, RequestModel
 from core.domain.restriction_rows import CUTOFF_MINUTES_MAX
@@ -17,6 +17,11 @@ class BancaSettingsChange(RequestModel):
     default_min_bet: LimitIn = Field(default_factory=int, description="The least bet where a lottery sets none.")
     global_max_per_number: LimitIn | None = Field(None, description="Of a number, in a draw. 0 blocks; null: no limit.")
     sales_cutoff_minutes: Annotated[StrictInt, Field(ge=0, le=CUTOFF_MINUTES_MAX)] = Field(default_factory=int)
+    max_payout_per_number: PayoutIn = Field(
+        default_factory=int,
+        description="What one number of a draw may cost at most: its stakes, or what it would pay with the dearest"
+        " multiplier for REVENTADO that the lottery has.",
+    )
 
 
 class BancaSettings(AnswerModel):
@@ -24,6 +29,7 @@ class BancaSettings(AnswerModel):
     default_min_bet: Amount
     global_max_per_number: Amount | None
     sales_cutoff_minutes: int
+    max_payout_per_number: Amount
 
 
 class WrittenBancaSettings(Written, BancaSettings):

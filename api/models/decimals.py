@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from core.domain.calendar import InstantError, parse_date
 from core.domain.commission_policy import MULTIPLIER_X_MAX
-from core.domain.money import AMOUNT_CENTS_MAX, AmountError, format_hundredths, parse_hundredths
+from core.domain.money import AMOUNT_CENTS_MAX, PAYOUT_CENTS_MAX, AmountError, format_hundredths, parse_hundredths
 
 
 def _decimal(*, minimum: int, maximum: int) -> Callable[[Any], int]:
@@ -46,6 +46,8 @@ def _schema(example: str) -> WithJsonSchema:
 
 # Cents: a limit may be 0, which blocks.
 LimitIn = Annotated[int, BeforeValidator(_decimal(minimum=0, maximum=AMOUNT_CENTS_MAX)), _schema("5000.00")]
+# Cents: what a number of a draw may cost.
+PayoutIn = Annotated[int, BeforeValidator(_decimal(minimum=1, maximum=PAYOUT_CENTS_MAX)), _schema("50000000.00")]
 # Hundredths.
 MultiplierXIn = Annotated[int, BeforeValidator(_decimal(minimum=1, maximum=MULTIPLIER_X_MAX)), _schema("90.00")]
 # A Costa Rican day that the rules understand.

@@ -22,7 +22,7 @@ from api.operations import Operation
 from api.problems import refuse
 from api.routes.loterias import no_loteria
 from api.rule_access import require_own_banca
-from api.rule_refusals import require_change
+from api.rule_refusals import require_change, require_multiplier
 from api.rulebook_edits import Target, edit_rulebook
 from core.activity_events import Action
 from core.domain.permissions import Permission
@@ -52,6 +52,7 @@ async def change_banca_settings(context: RequestContext, body: BancaSettingsChan
             after["default_min_bet"],
             after["global_max_per_number"],
             after["sales_cutoff_minutes"],
+            after["max_payout_per_number"],
         )
         answer = WrittenBancaSettings(**after, rulebook_version=await edit.version())
         await edit.record(Action.BANCA_UPDATE, Target.BANCA, edit.banca_id, before=before, after=answer)
@@ -66,6 +67,7 @@ async def get_loteria_setting(context: RequestContext) -> LoteriaSettingAnswer:
 
 async def set_loteria_setting(context: RequestContext, body: LoteriaSettingIn) -> WrittenLoteriaSetting:
     """Set the base multiplier of a lottery and what may be sold of one of its draws, all numbers together."""
+    require_multiplier(context, body.base_multiplier_x, field="baseMultiplierX")
     async with edit_rulebook(context) as edit:
         await edit.lock()
         row = await loteria_row(context, edit.connection)

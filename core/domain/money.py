@@ -10,6 +10,9 @@ Cents = NewType("Cents", int)
 # A thousand million colones. Far above any bet, and small enough that the sum of a batch, or a product with
 # basis points (10^11 × 10^4), stays well inside PostgreSQL's bigint.
 AMOUNT_CENTS_MAX = 100_000_000_000
+# A million million colones: the most that a banca may let one number of a draw cost. A thousand such numbers, and a
+# REVENTADO of as much that pays 9999 times its stake, still fit into a bigint.
+PAYOUT_CENTS_MAX = 100_000_000_000_000
 
 _PLAIN = re.compile(r"(0|[1-9][0-9]*)(?:\.([0-9]{1,2}))?")
 _TOO_PRECISE = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]{3,}")
@@ -117,7 +120,7 @@ def _read(value: object, *, prefix: str, maximum: int) -> int:
             return _read_refused(value, prefix)
         whole, fraction = plain.groups()
         # The length is judged first: Python refuses to convert texts of thousands of digits.
-        if len(whole) <= 12:
+        if len(whole) <= 13:
             hundredths = int(whole) * 100 + (_HUNDREDTHS_OF[fraction] if fraction else 0)
             if hundredths <= maximum:
                 return hundredths

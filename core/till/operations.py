@@ -9,7 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
-from core.database import unavailable
+from core.database import SumOutOfRangeError, unavailable
 from core.metrics import TILL_OUTCOMES
 from core.till.caller import Caller
 from core.till.order import Actor
@@ -72,7 +72,7 @@ class Reply:
 async def ask(caller: Caller, query: str, *arguments: Any) -> asyncpg.Record:
     """The one row of a function's call; a caller that hangs up cancels nothing of it.
 
-    Raises DatabaseUnavailableError (nothing written), OutcomeUnknownError (resend the same key).
+    Raises DatabaseUnavailableError (nothing written), OutcomeUnknownError (resend the same key), SumOutOfRangeError.
     """
     return await asyncio.shield(_asked(caller, query, arguments))
 
@@ -80,6 +80,8 @@ async def ask(caller: Caller, query: str, *arguments: Any) -> asyncpg.Record:
 async def _asked(caller: Caller, query: str, arguments: tuple[Any, ...]) -> asyncpg.Record:
     try:
         [row] = await caller.call(query, *arguments)
+    except asyncpg.NumericValueOutOfRangeError as error:
+        raise SumOutOfRangeError(str(error)) from error
     except asyncpg.PostgresError as error:
         raise unavailable(error) from error
     return row

@@ -110,6 +110,12 @@ def violation_of(facts: Mapping[str, Any]) -> Violation:
         case "INSUFFICIENT_FUNDS":
             figures = _figures(facts)
             return Violation(code, f"The seller's account has {figures['available']} left.", None, figures)
+        case "NUMBER_PAYOUT_EXCEEDED":
+            figures = _figures(facts)
+            message = (
+                f"Number {facts['number']} may cost this draw {figures['limit']} at most: {figures['available']} left."
+            )
+            return Violation(code, message, None, {"number": facts["number"], **figures})
         case "SORTEO_CLOSED" | "SORTEO_LOCKED":
             return Violation(code, "This draw is closed.", "sorteoId", {"status": facts["status"]})
         case "SALES_CUTOFF_REACHED":

@@ -6,12 +6,15 @@ DROP FUNCTION IF EXISTS exposure_moves;
 --
 -- Takes   parallel arrays: t_* one entry per ticket, j_* one per jugada; j_ticket refers to the ticket, from 1. A ticket
 --         without a draw moves nothing.
+--         j_x: their multipliers in hundredths. j_payout: what NUMERO jugadas would pay, where an entry stands for several;
+--         null: amount × x, half a cent up.
 -- Gives   one row per counter, amounts summed. The multiplier key of REVENTADO is the uuid 1, that of all jugadas 0.
 CREATE FUNCTION exposure_moves(
     p_banca uuid, t_sorteo uuid[], t_ventana uuid[], t_vendedor uuid[], j_ticket integer[], j_number smallint[],
-    j_reventado boolean[], j_multiplier uuid[], j_amount bigint[]
+    j_reventado boolean[], j_multiplier uuid[], j_amount bigint[], j_x integer[], j_payout numeric[] DEFAULT NULL
 ) RETURNS TABLE (
-    sorteo_id uuid, scope exposure_scope, scope_id uuid, multiplier_key uuid, number smallint, amount_cents bigint
+    sorteo_id uuid, scope exposure_scope, scope_id uuid, multiplier_key uuid, number smallint, amount_cents bigint,
+    payout_cents numeric, reventado_cents bigint
 )
 LANGUAGE sql STABLE
 AS $$
@@ -27,16 +30,18 @@ AS $$
                WHERE banca_id = p_banca AND sorteo_id = p.sorteo AND scope = p.scope AND scope_id = p.scope_id
               OFFSET 0) t
     ), jugada AS MATERIALIZED (
-        SELECT t_sorteo[j.ticket] AS sorteo, j.ticket, j.number, j.reventado, j.multiplier, j.amount
-          FROM unnest(j_ticket, j_number, j_reventado, j_multiplier, j_amount)
-               AS j (ticket, number, reventado, multiplier, amount)
+        SELECT t_sorteo[j.ticket] AS sorteo, j.ticket, j.number, j.reventado, j.multiplier, j.amount,
+               CASE WHEN NOT j.reventado THEN coalesce(j.payout, ((j.amount * j.x + 50) / 100)::numeric) END AS payout
+          FROM unnest(j_ticket, j_number, j_reventado, j_multiplier, j_amount, j_x, j_payout)
+               AS j (ticket, number, reventado, multiplier, amount, x, payout)
          WHERE t_sorteo[j.ticket] IS NOT NULL
     ), move AS (
         SELECT sorteo, 'BANCA'::exposure_scope AS scope, p_banca AS scope_id,
-               '00000000-0000-0000-0000-000000000000'::uuid AS multiplier_key, number, amount
+               '00000000-0000-0000-0000-000000000000'::uuid AS multiplier_key, number, reventado, amount,
+               payout
           FROM jugada
         UNION ALL
-        SELECT t.sorteo, t.scope, t.scope_id, t.multiplier_key, j.number, j.amount
+        SELECT t.sorteo, t.scope, t.scope_id, t.multiplier_key, j.number, j.reventado, j.amount, j.payout
           FROM tracked t
           JOIN (SELECT j.*, s.scope_id
                   FROM jugada j
@@ -46,7 +51,8 @@ AS $$
             OR t.multiplier_key = j.multiplier
             OR t.multiplier_key = '00000000-0000-0000-0000-000000000001' AND j.reventado
     )
-    SELECT m.sorteo, m.scope, m.scope_id, m.multiplier_key, n.number, sum(m.amount)::bigint
+    SELECT m.sorteo, m.scope, m.scope_id, m.multiplier_key, n.number, sum(m.amount)::bigint, coalesce(sum(m.payout), 0),
+           coalesce(sum(m.amount) FILTER (WHERE m.reventado), 0)::bigint
       FROM move m
      CROSS JOIN LATERAL (VALUES (m.number), (-1::smallint)) AS n (number)
      GROUP BY m.sorteo, m.scope, m.scope_id, m.multiplier_key, n.number
@@ -83,8 +89,11 @@ BEGIN
     LOOP
         INSERT INTO exposure_tracking (banca_id, sorteo_id, scope, scope_id, multiplier_key)
         VALUES (p_banca, v_new.sorteo, v_new.scope, v_new.scope_id, v_new.multiplier_key);
-        INSERT INTO exposure (banca_id, sorteo_id, scope, scope_id, multiplier_key, number, amount_cents)
-        SELECT p_banca, v_new.sorteo, v_new.scope, v_new.scope_id, v_new.multiplier_key, n.number, sum(j.amount_cents)
+        INSERT INTO exposure (banca_id, sorteo_id, scope, scope_id, multiplier_key, number, amount_cents, payout_cents,
+                              reventado_cents, counted_cents)
+        SELECT p_banca, v_new.sorteo, v_new.scope, v_new.scope_id, v_new.multiplier_key, n.number, sum(j.amount_cents),
+               coalesce(sum(prize_cents(j.amount_cents, j.multiplier_x_hundredths)) FILTER (WHERE j.type = 'NUMERO'), 0),
+               coalesce(sum(j.amount_cents) FILTER (WHERE j.type = 'REVENTADO'), 0), sum(j.amount_cents)
           FROM tickets t
           JOIN jugadas j ON j.banca_id = p_banca AND j.business_date = v_new.business_date
                AND j.sorteo_id = v_new.sorteo AND j.sequence = t.sequence

@@ -5,7 +5,8 @@ DROP FUNCTION IF EXISTS judge_tight_sales;
 --
 -- Takes   of each ticket (t_*) what sell_tickets knows, its verdict null while nothing speaks against it; of each
 --         locked account (a_*) what stands in it and how far below zero it may go (null: without end); rules, limits
---         and facts (r_*, l_*, f_*, f_unbound) as sell_tickets takes them. References are 1-based.
+--         and facts (r_*, l_*, f_*, f_unbound) as sell_tickets takes them. References are 1-based. h_*: what each ticket
+--         adds to what each of its numbers may cost, as payout_claims gives it; p_payout_max: the bound of that.
 -- Gives   verdicts and violations of all tickets, those of the refused ones entered.
 -- Needs   the draws' and the accounts' locks: called by sell_tickets alone, under its settings.
 --
@@ -20,6 +21,7 @@ CREATE FUNCTION judge_tight_sales(
     r_accumulates boolean[], r_code text[], r_label text[],
     l_rule integer[], l_scope_id uuid[], l_number smallint[],
     f_ticket integer[], f_limit integer[], f_amount bigint[], f_unbound integer[],
+    h_ticket integer[], h_number smallint[], h_amount bigint[], h_used bigint[], p_payout_max bigint,
     OUT verdicts sale_verdict[], OUT violations jsonb[]
 )
 LANGUAGE plpgsql STABLE
@@ -39,7 +41,8 @@ BEGIN
     verdicts := t_verdict;
     violations := t_violations;
     FOR v_claim IN
-        -- A slot names what is claimed: a limit by its place (> 0), an account by its first ticket's (< 0).
+        -- A slot names what is claimed: a limit by its place (> 0), an account by its first ticket's (< 0), what a draw's
+        -- number may cost by a place below all tickets'.
         WITH stand AS (
             -- Of each limit what its rule says, what it counted before the batch (where it accumulates: a limit per
             -- ticket compares the amount alone) and what its scope sold (where it grows with that).
@@ -79,11 +82,17 @@ BEGIN
               FROM unnest(t_vendedor, t_total, t_seller_credit) WITH ORDINALITY AS t (vendedor, total, credit, n)
               JOIN unnest(a_id, a_balance, a_credit) AS a (id, balance, credit) ON a.id = t.vendedor
              WHERE a.credit IS NOT NULL AND t_verdict[t.n] IS NULL
+            UNION ALL
+            SELECT h.ticket,
+                   (-c_tickets - dense_rank() OVER (ORDER BY t_sorteo[h.ticket], h.number))::integer, 'LIABILITY',
+                   h.amount, p_payout_max, NULL, NULL, h.used, 0, true, h.n
+              FROM unnest(h_ticket, h_number, h_amount, h_used) WITH ORDINALITY AS h (ticket, number, amount, used, n)
+             WHERE t_verdict[h.ticket] IS NULL
         ), contested AS (
             SELECT slot FROM claim
              GROUP BY slot, CASE WHEN NOT accumulates THEN ticket END
             HAVING sum(amount) + min(used)
-                   > least(min(ceiling), greatest(min(floor), min(sales) * min(basis_points) / 10000))
+                   > least(min(ceiling), greatest(min(floor), div(min(sales)::numeric * min(basis_points), 10000)))
         ), judged AS (
             -- A limit without a static cap is never hopeless: its cap may grow before this ticket's turn.
             SELECT *, coalesce(bool_or(amount + used > ceiling) OVER (PARTITION BY ticket), false) AS hopeless FROM claim
@@ -100,7 +109,8 @@ BEGIN
             SELECT * FROM judged c
              -- The hopeless are told all that they lacked when the batch began.
              WHERE CASE WHEN c.hopeless
-                        THEN c.amount + c.used > least(c.ceiling, greatest(c.floor, c.sales * c.basis_points / 10000))
+                        THEN c.amount + c.used
+                             > least(c.ceiling, greatest(c.floor, div(c.sales::numeric * c.basis_points, 10000)))
                         ELSE c.slot IN (SELECT slot FROM contested) END
             UNION ALL
             SELECT s.ticket, s.slot, 'SALES', s.amount, NULL, NULL, NULL, 0, 0, true, NULL, false
@@ -109,8 +119,9 @@ BEGIN
         SELECT w.ticket, w.hopeless, array_agg(w.kind) AS kinds, array_agg(w.slot) AS slots,
                array_agg(w.amount) AS amounts, array_agg(w.ceiling) AS ceilings, array_agg(w.floor) AS floors,
                array_agg(w.basis_points) AS basis_points, array_agg(w.used) AS useds, array_agg(w.sales) AS sales,
-               array_agg(w.accumulates) AS accumulates
-          -- In the order of the facts, limits before funds: the first violation names the refusal, as the verdict does.
+               array_agg(w.accumulates) AS accumulates, array_agg(w.fact_at) AS facts_at
+          -- In the order of the facts, limits before what a number may cost, and funds last: the first violation names the
+          -- refusal, as the verdict does.
           FROM (SELECT * FROM step ORDER BY ticket, kind DESC, fact_at) w
          GROUP BY w.ticket, w.hopeless ORDER BY w.ticket
     LOOP
@@ -120,18 +131,22 @@ BEGIN
             v_slot := v_claim.slots[i] + c_tickets + 1;
             v_cap := least(v_claim.ceilings[i], greatest(
                 v_claim.floors[i],
-                (v_claim.sales[i] + CASE WHEN v_claim.hopeless THEN 0 ELSE coalesce(v_sales_since[v_slot], 0) END)
-                * v_claim.basis_points[i] / 10000));
+                div((v_claim.sales[i] + CASE WHEN v_claim.hopeless THEN 0 ELSE coalesce(v_sales_since[v_slot], 0) END)
+                    ::numeric * v_claim.basis_points[i], 10000)));
             v_available := v_cap - v_claim.useds[i] - CASE WHEN v_claim.accumulates[i] AND NOT v_claim.hopeless
                                                            THEN coalesce(v_taken[v_slot], 0) ELSE 0 END;
             IF v_claim.amounts[i] > v_available THEN
                 v_rule := l_rule[v_claim.slots[i]];
                 v_short := coalesce(v_short, '[]') || jsonb_strip_nulls(jsonb_build_object(
-                    'code', CASE v_claim.kinds[i] WHEN 'FUNDS' THEN 'INSUFFICIENT_FUNDS' ELSE r_code[v_rule] END,
+                    'code', CASE v_claim.kinds[i] WHEN 'FUNDS' THEN 'INSUFFICIENT_FUNDS'
+                                                  WHEN 'LIABILITY' THEN 'NUMBER_PAYOUT_EXCEEDED'
+                                                  ELSE r_code[v_rule] END,
                     'scope', r_scope[v_rule], 'label', r_label[v_rule]::jsonb, 'accumulates', r_accumulates[v_rule],
-                    'number', lpad(nullif(l_number[v_claim.slots[i]], -1)::text, t_digits[v_claim.ticket], '0'),
+                    'number', lpad(CASE v_claim.kinds[i] WHEN 'LIABILITY' THEN h_number[v_claim.facts_at[i]]
+                                        ELSE nullif(l_number[v_claim.slots[i]], -1) END::text,
+                                   t_digits[v_claim.ticket], '0'),
                     'amountCents', v_claim.amounts[i],
-                    'capCents', CASE WHEN v_claim.kinds[i] = 'LIMIT' THEN v_cap END,
+                    'capCents', CASE WHEN v_claim.kinds[i] <> 'FUNDS' THEN v_cap END,
                     'availableCents', greatest(v_available, 0)));
             END IF;
         END LOOP;

@@ -26,13 +26,30 @@ BEGIN
       FROM unnest(j_sequence, j_line) AS m (sequence, line);
 
     IF p_live THEN
-        INSERT INTO exposure AS e (banca_id, sorteo_id, scope, scope_id, multiplier_key, number, amount_cents)
-        SELECT p_banca, x.sorteo_id, x.scope, x.scope_id, x.multiplier_key, x.number, x.amount_cents
+        INSERT INTO exposure AS e (banca_id, sorteo_id, scope, scope_id, multiplier_key, number, amount_cents,
+                                   payout_cents, reventado_cents, counted_cents)
+        SELECT p_banca, x.sorteo_id, x.scope, x.scope_id, x.multiplier_key, x.number, x.amount_cents, x.payout_cents,
+               x.reventado_cents, x.amount_cents
           FROM exposure_of_jugadas(p_banca, p_day, p_sorteo, j_sequence, j_line) x
         ON CONFLICT (banca_id, sorteo_id, scope_id, multiplier_key, number)
-        DO UPDATE SET amount_cents = e.amount_cents + excluded.amount_cents;
+        DO UPDATE SET amount_cents = e.amount_cents + excluded.amount_cents,
+                      payout_cents = e.payout_cents + excluded.payout_cents,
+                      reventado_cents = e.reventado_cents + excluded.reventado_cents,
+                      counted_cents = e.counted_cents + excluded.counted_cents;
+        -- A restore was judged by the banca's bound. A lifted exclusion is judged by none but what the books can hold.
+        IF EXISTS (SELECT FROM exposure e
+                    WHERE e.banca_id = p_banca AND e.sorteo_id = p_sorteo AND e.scope_id = p_banca
+                      AND e.multiplier_key = '00000000-0000-0000-0000-000000000000' AND e.number >= 0
+                      AND greatest(e.amount_cents, e.payout_cents + e.reventado_cents::numeric * 9999)
+                          > 4000000000000000000) THEN
+            RAISE EXCEPTION 'draw % would have to pay more than the books can hold', p_sorteo
+                USING ERRCODE = 'numeric_value_out_of_range';
+        END IF;
     ELSE
-        UPDATE exposure e SET amount_cents = e.amount_cents - x.amount_cents
+        UPDATE exposure e
+           SET amount_cents = e.amount_cents - x.amount_cents, payout_cents = e.payout_cents - x.payout_cents,
+               reventado_cents = e.reventado_cents - x.reventado_cents,
+               counted_cents = e.counted_cents - x.amount_cents
           FROM exposure_of_jugadas(p_banca, p_day, p_sorteo, j_sequence, j_line) x
          WHERE e.banca_id = p_banca AND e.sorteo_id = x.sorteo_id AND e.scope_id = x.scope_id
            AND e.multiplier_key = x.multiplier_key AND e.number = x.number;
@@ -83,10 +100,12 @@ ALTER FUNCTION move_jugadas OWNER TO banca_definer;
 REVOKE ALL ON FUNCTION move_jugadas FROM PUBLIC;
 
 -- The counters that jugadas of one draw match, and by how much.
-CREATE OR REPLACE FUNCTION exposure_of_jugadas(
+DROP FUNCTION IF EXISTS exposure_of_jugadas;
+CREATE FUNCTION exposure_of_jugadas(
     p_banca uuid, p_day date, p_sorteo uuid, j_sequence bigint[], j_line smallint[]
 ) RETURNS TABLE (
-    sorteo_id uuid, scope exposure_scope, scope_id uuid, multiplier_key uuid, number smallint, amount_cents bigint
+    sorteo_id uuid, scope exposure_scope, scope_id uuid, multiplier_key uuid, number smallint, amount_cents bigint,
+    payout_cents numeric, reventado_cents bigint
 )
 LANGUAGE sql STABLE
 AS $$
@@ -94,20 +113,21 @@ AS $$
       FROM (SELECT array_agg(p_sorteo) AS sorteo, array_agg(g.ventana_id) AS ventana,
                    array_agg(g.vendedor_id) AS vendedor, array_agg(g.n) AS n, array_agg(g.number) AS number,
                    array_agg(g.reventado) AS reventado, array_agg(g.multiplier_id) AS multiplier,
-                   array_agg(g.amount) AS amount
+                   array_agg(g.amount) AS amount, array_agg(g.payout) AS payout
               -- Summed first: a whole list has few kinds of jugadas. Each kind goes for a ticket.
               FROM (SELECT (row_number() OVER ())::integer AS n, t.ventana_id, t.vendedor_id, j.number,
-                           j.type = 'REVENTADO' AS reventado, j.multiplier_id, sum(j.amount_cents)::bigint AS amount
+                           j.type = 'REVENTADO' AS reventado, j.multiplier_id, sum(j.amount_cents)::bigint AS amount,
+                           sum(prize_cents(j.amount_cents, j.multiplier_x_hundredths)) AS payout
                       FROM unnest(j_sequence, j_line) AS p (sequence, line)
                      CROSS JOIN LATERAL (
-                          SELECT number, type, multiplier_id, amount_cents FROM jugadas
+                          SELECT number, type, multiplier_id, amount_cents, multiplier_x_hundredths FROM jugadas
                            WHERE banca_id = p_banca AND business_date = p_day AND sorteo_id = p_sorteo
                              AND sequence = p.sequence AND line = p.line
                           OFFSET 0) j
                      CROSS JOIN LATERAL find_ticket(p_banca, p_day, p_sorteo, p.sequence) t
                      GROUP BY t.ventana_id, t.vendedor_id, j.number, reventado, j.multiplier_id) g) x
      CROSS JOIN LATERAL exposure_moves(p_banca, x.sorteo, x.ventana, x.vendedor, x.n, x.number, x.reventado,
-                                       x.multiplier, x.amount) m
+                                       x.multiplier, x.amount, NULL, x.payout) m
 $$;
 ALTER FUNCTION exposure_of_jugadas OWNER TO banca_definer;
 REVOKE ALL ON FUNCTION exposure_of_jugadas FROM PUBLIC;

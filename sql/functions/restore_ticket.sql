@@ -42,6 +42,8 @@ DECLARE
     v_sorteo sorteos;
     v_account accounts;
     v_lines smallint[];
+    v_payouts record;
+    v_payout_max bigint;
     v_verdict sale_verdict;
     v_violations jsonb;
 BEGIN
@@ -100,6 +102,18 @@ BEGIN
         v_violations := p_broken;
     ELSIF v_violations = '[null]' THEN
         PERFORM track_exposure(p_banca, k_sorteo, k_scope::exposure_scope[], k_scope_id, k_multiplier_key);
+        PERFORM count_payouts(p_banca, u.id)
+           FROM worst_payout(p_banca, ARRAY[v_ticket.sorteo_id]) w CROSS JOIN LATERAL unnest(w.uncounted) AS u (id);
+        SELECT b.number_payout_max_cents INTO v_payout_max FROM bancas b WHERE b.id = p_banca;
+        SELECT p.* INTO v_payouts
+          FROM (SELECT array_agg(j.number) AS number, array_agg(j.type = 'REVENTADO') AS reventado,
+                       array_agg(j.amount_cents) AS amount, array_agg(j.multiplier_x_hundredths) AS x,
+                       array_agg(1) AS ticket
+                  FROM jugadas j
+                 WHERE j.banca_id = p_banca AND j.business_date = v_ticket.business_date
+                   AND j.sorteo_id = v_ticket.sorteo_id AND j.sequence = v_ticket.sequence) j
+         CROSS JOIN LATERAL payout_claims(p_banca, ARRAY[v_ticket.sorteo_id], ARRAY[v_sorteo.loteria_id], j.ticket,
+                                          j.number, j.reventado, j.amount, j.x) p;
         SELECT j.verdicts[1], j.violations[1] INTO v_verdict, v_violations
           FROM judge_tight_sales(
                    p_banca, ARRAY[v_ticket.sorteo_id], ARRAY[v_ticket.vendedor_id], ARRAY[v_ticket.ventana_id],
@@ -107,7 +121,8 @@ BEGIN
                    ARRAY[NULL::sale_verdict], ARRAY[NULL::jsonb], ARRAY[v_account.id], ARRAY[v_account.balance_cents],
                    ARRAY[v_account.credit_limit_cents], r_sorteo, r_scope, r_multiplier_key, r_cap, r_base,
                    r_basis_points, r_accumulates, r_code, r_label, l_rule, l_scope_id, l_number, f_ticket, f_limit,
-                   f_amount, f_unbound) j;
+                   f_amount, f_unbound, v_payouts.tickets, v_payouts.numbers, v_payouts.amounts, v_payouts.used,
+                   v_payout_max) j;
     ELSE
         v_verdict := 'CLOSED';
     END IF;

@@ -52,6 +52,8 @@ AS $$
 #variable_conflict use_column
 DECLARE
     c_nil CONSTANT uuid := '00000000-0000-0000-0000-000000000000';
+    -- How far a seller without a credit limit may owe: far above any debt, and far from what a balance can hold.
+    c_debt_max CONSTANT bigint := 1000000000000000000;
     v_tickets CONSTANT integer := cardinality(t_id);
     v_at timestamptz;
     v_version bigint;
@@ -77,6 +79,12 @@ DECLARE
     -- Of each ticket whose key was used before, what was recorded; null: of none.
     v_known idempotency[];
     v_is_tight boolean := false;
+    -- What one number of a draw may cost at most; what any may cost now, at worst; and all stakes of the batch.
+    v_payout_max bigint;
+    v_worst record;
+    v_staked numeric := 0;
+    -- Of each ticket and number what it adds to that; empty unless a number comes near its bound.
+    v_payouts record;
     -- Of each ticket that is sold; the others have none.
     v_sequence bigint[] := array_fill(NULL::bigint, ARRAY[v_tickets]);
     v_sold_in uuid[] := array_fill(NULL::uuid, ARRAY[v_tickets]);
@@ -103,7 +111,12 @@ BEGIN
     IF p_at IS NOT NULL THEN
         v_at := CASE WHEN (SELECT i.test_clock FROM instance i) THEN p_at ELSE v_at END;
     END IF;
-    SELECT b.rulebook_version INTO v_version FROM bancas b WHERE b.id = p_banca;
+    SELECT b.rulebook_version, b.number_payout_max_cents INTO v_version, v_payout_max FROM bancas b WHERE b.id = p_banca;
+    SELECT w.* INTO v_worst FROM worst_payout(p_banca, v_draw_ids) w;
+    IF v_worst.uncounted IS NOT NULL THEN
+        PERFORM count_payouts(p_banca, u.id) FROM unnest(v_worst.uncounted) AS u (id);
+        SELECT w.* INTO v_worst FROM worst_payout(p_banca, v_draw_ids) w;
+    END IF;
 
     IF cardinality(k_sorteo) > 0 THEN
         PERFORM track_exposure(p_banca, k_sorteo, k_scope::exposure_scope[], k_scope_id, k_multiplier_key);
@@ -117,6 +130,7 @@ BEGIN
         v_draw_place[i] := array_position(v_draw_ids, t_sorteo[i]);
         v_account_place[i] := array_position(v_account_ids, t_vendedor[i]);
         v_day[i] := (v_draws[v_draw_place[i]]).business_date;
+        v_staked := v_staked + t_total[i];
         IF v_account_place[i] IS NOT NULL THEN
             v_owed[v_account_place[i]] := v_owed[v_account_place[i]] + t_total[i] - t_seller_credit[i];
         END IF;
@@ -213,16 +227,34 @@ BEGIN
                      AND scope_id = k_scope_id[g.kind] AND multiplier_key = c_nil AND number = -1
                   OFFSET 0) w ON true
              WHERE g.claimed + coalesce(e.amount_cents, 0)
-                   > least(g.cap, greatest(g.base, coalesce(w.amount_cents, 0) * g.basis_points / 10000)));
+                   > least(g.cap, greatest(g.base,
+                                           div(coalesce(w.amount_cents, 0)::numeric * g.basis_points, 10000)::bigint)));
     END IF;
     FOR k IN 1 .. cardinality(v_account_ids) LOOP
         v_is_tight := v_is_tight
-            OR coalesce(v_owed[k] > (v_accounts[k]).balance_cents + (v_accounts[k]).credit_limit_cents, false);
+            OR v_owed[k] > (v_accounts[k]).balance_cents::numeric
+                           + coalesce((v_accounts[k]).credit_limit_cents, c_debt_max);
     END LOOP;
+    -- A payout is at most the dearest multiplier's. Only where all of them together might pass the bound, the numbers are
+    -- looked at one by one.
+    SELECT '{}'::integer[] AS tickets, '{}'::smallint[] AS numbers, '{}'::bigint[] AS amounts, '{}'::bigint[] AS used
+      INTO v_payouts;
+    IF v_worst.worst + v_staked * 9999 > v_payout_max THEN
+        SELECT p.* INTO v_payouts
+          FROM (SELECT array_agg((v_draws[t.draw]).loteria_id ORDER BY t.n) AS ids
+                  FROM unnest(v_draw_place) WITH ORDINALITY AS t (draw, n)) l
+         CROSS JOIN LATERAL payout_claims(p_banca, t_sorteo, l.ids, j_ticket, j_number, j_reventado, j_amount, j_x) p;
+        v_is_tight := v_is_tight OR EXISTS (
+            SELECT FROM unnest(v_payouts.tickets, v_payouts.numbers, v_payouts.amounts, v_payouts.used)
+                        AS p (ticket, number, amount, used)
+             GROUP BY t_sorteo[p.ticket], p.number HAVING sum(p.amount) + min(p.used) > v_payout_max);
+    END IF;
 
     IF v_is_tight THEN
         SELECT j.verdicts, j.violations INTO v_verdict, v_violations
-          FROM (SELECT array_agg(a.balance_cents) AS balance, array_agg(a.credit_limit_cents) AS credit
+          FROM (SELECT array_agg(a.balance_cents) AS balance,
+                       array_agg(coalesce(a.credit_limit_cents, CASE WHEN a.balance_cents < -c_debt_max / 2
+                                                                     THEN c_debt_max END)) AS credit
                   FROM unnest(v_accounts) a) a
          CROSS JOIN (SELECT array_agg((v_draws[t.draw]).digits ORDER BY t.n) AS digits
                        FROM unnest(v_draw_place) WITH ORDINALITY AS t (draw, n)) t
@@ -230,7 +262,8 @@ BEGIN
                    p_banca, t_sorteo, t_vendedor, t_ventana, t_total, t_seller_credit, t.digits, v_verdict,
                    v_violations, v_account_ids, a.balance, a.credit, r_sorteo, r_scope, r_multiplier_key, r_cap, r_base,
                    r_basis_points, r_accumulates, r_code, r_label, l_rule, l_scope_id, l_number,
-                   f_ticket, f_limit, f_amount, f_unbound) j;
+                   f_ticket, f_limit, f_amount, f_unbound, v_payouts.tickets, v_payouts.numbers, v_payouts.amounts,
+                   v_payouts.used, v_payout_max) j;
     END IF;
 
     -- Everything that is still unjudged is sold. Sequences run without a gap, draw by draw, in order of arrival.
@@ -293,12 +326,17 @@ BEGIN
                balance_version = balance_version + 1
          WHERE banca_id = p_banca AND id = ANY (v_account_ids) AND v_net[array_position(v_account_ids, id)] IS NOT NULL;
 
-        INSERT INTO exposure AS e (banca_id, sorteo_id, scope, scope_id, multiplier_key, number, amount_cents)
-        SELECT p_banca, m.sorteo_id, m.scope, m.scope_id, m.multiplier_key, m.number, m.amount_cents
+        INSERT INTO exposure AS e (banca_id, sorteo_id, scope, scope_id, multiplier_key, number, amount_cents,
+                                   payout_cents, reventado_cents, counted_cents)
+        SELECT p_banca, m.sorteo_id, m.scope, m.scope_id, m.multiplier_key, m.number, m.amount_cents, m.payout_cents,
+               m.reventado_cents, m.amount_cents
           FROM exposure_moves(p_banca, v_sold_in, t_ventana, t_vendedor, j_ticket, j_number, j_reventado, j_multiplier,
-                              j_amount) m
+                              j_amount, j_x) m
         ON CONFLICT (banca_id, sorteo_id, scope_id, multiplier_key, number)
-        DO UPDATE SET amount_cents = e.amount_cents + excluded.amount_cents;
+        DO UPDATE SET amount_cents = e.amount_cents + excluded.amount_cents,
+                      payout_cents = e.payout_cents + excluded.payout_cents,
+                      reventado_cents = e.reventado_cents + excluded.reventado_cents,
+                      counted_cents = e.counted_cents + excluded.counted_cents;
 
         UPDATE sorteos SET last_sequence = v_last[array_position(v_draw_ids, id)]
          WHERE banca_id = p_banca AND id = ANY (v_draw_ids) AND v_last[array_position(v_draw_ids, id)] IS NOT NULL;

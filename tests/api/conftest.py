@@ -11,10 +11,13 @@ from core.database import Database, create_pool
 from tests.api.probes import PROBES
 from tests.api.ruling import Ruler, ruler
 from tests.arena import Arena
+from tests.database_alone import evaluator
 from tests.databases import TestDatabase
 from tests.pos import Pos
 from tests.running_api import RunningApi
 from workers.audit import Auditor
+
+__all__ = ["evaluator"]
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from tests.database_alone import settings, shop
+from tests.database_alone import evaluator, settings, shop
 from tests.databases import TestDatabase
 from tests.till.crowd import two_shops
 from tests.till.shop import Shop, open_shop
 
-__all__ = ["settings", "shop"]
+__all__ = ["evaluator", "settings", "shop"]
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ TAMPERING = {
     "ticket_transfers": "DELETE FROM transfers WHERE kind = 'SALE_REVERSAL'",
     "ticket_jugadas": "UPDATE jugadas SET amount_cents = amount_cents + 1 WHERE sequence = 1",
     "exposure": "UPDATE exposure SET amount_cents = amount_cents + 1 WHERE number = 7",
+    "payouts": "UPDATE exposure SET payout_cents = payout_cents + 1 WHERE number = 7",
     "caps": "UPDATE rulebook_versions SET limits = '{\"globalMaxPerNumberCents\": 150}'",
     "limits": "INSERT INTO sorteo_limit_versions SELECT banca_id, id, 0, NULL, '{\"7\": 150}' FROM sorteos",
     "rulebook_versions": "DELETE FROM rulebook_versions",

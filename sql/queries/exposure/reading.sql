@@ -25,7 +25,7 @@ WITH draw AS MATERIALIZED (
     SELECT a.scope, a.scope_id, live.number, live.amount_cents
       FROM asked a
      CROSS JOIN LATERAL (
-         SELECT n.number, sum(j.amount_cents)::bigint AS amount_cents
+         SELECT n.number, capped_cents(sum(j.amount_cents)) AS amount_cents
            FROM (SELECT t.business_date, t.sequence FROM tickets t
                   WHERE a.scope = 'VENDEDOR' AND t.banca_id = $1 AND t.vendedor_id = a.scope_id
                     AND t.business_date = (SELECT business_date FROM draw) AND t.sorteo_id = $2 AND t.status = 'ACTIVE'
@@ -41,9 +41,10 @@ WITH draw AS MATERIALIZED (
          OFFSET 0) live
      WHERE NOT a.is_kept
 ), payout AS (
-    SELECT j.number, coalesce(sum(j.amount_cents) FILTER (WHERE j.type = 'REVENTADO'), 0)::bigint AS reventado_cents,
-           coalesce(sum((j.amount_cents * j.multiplier_x_hundredths + 50) / 100) FILTER (WHERE j.type = 'NUMERO'),
-                    0)::bigint AS payout_cents
+    SELECT j.number,
+           capped_cents(coalesce(sum(j.amount_cents) FILTER (WHERE j.type = 'REVENTADO'), 0)) AS reventado_cents,
+           capped_cents(coalesce(sum(prize_cents(j.amount_cents, j.multiplier_x_hundredths))
+                                 FILTER (WHERE j.type = 'NUMERO'), 0)) AS payout_cents
       FROM tickets t
       JOIN jugadas j ON j.banca_id = $1 AND j.business_date = t.business_date AND j.sorteo_id = $2
            AND j.sequence = t.sequence AND j.exclusion_id IS NULL

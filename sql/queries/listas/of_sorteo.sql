@@ -8,13 +8,13 @@ SELECT j.*, v.name AS ventana_name, v.code AS ventana_code, u.name AS vendedor_n
   FROM (SELECT grouping(t.vendedor_id, k.multiplier_id) AS level, t.ventana_id, t.vendedor_id, k.multiplier_id,
                j.exclusion_id, count(DISTINCT t.sequence) AS tickets, count(*) AS jugadas,
                bool_and(j.exclusion_id IS NOT NULL) AS is_excluded,
-               coalesce(sum(j.amount_cents) FILTER (WHERE j.exclusion_id IS NULL), 0)::bigint AS total_cents,
-               coalesce(sum(j.amount_cents) FILTER (WHERE j.exclusion_id IS NOT NULL), 0)::bigint AS excluded_cents,
-               coalesce(sum(j.commission_cents) FILTER (WHERE j.exclusion_id IS NULL AND j.type = 'NUMERO'), 0)::bigint
+               capped_cents(coalesce(sum(j.amount_cents) FILTER (WHERE j.exclusion_id IS NULL), 0)) AS total_cents,
+               capped_cents(coalesce(sum(j.amount_cents) FILTER (WHERE j.exclusion_id IS NOT NULL), 0)) AS excluded_cents,
+               capped_cents(coalesce(sum(j.commission_cents) FILTER (WHERE j.exclusion_id IS NULL AND j.type = 'NUMERO'), 0))
                    AS numero_commission_cents,
-               coalesce(sum(j.commission_cents) FILTER (WHERE j.exclusion_id IS NULL AND j.type = 'REVENTADO'), 0)::bigint
+               capped_cents(coalesce(sum(j.commission_cents) FILTER (WHERE j.exclusion_id IS NULL AND j.type = 'REVENTADO'), 0))
                    AS reventado_commission_cents,
-               coalesce(sum(j.listero_commission_cents) FILTER (WHERE j.exclusion_id IS NULL), 0)::bigint
+               capped_cents(coalesce(sum(j.listero_commission_cents) FILTER (WHERE j.exclusion_id IS NULL), 0))
                    AS listero_commission_cents
           FROM sorteos s
           JOIN tickets t ON t.banca_id = $1 AND t.business_date = s.business_date AND t.sorteo_id = s.id

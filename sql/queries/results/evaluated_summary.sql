@@ -18,8 +18,9 @@ SELECT d.*, k.sales, k.commission, k.prizes, k.tickets, k.winners, coalesce(w.pa
        coalesce(x.lines, '[]') AS lines
   FROM draw d
  CROSS JOIN LATERAL (
-      SELECT coalesce(sum(k.sales_cents), 0)::bigint AS sales, coalesce(sum(k.commission_cents), 0)::bigint AS commission,
-             coalesce(sum(k.payouts_cents), 0)::bigint AS prizes, coalesce(sum(k.ticket_count), 0)::bigint AS tickets,
+      SELECT capped_cents(coalesce(sum(k.sales_cents), 0)) AS sales,
+             capped_cents(coalesce(sum(k.commission_cents), 0)) AS commission,
+             capped_cents(coalesce(sum(k.payouts_cents), 0)) AS prizes, coalesce(sum(k.ticket_count), 0)::bigint AS tickets,
              coalesce(sum(k.winning_tickets), 0)::bigint AS winners
         FROM sorteo_takings k
        WHERE k.banca_id = $1 AND k.business_date = d.business_date AND k.sorteo_id = d.id AND k.evaluation = d.evaluation
@@ -42,8 +43,8 @@ SELECT d.*, k.sales, k.commission, k.prizes, k.tickets, k.winners, coalesce(w.pa
              AS lines
         FROM (SELECT j.type,
                      CASE j.type WHEN 'REVENTADO' THEN d.extra_multiplier_id ELSE j.multiplier_id END AS multiplier_id,
-                     sum(j.amount_cents) AS sold, sum(j.commission_cents) AS commission,
-                     count(DISTINCT j.sequence) AS tickets, coalesce(sum(p.amount_cents), 0) AS prizes,
+                     capped_cents(sum(j.amount_cents)) AS sold, capped_cents(sum(j.commission_cents)) AS commission,
+                     count(DISTINCT j.sequence) AS tickets, capped_cents(coalesce(sum(p.amount_cents), 0)) AS prizes,
                      count(p.amount_cents) AS winning
                 FROM tickets t
                 JOIN jugadas j ON j.banca_id = $1 AND j.business_date = d.business_date AND j.sorteo_id = d.id

@@ -1,6 +1,7 @@
 -- What the evaluated draws of some days came to together: $1–$7 as in evaluated_summary.sql.
-SELECT count(*) AS draws, coalesce(sum(k.sales), 0)::bigint AS sales, coalesce(sum(k.commission), 0)::bigint AS commission,
-       coalesce(sum(k.prizes), 0)::bigint AS prizes
+SELECT count(*) AS draws, capped_cents(coalesce(sum(k.sales), 0)) AS sales,
+       capped_cents(coalesce(sum(k.commission), 0)) AS commission,
+       capped_cents(coalesce(sum(k.prizes), 0)) AS prizes
   FROM sorteos s
   JOIN sorteo_results r ON r.banca_id = s.banca_id AND r.sorteo_id = s.id AND r.state = 'DONE'
  CROSS JOIN LATERAL (

@@ -3,7 +3,7 @@
 -- jugadas: [line, type, number, cents staked, multiplier, x, cents won].
 SELECT t.id, t.sequence, t.ventana_id, t.vendedor_id, u.name AS vendedor_name, t.cliente_nombre, w.jugadas,
        w.prize_cents, c.paid_cents, c.is_waived AS is_final
-  FROM (SELECT p.sequence, sum(p.amount_cents)::bigint AS prize_cents,
+  FROM (SELECT p.sequence, capped_cents(sum(p.amount_cents)) AS prize_cents,
                json_agg(json_build_array(p.line, j.type, j.number, j.amount_cents, p.multiplier_id, p.x_hundredths,
                                          p.amount_cents) ORDER BY p.line) AS jugadas
           FROM prizes p

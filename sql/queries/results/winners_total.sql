@@ -1,6 +1,6 @@
 -- What all the tickets that won came to, by type: $1–$6 as in winners.sql.
-SELECT j.type::text AS type, count(*) AS jugadas, sum(j.amount_cents)::bigint AS staked_cents,
-       sum(p.amount_cents)::bigint AS prize_cents, count(DISTINCT p.sequence) AS tickets,
+SELECT j.type::text AS type, count(*) AS jugadas, capped_cents(sum(j.amount_cents)) AS staked_cents,
+       capped_cents(sum(p.amount_cents)) AS prize_cents, count(DISTINCT p.sequence) AS tickets,
        (SELECT count(DISTINCT q.sequence) FROM prizes q
          CROSS JOIN LATERAL find_ticket($1, $2, $3, q.sequence) k
          WHERE ($6::uuid IS NULL OR k.ventana_id = $6) AND q.banca_id = $1 AND q.business_date = $2 AND q.sorteo_id = $3 AND q.evaluation = $4

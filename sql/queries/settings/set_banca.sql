@@ -1,2 +1,5 @@
--- $1 banca, $2 least bet in cents, $3 cap of a number of a draw in cents or null, $4 cutoff in minutes.
-UPDATE bancas SET default_min_bet_cents = $2, global_max_per_number_cents = $3, sales_cutoff_minutes = $4 WHERE id = $1
+-- $1 banca, $2 least bet in cents, $3 cap of a number of a draw in cents or null, $4 cutoff in minutes, $5 what a number
+-- of a draw may cost in cents.
+UPDATE bancas SET default_min_bet_cents = $2, global_max_per_number_cents = $3, sales_cutoff_minutes = $4,
+                  number_payout_max_cents = $5
+ WHERE id = $1

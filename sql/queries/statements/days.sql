@@ -28,8 +28,9 @@ WITH entity AS MATERIALIZED (
       LEFT JOIN statement_cuts u ON $6 AND u.banca_id = $1 AND u.vendedor_id = e.id AND u.business_date = s.business_date
 ), chained AS (
     SELECT d.*, b.cut_balance, lead(d.business_date) OVER days AS next_date,
-           CASE WHEN $6 THEN coalesce(sum(d.closing_cents - d.opening_cents + b.cut_balance + d.cut_paid - d.cut_collected)
-                                      OVER (days ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)::bigint
+           CASE WHEN $6 THEN capped_cents(coalesce(
+                          sum(d.closing_cents::numeric - d.opening_cents + b.cut_balance + d.cut_paid - d.cut_collected)
+                          OVER (days ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0))
                 ELSE d.opening_cents END AS told_opening_cents
       FROM day d
      CROSS JOIN LATERAL (SELECT d.cut_sales - d.cut_payouts - d.cut_vendedor AS cut_balance) b
