@@ -23,6 +23,7 @@ from core.database import TROUBLES, Database, DatabaseTrouble, DatabaseUnavailab
 from core.fresh import Fresh
 from core.metrics import (
     DEAD_LETTERS,
+    EVALUATIONS_FAILED,
     HEALTH_PART_UP,
     OLDEST_TRANSACTION_SECONDS,
     OUTBOX_LAG_SECONDS,
@@ -44,8 +45,10 @@ OLDEST_TRANSACTION_EVERY_S = 5.0
 AMQP_PORTS = {"amqp": 5672, "amqps": 5671}
 # A second of lag is normal under load; a minute means that nobody publishes.
 OUTBOX_LAG_WARNING_S = 60.0
+# A step takes a tenth of a second; a minute means that no worker makes any.
+EVALUATION_UNMOVED_WARNING_S = 60.0
 
-NAMES = ("database", "sales", "replica", "cache", "broker", "outbox")
+NAMES = ("database", "sales", "replica", "cache", "broker", "outbox", "evaluations")
 UP, DOWN, OFF, LATE = "up", "down", "off", "late"
 # They may pass before anybody notices; after all others a sale fails, too.
 _MOMENTARY = frozenset((DatabaseTrouble.TIMEOUT, DatabaseTrouble.BUSY, DatabaseTrouble.OVERLOADED))
@@ -156,6 +159,7 @@ class Health:
             self._check_cache,
             self._check_broker,
             self._check_outbox,
+            self._check_evaluations,
         )
         started = time.perf_counter()
         for name, check in zip(NAMES, checks, strict=True):
@@ -240,6 +244,15 @@ class Health:
             DEAD_LETTERS.labels(letter["queue"]).set(letter["parked"])
         status = LATE if row["lag_s"] > OUTBOX_LAG_WARNING_S else UP
         return status, {"unpublished": row["unpublished"], "lagS": round(row["lag_s"], 3)}
+
+    async def _check_evaluations(self) -> tuple[str, dict[str, float]]:
+        """Late: winners wait for prizes, because an evaluation has failed or does not move."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(sql("health/evaluations"), timeout=CHECK_TIMEOUT_S)
+        assert row is not None, "evaluation_health() answers one row"
+        EVALUATIONS_FAILED.set(row["failed"])
+        is_late = row["failed"] > 0 or row["unmoved_s"] > EVALUATION_UNMOVED_WARNING_S
+        return (LATE if is_late else UP), {"failed": row["failed"], "unmovedS": round(row["unmoved_s"], 3)}
 
 
 async def _timed(check: Callable[[], Awaitable[tuple[str, dict[str, float]]]]) -> Check:

@@ -42,6 +42,7 @@ CHECKS: Mapping[str, str] = MappingProxyType(
         "sorteo_states": "a draw's history has no hole and ends in the draw's state",
         "prizes": "what each jugada won by its draw's result is its prize, to the cent",
         "prize_transfers": "a ticket's prizes went to its seller once, and back once if they were taken back",
+        "evaluations": "no evaluation has failed or stands still",
         "results": "each draw's ledger adds up, and the draw is in the state of its result",
         "jugada_moves": "a jugada counts or not as the last event that moved it says",
         "exclusions": "what an exclusion covers does not count, and nothing was sold past one",

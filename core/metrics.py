@@ -41,6 +41,11 @@ REPLICA_LAG_SECONDS = Gauge(
 OUTBOX_LAG_SECONDS = Gauge("outbox_lag_seconds", "Age of the oldest unpublished event", multiprocess_mode="mostrecent")
 OUTBOX_UNPUBLISHED = Gauge("outbox_unpublished", "Events not yet published", multiprocess_mode="mostrecent")
 DEAD_LETTERS = Gauge("banca_dead_letters", "Dead letters that are parked", ["queue"], multiprocess_mode="mostrecent")
+EVALUATIONS_FAILED = Gauge(
+    "banca_evaluations_failed",
+    "Evaluations that have stopped and wait to be tried again, or to be taken back",
+    multiprocess_mode="mostrecent",
+)
 LOGIN_FAILURES = Counter("login_failures_total", "Logins refused", ["code"])
 # Of the check that was made for this very scrape; what is not configured is not shown.
 HEALTH_PART_UP = Gauge("health_part_up", "Whether a part answers", ["part"], multiprocess_mode="mostrecent")

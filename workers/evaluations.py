@@ -14,7 +14,13 @@ from core.database import Database, DatabaseUnavailableError
 from core.logging import Log
 from core.queries import sql
 from core.till.till import PublishBalance
-from workers.metrics import EVALUATION_FAILURES, EVALUATION_STEPS, EVALUATION_UNMOVED_SECONDS, EVALUATIONS_UNDER_WAY
+from workers.metrics import (
+    EVALUATION_FAILURES,
+    EVALUATION_STEPS,
+    EVALUATION_TICKETS_SET_ASIDE,
+    EVALUATION_UNMOVED_SECONDS,
+    EVALUATIONS_UNDER_WAY,
+)
 from workers.rounds import Rounds
 from workers.troubles import Troubles
 
@@ -24,6 +30,11 @@ STEP_TICKETS = 20_000
 STEP_TICKETS_MIN = 100
 # How many are looked at in a round; of each one step, so that a large draw does not keep the small ones waiting.
 UNDER_WAY_MAX = 32
+# So many failures of one draw in a row, and the evaluation says that it has failed. With the pauses between about 20 s.
+FAILURES_MAX = 8
+# SQLSTATE classes of what passes by itself: the server or the connection is not there, two transactions collided, it has
+# no resources, somebody holds a lock, it was told to stop. None of these is the draw's fault, however often.
+PASSING_CLASSES = frozenset({"08", "25", "40", "53", "55", "57", "58"})
 
 log = Log("evaluations")
 
@@ -76,7 +87,7 @@ class Evaluations:
         try:
             step = await self._step(banca_id, sorteo_id, tickets)
         except (DatabaseUnavailableError, asyncpg.PostgresError) as error:
-            self._note(sorteo_id, error, tickets)
+            await self._note(banca_id, sorteo_id, error, tickets)
             return 0
         self.troubles.overcome(sorteo_id, full=self.step_tickets)
         return 0 if step in {"BUSY", "NOTHING"} else 1
@@ -93,17 +104,40 @@ class Evaluations:
         if self.flush_balances is not None:
             # Before the next step says that the draw is evaluated: who hears of it looks at balances.
             await self.flush_balances()
-        if step in {"DONE", "REVERTED"}:
+        if step == "SET_ASIDE":
+            EVALUATION_TICKETS_SET_ASIDE.inc()
+            log.error("EVALUATION_TICKET_FAILED", banca=str(banca_id), sorteo=str(sorteo_id))
+        elif step == "FAILED":
+            log.error("EVALUATION_FAILED", banca=str(banca_id), sorteo=str(sorteo_id))
+        elif step in {"DONE", "REVERTED"}:
             log.info("EVALUATION_ENDED", step=step, banca=str(banca_id), sorteo=str(sorteo_id))
         return step
 
-    def _note(self, sorteo_id: UUID, error: Exception, tickets: int) -> None:
+    async def _note(self, banca_id: UUID, sorteo_id: UUID, error: Exception, tickets: int) -> None:
         EVALUATION_FAILURES.inc()
         trouble = self.troubles.note(sorteo_id, full=self.step_tickets)
         reason = f"{type(error).__name__}: {error}"
         log.error(
             "EVALUATION_STEP_FAILED", sorteo=str(sorteo_id), reason=reason, failures=trouble.failures, tickets=tickets
         )
+        if trouble.failures >= FAILURES_MAX and not passes_by_itself(error):
+            await self._give_up(banca_id, sorteo_id, reason)
+
+    async def _give_up(self, banca_id: UUID, sorteo_id: UUID, reason: str) -> None:
+        """Stop at the draw's result until an administrator has it tried again or takes it back."""
+        try:
+            async with self.database.connection() as connection:
+                given_up = await connection.fetchval(sql("evaluations/fail"), banca_id, sorteo_id, reason)
+        except (DatabaseUnavailableError, asyncpg.PostgresError) as error:
+            log.warning("EVALUATION_NOT_GIVEN_UP", sorteo=str(sorteo_id), reason=f"{type(error).__name__}: {error}")
+            return
+        if given_up:
+            self.troubles.forget(sorteo_id)
+            log.error("EVALUATION_FAILED", banca=str(banca_id), sorteo=str(sorteo_id), reason=reason)
+
+
+def passes_by_itself(error: Exception) -> bool:
+    return not isinstance(error, asyncpg.PostgresError) or (error.sqlstate or "")[:2] in PASSING_CLASSES
 
 
 async def tell_failure(error: Exception, failures: int) -> None:

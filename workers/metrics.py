@@ -28,6 +28,9 @@ SCHEDULER_LATE_SECONDS = Histogram(
 SCHEDULER_FAILURES = Counter("scheduler_failures_total", "Draws and cycles that failed, and are tried again")
 EVALUATION_STEPS = Counter("evaluation_steps_total", "Steps of evaluations, by what they did", ["step"])
 EVALUATION_FAILURES = Counter("evaluation_failures_total", "Steps of evaluations that failed; they are tried again")
+EVALUATION_TICKETS_SET_ASIDE = Counter(
+    "evaluation_tickets_set_aside_total", "Tickets whose prizes could not be paid or taken back"
+)
 EVALUATIONS_UNDER_WAY = Gauge("evaluations_under_way", "Draws whose prizes are being paid or taken back")
 EVALUATION_UNMOVED_SECONDS = Gauge("evaluation_unmoved_seconds", "How long the longest of them did not move on")
 STATEMENT_REQUESTS = Counter(

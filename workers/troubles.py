@@ -50,6 +50,10 @@ class Troubles:
             if trouble.at_once >= full:
                 del self.known[what]
 
+    def forget(self, what: UUID) -> None:
+        """It was given up: whoever has it tried again begins anew."""
+        self.known.pop(what, None)
+
     def forget_others(self, those: Iterable[UUID]) -> None:
         """Nothing is to be done any more but for those."""
         for what in self.known.keys() - set(those):

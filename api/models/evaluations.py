@@ -12,13 +12,15 @@ from core.domain.sorteo_states import SorteoStatus
 
 class ResultState(StrEnum):
     """RUNNING: prizes are being paid. DONE: the result stands. REVERTING: prizes are being taken back. REVERTED: the
-    draw is closed again.
+    draw is closed again. FAILED, REVERT_FAILED: the workers have stopped while they paid prizes, or took them back.
     """
 
     RUNNING = "RUNNING"
     DONE = "DONE"
     REVERTING = "REVERTING"
     REVERTED = "REVERTED"
+    FAILED = "FAILED"
+    REVERT_FAILED = "REVERT_FAILED"
 
 
 class EvaluationIn(RequestModel):
@@ -55,6 +57,28 @@ class Revert(AnswerModel):
     reverted_at: Instant | None = None
 
 
+class FailedTicket(AnswerModel):
+    """A ticket whose prize could not be paid, or taken back. attempts: how often that was tried."""
+
+    ticket_id: UUID
+    ticket_number: str
+    vendedor_id: UUID
+    reason: str
+    attempts: int
+    failed_at: Instant
+
+
+class Failure(AnswerModel):
+    """Why an evaluation has stopped. tickets: the first 100 that failed; none when it was not the fault of a ticket.
+    ticketCount: all of them.
+    """
+
+    at: Instant
+    reason: str
+    ticket_count: int
+    tickets: list[FailedTicket]
+
+
 class OutcomeMembers(AnswerModel):
     """What came out of a draw. extraMultiplierX: what REVENTADO pays."""
 
@@ -65,7 +89,9 @@ class OutcomeMembers(AnswerModel):
 
 
 class EvaluationAnswer(OutcomeMembers):
-    """A draw's newest evaluation. totalOut: what was paid so far. totalIn, netProfit and settledAt: once it is DONE."""
+    """A draw's newest evaluation. totalOut: what was paid so far. totalIn, netProfit and settledAt: once it is DONE.
+    failure: of FAILED and REVERT_FAILED.
+    """
 
     sorteo_id: UUID
     sorteo_status: SorteoStatus
@@ -81,3 +107,4 @@ class EvaluationAnswer(OutcomeMembers):
     requested_by: UUID
     requested_at: Instant
     revert: Revert | None = None
+    failure: Failure | None = None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import asyncpg
 
@@ -12,7 +13,16 @@ from api.conditional import IfMatch
 from api.context import RequestContext
 from api.draw_readings import sorteo_not_found
 from api.keys import DATABASE
-from api.models.evaluations import EvaluationAnswer, EvaluationIn, Progress, Revert, RevertIn
+from api.models.evaluations import (
+    EvaluationAnswer,
+    EvaluationIn,
+    FailedTicket,
+    Failure,
+    Progress,
+    ResultState,
+    Revert,
+    RevertIn,
+)
 from api.operations import Operation
 from api.problems import ProblemError, refuse
 from api.routes.sorteo_changes import require_sorteo_match
@@ -21,9 +31,18 @@ from core.domain.money import format_cents
 from core.domain.numbers import format_number
 from core.domain.permissions import Permission
 from core.domain.sorteo_states import TRANSITIONS, SorteoAction
+from core.domain.ticket_number import ticket_number
 from core.domain.violations import Violation
 from core.queries import sql
 
+if TYPE_CHECKING:
+    from core.database import Connection
+
+# Of an answer; more are counted.
+FAILED_TICKETS_MAX = 100
+FAILED: Mapping[str, ResultState] = MappingProxyType(
+    {"RUNNING": ResultState.FAILED, "REVERTING": ResultState.REVERT_FAILED}
+)
 NUMBER, MULTIPLIER = "winningNumber", "extraMultiplierId"
 # What is wrong with the request itself: the field, and why.
 FAULTS: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -42,6 +61,8 @@ CONFLICTS: Mapping[str, str] = MappingProxyType(
     {
         "EVALUATION_RUNNING": "The draw is being evaluated.",
         "EVALUATION_REVERTING": "The draw's evaluation is being taken back.",
+        "EVALUATION_FAILED": "The draw's evaluation has failed; have it tried again, or take it back.",
+        "EVALUATION_NOT_FAILED": "The draw's evaluation has not failed.",
         "SORTEO_ALREADY_EVALUATED": "The draw is evaluated; a wrong result is taken back first.",
         "SORTEO_NOT_EVALUATED": "The draw is not evaluated.",
     }
@@ -69,7 +90,7 @@ async def evaluate_sorteo(context: RequestContext, body: EvaluationIn) -> Evalua
         assert row is not None
         if row["outcome"] != "REQUESTED":
             raise refused(row)
-        return evaluation_answer(await newest(context, connection))
+        return await answer_of(context, connection)
 
 
 async def revert_evaluation(context: RequestContext, body: RevertIn) -> EvaluationAnswer:
@@ -95,13 +116,29 @@ async def revert_evaluation(context: RequestContext, body: RevertIn) -> Evaluati
             raise refuse(409, "PAYMENTS_STAND", f"Prizes were handed out: {paid}. Reverse them, or force it.")
         if row["outcome"] != "REQUESTED":
             raise refused(row)
-        return evaluation_answer(await newest(context, connection))
+        return await answer_of(context, connection)
+
+
+async def retry_evaluation(context: RequestContext) -> EvaluationAnswer:
+    """Try a failed evaluation again, or a failed revert: the tickets that failed first, then what is left."""
+    async with context.app[DATABASE].tenant(context.banca_id, readonly=False) as connection:
+        row = await connection.fetchrow(
+            sql("evaluations/retry"),
+            context.banca_id,
+            context.path_id("sorteoId"),
+            context.principal.user_id,
+            context.request_id,
+        )
+        assert row is not None
+        if row["outcome"] != "REQUESTED":
+            raise refused(row)
+        return await answer_of(context, connection)
 
 
 async def read_evaluation(context: RequestContext) -> EvaluationAnswer:
     """How far a draw's newest evaluation is, and what came of it."""
     async with context.app[DATABASE].tenant(context.banca_id) as connection:
-        return evaluation_answer(await newest(context, connection))
+        return await answer_of(context, connection)
 
 
 def states_before(action: SorteoAction) -> tuple[list[str], list[bool]]:
@@ -123,9 +160,17 @@ def refused(row: asyncpg.Record) -> ProblemError:
     return refuse(409, code, CONFLICTS[code])
 
 
-async def newest(
-    context: RequestContext, connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
-) -> asyncpg.Record:
+async def answer_of(context: RequestContext, connection: Connection) -> EvaluationAnswer:
+    row = await newest(context, connection)
+    failures: list[asyncpg.Record] = []
+    if row["failed_at"] is not None:
+        failures = await connection.fetch(
+            sql("evaluations/failures"), context.banca_id, row["sorteo_id"], row["evaluation"], FAILED_TICKETS_MAX
+        )
+    return evaluation_answer(row, failures)
+
+
+async def newest(context: RequestContext, connection: Connection) -> asyncpg.Record:
     row = await connection.fetchrow(sql("evaluations/newest"), context.banca_id, context.path_id("sorteoId"))
     if row is None:
         raise sorteo_not_found()
@@ -134,12 +179,12 @@ async def newest(
     return row
 
 
-def evaluation_answer(row: asyncpg.Record) -> EvaluationAnswer:
+def evaluation_answer(row: asyncpg.Record, failures: Sequence[asyncpg.Record]) -> EvaluationAnswer:
     return EvaluationAnswer(
         sorteo_id=row["sorteo_id"],
         sorteo_status=row["status"],
         evaluation=row["evaluation"],
-        state=row["state"],
+        state=row["state"] if row["failed_at"] is None else FAILED[row["state"]],
         winning_number=format_number(row["winning_number"], row["digits"]),
         extra_multiplier_id=row["extra_multiplier_id"],
         extra_multiplier_x=row["extra_x_hundredths"],
@@ -154,6 +199,32 @@ def evaluation_answer(row: asyncpg.Record) -> EvaluationAnswer:
         requested_by=row["requested_by"],
         requested_at=row["requested_at"],
         revert=revert_of(row),
+        failure=failure_of(row, failures),
+    )
+
+
+def failure_of(row: asyncpg.Record, failures: Sequence[asyncpg.Record]) -> Failure | None:
+    if row["failed_at"] is None:
+        return None
+    return Failure(
+        at=row["failed_at"],
+        reason=row["failure"],
+        ticket_count=failures[0]["failures"] if failures else 0,
+        tickets=[
+            FailedTicket(
+                ticket_id=failure["ticket_id"],
+                ticket_number=ticket_number(
+                    business_date=failure["business_date"],
+                    ordinal=failure["daily_ordinal"],
+                    sequence=failure["sequence"],
+                ),
+                vendedor_id=failure["vendedor_id"],
+                reason=failure["reason"],
+                attempts=failure["attempts"],
+                failed_at=failure["failed_at"],
+            )
+            for failure in failures
+        ],
     )
 
 
@@ -186,6 +257,7 @@ ASKING = partial(
 OPERATIONS = (
     ASKING(path=f"{SORTEO}/evaluate", handler=evaluate_sorteo, body=EvaluationIn),
     ASKING(path=f"{SORTEO}/revert-evaluation", handler=revert_evaluation, body=RevertIn),
+    ASKING(path=f"{SORTEO}/evaluation/retry", handler=retry_evaluation),
     EVALUATING(
         method="GET",
         path=f"{SORTEO}/evaluation",

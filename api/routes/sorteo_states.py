@@ -75,6 +75,9 @@ async def act(context: RequestContext, action: SorteoAction, reason: str | None)
             raise sorteo_not_found()
         if row["outcome"] == "EVALUATION_RUNNING":
             raise refuse(409, "EVALUATION_RUNNING", "The draw is being evaluated.")
+        if row["outcome"] == "EVALUATION_FAILED":
+            message = "The draw's evaluation has failed; have it tried again, or take it back."
+            raise refuse(409, "EVALUATION_FAILED", message)
         if row["outcome"] == "WRONG_STATE":
             raise wrong_state(action, State(SorteoStatus(row["status"]), row["is_active"]))
         return await sorteo(context, connection, sorteo_id)

@@ -3,7 +3,8 @@
 -- Takes   f_*, t_*: from which states the action leads, and to which (core/domain/sorteo_states.py has the table);
 --         parallel arrays. p_actor: null when the draw does it by itself, and then what that was concluded from:
 --         p_scheduled_at, p_version of the rules (null: of any), p_due_at, p_last_sequence of what was sold (null: any).
--- Gives   one row. DONE; NOT_FOUND; EVALUATION_RUNNING: its prizes are being paid; WRONG_STATE: no row of the table has
+-- Gives   one row. DONE; NOT_FOUND; EVALUATION_RUNNING: its prizes are being paid, or taken back after that failed;
+--         EVALUATION_FAILED: that has stopped; WRONG_STATE: no row of the table has
 --         the draw's state; STALE: what it was concluded from is not so any more; EARLY: p_due_at is still to come.
 --         status and is_active: what they are now.
 -- Locks   the draw: it waits for the batch of tickets in flight, and those after it find the new state.
@@ -37,7 +38,12 @@ BEGIN
     outcome := CASE
         WHEN v_old.id IS NULL THEN 'NOT_FOUND'
         WHEN EXISTS (SELECT FROM sorteo_results r
-                      WHERE r.banca_id = p_banca AND r.sorteo_id = p_sorteo AND r.state = 'RUNNING')
+                      WHERE r.banca_id = p_banca AND r.sorteo_id = p_sorteo AND r.state IN ('RUNNING', 'REVERTING')
+                        AND r.settled_at IS NULL AND r.failed_at IS NOT NULL)
+            THEN 'EVALUATION_FAILED'
+        WHEN EXISTS (SELECT FROM sorteo_results r
+                      WHERE r.banca_id = p_banca AND r.sorteo_id = p_sorteo AND r.state IN ('RUNNING', 'REVERTING')
+                        AND r.settled_at IS NULL)
             THEN 'EVALUATION_RUNNING'
         WHEN v_place IS NULL THEN 'WRONG_STATE'
         WHEN p_scheduled_at <> v_old.scheduled_at OR p_last_sequence <> v_old.last_sequence

@@ -2,13 +2,18 @@
 -- next p_tickets of its tickets; when none is left, the draw moved on. One call, one transaction; the progress is part of
 -- it, so that whoever comes next goes on from there, however this one ended.
 --
--- Gives   one row. BUSY: somebody else is at it; NOTHING: nothing is asked; PAID, TAKEN_BACK: go on; DONE, REVERTED.
+-- Gives   one row. BUSY: somebody else is at it; NOTHING: nothing is asked, or it failed and waits to be tried again;
+--         PAID, TAKEN_BACK: go on; SET_ASIDE: one ticket cannot be done, go on with the others; FAILED: all others are
+--         done, or too many failed; DONE, REVERTED.
 --         Of the sellers whose balance moved, parallel arrays: what stands in their accounts now.
 -- Locks   the draw's evaluation (advisory), without waiting; of a step with tickets then the accounts by id, of the last
 --         step the draw. So sales of other draws wait for no more than one step, and only where a seller won.
 -- Plans   are made for each call: the tables may have been empty when the connection came. A ticket is looked up by its
 --         jugada's banca and draw: of a banca by name the planner believes that it has no tickets, until the statistics
 --         have seen them, and would read all of them for each winner.
+-- What the data cannot bear (SQLSTATE classes 22 and 23) is the fault of some ticket of the step: the step is halved until
+-- it is that ticket alone, which is set aside (evaluation_failures). Any other error ends the call; the worker counts
+-- these, and gives up with fail_evaluation.
 DROP FUNCTION IF EXISTS advance_evaluation;
 CREATE FUNCTION advance_evaluation(p_banca uuid, p_sorteo uuid, p_tickets integer)
 RETURNS TABLE (step text, account_ids uuid[], balances_cents bigint[], balance_versions bigint[])
@@ -20,13 +25,19 @@ SET plan_cache_mode = force_custom_plan
 AS $$
 #variable_conflict use_column
 DECLARE
+    -- More than these in one draw are not an accident of some tickets.
+    c_set_aside_max CONSTANT integer := 100;
     v_result sorteo_results;
     v_step text;
+    v_again bigint;
     v_to bigint;
+    v_left integer;
     v_sellers uuid[];
     v_amounts bigint[];
     v_total bigint;
     v_tickets integer;
+    v_moved record;
+    v_reason text;
 BEGIN
     PERFORM set_config('app.banca_id', p_banca::text, true);
     IF NOT pg_try_advisory_xact_lock(hashtext('banca.evaluation'), hashtext(p_sorteo::text)) THEN
@@ -36,38 +47,126 @@ BEGIN
     -- A statement of its own: it sees what the lock's holder before us wrote. Nobody else writes a result that is under
     -- way.
     SELECT * INTO v_result FROM sorteo_results r
-     WHERE r.banca_id = p_banca AND r.sorteo_id = p_sorteo AND r.state IN ('RUNNING', 'REVERTING');
-
+     WHERE r.banca_id = p_banca AND r.sorteo_id = p_sorteo AND r.state IN ('RUNNING', 'REVERTING')
+       AND r.failed_at IS NULL;
     IF v_result.banca_id IS NULL THEN
-        v_step := 'NOTHING';
-    ELSIF v_result.next_sequence > v_result.last_sequence THEN
-        IF v_result.state = 'RUNNING' THEN
+        RETURN QUERY SELECT 'NOTHING', '{}'::uuid[], '{}'::bigint[], '{}'::bigint[];
+        RETURN;
+    END IF;
+    -- First what was set aside and is to be tried again, ticket by ticket.
+    SELECT min(f.sequence) FILTER (WHERE f.is_due), count(*) INTO v_again, v_left FROM evaluation_failures f
+     WHERE f.banca_id = p_banca AND f.sorteo_id = p_sorteo AND f.evaluation = v_result.evaluation
+       AND f.state = v_result.state AND f.resolved_at IS NULL;
+
+    IF v_again IS NULL AND (v_result.next_sequence > v_result.last_sequence OR v_left >= c_set_aside_max) THEN
+        IF v_left > 0 THEN
+            PERFORM stop_evaluation(v_result, format('%s tickets failed', v_left));
+            v_step := 'FAILED';
+        ELSIF v_result.state = 'RUNNING' THEN
             v_step := settle_sorteo(v_result);
         ELSE
             v_step := reopen_result(v_result);
             SELECT w.sellers, w.amounts_cents INTO v_sellers, v_amounts FROM reverse_write_offs(v_result) w;
         END IF;
-        -- By the result that stands now; write-offs of the one that does not are undone.
-        PERFORM refresh_cash_memos(p_banca, p_sorteo);
-    ELSE
-        v_to := least(v_result.next_sequence + p_tickets - 1, v_result.last_sequence);
-        IF v_result.state = 'RUNNING' THEN
-            v_step := 'PAID';
-            SELECT p.sellers, p.amounts_cents, p.total_cents, p.tickets
-              INTO v_sellers, v_amounts, v_total, v_tickets FROM pay_prizes(v_result, v_to) p;
-        ELSE
-            v_step := 'TAKEN_BACK';
-            SELECT p.sellers, p.amounts_cents INTO v_sellers, v_amounts FROM take_prizes_back(v_result, v_to) p;
+        IF v_step <> 'FAILED' THEN
+            -- By the result that stands now; write-offs of the one that does not are undone.
+            PERFORM refresh_cash_memos(p_banca, p_sorteo);
         END IF;
+        RETURN QUERY
+        SELECT v_step, coalesce(m.ids, '{}'), coalesce(m.balances, '{}'), coalesce(m.versions, '{}')
+          FROM move_sellers(p_banca, v_sellers, v_amounts) m;
+        RETURN;
+    END IF;
+
+    v_to := least(v_result.next_sequence + p_tickets - 1, v_result.last_sequence);
+    IF v_again IS NOT NULL THEN
+        v_result.next_sequence := v_again;
+        v_to := v_again;
+    END IF;
+    LOOP
+        BEGIN
+            v_total := 0;
+            v_tickets := 0;
+            IF v_result.state = 'RUNNING' THEN
+                v_step := 'PAID';
+                SELECT p.sellers, p.amounts_cents, p.total_cents, p.tickets
+                  INTO v_sellers, v_amounts, v_total, v_tickets FROM pay_prizes(v_result, v_to) p;
+            ELSE
+                v_step := 'TAKEN_BACK';
+                SELECT p.sellers, p.amounts_cents INTO v_sellers, v_amounts FROM take_prizes_back(v_result, v_to) p;
+            END IF;
+            UPDATE sorteo_results r
+               SET progressed_at = clock_timestamp(),
+                   next_sequence = CASE WHEN v_again IS NULL THEN v_to + 1 ELSE r.next_sequence END,
+                   total_out_cents = r.total_out_cents + coalesce(v_total, 0),
+                   winning_tickets = r.winning_tickets + coalesce(v_tickets, 0)
+             WHERE r.banca_id = p_banca AND r.sorteo_id = p_sorteo AND r.evaluation = v_result.evaluation;
+            SELECT m.* INTO v_moved FROM move_sellers(p_banca, v_sellers, v_amounts) m;
+            EXIT;
+        EXCEPTION WHEN data_exception OR integrity_constraint_violation THEN
+            GET STACKED DIAGNOSTICS v_reason = MESSAGE_TEXT;
+            IF v_to > v_result.next_sequence THEN
+                v_to := v_result.next_sequence + (v_to - v_result.next_sequence) / 2;
+                CONTINUE;
+            END IF;
+            v_step := 'SET_ASIDE';
+            SELECT '{}'::uuid[] AS ids, '{}'::bigint[] AS balances, '{}'::bigint[] AS versions INTO v_moved;
+            EXIT;
+        END;
+    END LOOP;
+    IF v_step = 'SET_ASIDE' THEN
+        INSERT INTO evaluation_failures AS f (banca_id, sorteo_id, evaluation, state, sequence, reason, failed_at)
+        VALUES (p_banca, p_sorteo, v_result.evaluation, v_result.state, v_to, left(v_reason, 500), clock_timestamp())
+        ON CONFLICT (banca_id, sorteo_id, evaluation, state, sequence) DO UPDATE
+           SET reason = excluded.reason, attempts = f.attempts + 1, is_due = false, failed_at = excluded.failed_at;
         UPDATE sorteo_results r
-           SET next_sequence = v_to + 1, progressed_at = clock_timestamp(),
-               total_out_cents = r.total_out_cents + coalesce(v_total, 0),
-               winning_tickets = r.winning_tickets + coalesce(v_tickets, 0)
+           SET progressed_at = clock_timestamp(),
+               next_sequence = CASE WHEN v_again IS NULL THEN v_to + 1 ELSE r.next_sequence END
          WHERE r.banca_id = p_banca AND r.sorteo_id = p_sorteo AND r.evaluation = v_result.evaluation;
+    ELSIF v_again IS NOT NULL THEN
+        UPDATE evaluation_failures f SET resolved_at = clock_timestamp(), is_due = false
+         WHERE f.banca_id = p_banca AND f.sorteo_id = p_sorteo AND f.evaluation = v_result.evaluation
+           AND f.state = v_result.state AND f.sequence = v_again;
     END IF;
     RETURN QUERY
-    SELECT v_step, coalesce(m.ids, '{}'), coalesce(m.balances, '{}'), coalesce(m.versions, '{}')
-      FROM move_sellers(p_banca, v_sellers, v_amounts) m;
+    SELECT v_step, coalesce(v_moved.ids, '{}'), coalesce(v_moved.balances, '{}'), coalesce(v_moved.versions, '{}');
+END $$;
+
+-- The workers stop at a result: it says so, and so does the trail. Called under the draw's evaluation lock.
+DROP FUNCTION IF EXISTS stop_evaluation;
+CREATE FUNCTION stop_evaluation(p_result sorteo_results, p_reason text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+    UPDATE sorteo_results r SET failed_at = clock_timestamp(), failure = left(p_reason, 500)
+     WHERE r.banca_id = p_result.banca_id AND r.sorteo_id = p_result.sorteo_id AND r.evaluation = p_result.evaluation;
+    PERFORM write_activity(p_result.banca_id, 'SORTEO_EVALUATION_FAILED', NULL, 'SORTEO', p_result.sorteo_id, NULL,
+                           jsonb_build_object('evaluation', p_result.evaluation, 'state', p_result.state,
+                                              'reason', left(p_reason, 500)), 'worker', NULL);
+END $$;
+
+-- A worker gives a result up that failed again and again, and not by some ticket's fault.
+-- Gives   whether it did; another worker may be at it.
+DROP FUNCTION IF EXISTS fail_evaluation;
+CREATE FUNCTION fail_evaluation(p_banca uuid, p_sorteo uuid, p_reason text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_result sorteo_results;
+BEGIN
+    PERFORM set_config('app.banca_id', p_banca::text, true);
+    IF NOT pg_try_advisory_xact_lock(hashtext('banca.evaluation'), hashtext(p_sorteo::text)) THEN
+        RETURN false;
+    END IF;
+    SELECT * INTO v_result FROM sorteo_results r
+     WHERE r.banca_id = p_banca AND r.sorteo_id = p_sorteo AND r.state IN ('RUNNING', 'REVERTING')
+       AND r.failed_at IS NULL;
+    IF v_result.banca_id IS NULL THEN
+        RETURN false;
+    END IF;
+    PERFORM stop_evaluation(v_result, p_reason);
+    RETURN true;
 END $$;
 
 -- What the tickets up to p_to won: their prizes, and of each winner one transfer to the seller who sold it.
@@ -91,7 +190,7 @@ BEGIN
     -- Cancelled tickets and excluded jugadas never win. REVENTADO pays what the draw says, NUMERO what was sold.
     WITH won AS MATERIALIZED (
         SELECT j.sequence, j.line, t.id, t.vendedor_id, p.x_hundredths, p.multiplier_id,
-               (j.amount_cents * p.x_hundredths + 50) / 100 AS amount_cents
+               prize_cents(j.amount_cents, p.x_hundredths)::bigint AS amount_cents
           -- OFFSET 0: of the others no more is read than the number, not whether they are excluded, far behind it.
           FROM (SELECT j.banca_id, j.sorteo_id, j.sequence, j.line, j.type, j.amount_cents,
                        j.multiplier_x_hundredths, j.multiplier_id, j.exclusion_id
@@ -110,7 +209,7 @@ BEGIN
                WHERE k.banca_id = j.banca_id AND k.business_date = v_day
                  AND k.sorteo_id = j.sorteo_id AND k.sequence = j.sequence AND k.status = 'ACTIVE'
               OFFSET 0) t
-         WHERE j.exclusion_id IS NULL AND (j.amount_cents * p.x_hundredths + 50) / 100 > 0
+         WHERE j.exclusion_id IS NULL AND prize_cents(j.amount_cents, p.x_hundredths) > 0
     ), paid AS (
         INSERT INTO prizes (banca_id, business_date, sorteo_id, sequence, line, evaluation, vendedor_id, x_hundredths,
                             multiplier_id, amount_cents)
@@ -204,19 +303,30 @@ RETURNS TABLE (banca_id uuid, sorteo_id uuid, under_way bigint, longest_unmoved 
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT r.banca_id, r.sorteo_id, count(*) OVER (), clock_timestamp() - min(r.progressed_at) OVER ()
       FROM sorteo_results r
-     WHERE r.state IN ('RUNNING', 'REVERTING')
+     WHERE r.state IN ('RUNNING', 'REVERTING') AND r.failed_at IS NULL
      ORDER BY r.sorteo_id = ANY (p_resting), r.progressed_at
      LIMIT p_limit
+$$;
+
+-- For health, of every banca: how many evaluations have failed, and for how long the longest of the others did not move.
+DROP FUNCTION IF EXISTS evaluation_health;
+CREATE FUNCTION evaluation_health(OUT failed bigint, OUT unmoved_s double precision)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT count(r.failed_at),
+           coalesce(extract(epoch FROM clock_timestamp() - min(r.progressed_at) FILTER (WHERE r.failed_at IS NULL)), 0)
+      FROM sorteo_results r WHERE r.state IN ('RUNNING', 'REVERTING')
 $$;
 
 DO $$
 DECLARE
     function_name text;
 BEGIN
-    FOREACH function_name IN ARRAY ARRAY['advance_evaluation', 'pay_prizes', 'take_prizes_back', 'move_sellers',
-                                         'evaluations_under_way'] LOOP
+    FOREACH function_name IN ARRAY ARRAY['advance_evaluation', 'stop_evaluation', 'fail_evaluation', 'pay_prizes',
+                                         'take_prizes_back', 'move_sellers', 'evaluations_under_way',
+                                         'evaluation_health'] LOOP
         EXECUTE format('ALTER FUNCTION %I OWNER TO banca_definer', function_name);
         EXECUTE format('REVOKE ALL ON FUNCTION %I FROM PUBLIC', function_name);
     END LOOP;
 END $$;
-GRANT EXECUTE ON FUNCTION advance_evaluation, evaluations_under_way TO banca_worker;
+GRANT EXECUTE ON FUNCTION advance_evaluation, fail_evaluation, evaluations_under_way TO banca_worker;
+GRANT EXECUTE ON FUNCTION evaluation_health TO banca_api, banca_worker;

@@ -99,7 +99,7 @@ BEGIN
          CROSS JOIN LATERAL (
               SELECT FROM sorteo_results
                WHERE banca_id = p_banca AND sorteo_id = k.sorteo_id AND evaluation = k.evaluation
-                 AND state IN ('DONE', 'REVERTING')
+                 AND state IN ('DONE', 'REVERTING') AND settled_at IS NOT NULL
               OFFSET 0) r
          GROUP BY k.entity_id
     ), off AS MATERIALIZED (

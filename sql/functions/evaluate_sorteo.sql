@@ -1,5 +1,5 @@
--- What people ask of a draw's result: evaluate it, take the evaluation back. Both only write down what is to be done, and
--- an event; workers do it (sql/functions/advance_evaluation.sql). Locks: the draw → its result.
+-- What people ask of a draw's result: evaluate it, take the evaluation back, try again what failed. All only write down
+-- what is to be done, and an event; workers do it (sql/functions/advance_evaluation.sql). Locks: the draw → its result.
 
 -- Takes   f_*: from which states a draw is evaluated (core/domain/sorteo_states.py has the table); parallel arrays.
 --         p_number: the winning number as it was typed; p_multiplier: what REVENTADO pays, null: it loses; p_outcome:
@@ -37,6 +37,7 @@ BEGIN
 
     v_outcome := CASE
         WHEN v_sorteo.id IS NULL THEN 'SORTEO_NOT_FOUND'
+        WHEN v_standing.failed_at IS NOT NULL THEN 'EVALUATION_FAILED'
         WHEN v_standing.state = 'RUNNING' THEN 'EVALUATION_RUNNING'
         WHEN v_standing.state = 'REVERTING' THEN 'EVALUATION_REVERTING'
         WHEN v_sorteo.status = 'EVALUATED' THEN 'SORTEO_ALREADY_EVALUATED'
@@ -75,8 +76,8 @@ BEGIN
     RETURN QUERY SELECT v_outcome, v_evaluation, v_sorteo.status::text, v_sorteo.digits, v_sorteo.scheduled_at;
 END $$;
 
--- Takes   f_*: as above. p_force: also when prizes were handed out. The cash stays on the tickets
---         (sql/functions/cash_memos.sql).
+-- Takes   f_*: as above; what failed while its prizes were paid is taken back from there. p_force: also when prizes were
+--         handed out. The cash stays on the tickets (sql/functions/cash_memos.sql).
 -- Gives   one row. REQUESTED, or what speaks against it; nothing is written then. PAYMENTS_STAND with what was paid.
 DROP FUNCTION IF EXISTS request_revert;
 CREATE FUNCTION request_revert(
@@ -105,6 +106,8 @@ BEGIN
 
     v_outcome := CASE
         WHEN v_sorteo.id IS NULL THEN 'SORTEO_NOT_FOUND'
+        WHEN v_standing.state = 'RUNNING' AND v_standing.failed_at IS NOT NULL THEN 'REQUESTED'
+        WHEN v_standing.failed_at IS NOT NULL THEN 'EVALUATION_FAILED'
         WHEN v_standing.state = 'RUNNING' THEN 'EVALUATION_RUNNING'
         WHEN v_standing.state = 'REVERTING' THEN 'EVALUATION_REVERTING'
         WHEN v_standing.state IS NULL
@@ -133,8 +136,12 @@ BEGIN
         UPDATE sorteo_results r
            SET state = 'REVERTING', next_sequence = 1, progressed_at = v_at, revert_event_id = v_event,
                revert_requested_by = p_actor, revert_requested_at = v_at, revert_request_id = p_request,
-               revert_reason = p_reason, revert_forced = v_payments > 0
+               revert_reason = p_reason, revert_forced = v_payments > 0, failed_at = NULL, failure = NULL
          WHERE r.banca_id = p_banca AND r.sorteo_id = p_sorteo AND r.evaluation = v_standing.evaluation;
+        -- What was never paid is not taken back.
+        UPDATE evaluation_failures f SET resolved_at = v_at, is_due = false
+         WHERE f.banca_id = p_banca AND f.sorteo_id = p_sorteo AND f.evaluation = v_standing.evaluation
+           AND f.resolved_at IS NULL;
         INSERT INTO outbox (id, banca_id, type, payload, created_at)
         VALUES (v_event, p_banca, 'sorteos.revert_requested', json_build_object(
                     'at', v_at, 'sorteoId', p_sorteo, 'evaluation', v_standing.evaluation, 'reason', p_reason,
@@ -144,13 +151,48 @@ BEGIN
     RETURN QUERY SELECT v_outcome, v_standing.evaluation, v_payments, v_paid;
 END $$;
 
+-- Try again what failed, from where it stands: first the tickets that were set aside, then the rest.
+-- Gives   REQUESTED, or what speaks against it; nothing is written then.
+DROP FUNCTION IF EXISTS retry_evaluation;
+CREATE FUNCTION retry_evaluation(p_banca uuid, p_sorteo uuid, p_actor uuid, p_request text) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = public, pg_temp
+SET enable_seqscan = off
+AS $$
+DECLARE
+    v_sorteo sorteos;
+    v_standing sorteo_results;
+    v_at timestamptz;
+BEGIN
+    PERFORM set_config('app.banca_id', p_banca::text, true);
+    SELECT * INTO v_sorteo FROM sorteos s WHERE s.banca_id = p_banca AND s.id = p_sorteo FOR NO KEY UPDATE;
+    IF v_sorteo.id IS NULL THEN
+        RETURN 'SORTEO_NOT_FOUND';
+    END IF;
+    v_at := date_trunc('milliseconds', clock_timestamp());
+    SELECT * INTO v_standing FROM sorteo_results r
+     WHERE r.banca_id = p_banca AND r.sorteo_id = p_sorteo AND r.failed_at IS NOT NULL;
+    IF v_standing.banca_id IS NULL THEN
+        RETURN 'EVALUATION_NOT_FAILED';
+    END IF;
+    UPDATE sorteo_results r SET failed_at = NULL, failure = NULL, progressed_at = v_at
+     WHERE r.banca_id = p_banca AND r.sorteo_id = p_sorteo AND r.evaluation = v_standing.evaluation;
+    UPDATE evaluation_failures f SET is_due = true
+     WHERE f.banca_id = p_banca AND f.sorteo_id = p_sorteo AND f.evaluation = v_standing.evaluation
+       AND f.state = v_standing.state AND f.resolved_at IS NULL;
+    PERFORM write_activity(p_banca, 'SORTEO_EVALUATION_RETRY', p_actor, 'SORTEO', p_sorteo, NULL,
+                           jsonb_build_object('evaluation', v_standing.evaluation, 'state', v_standing.state,
+                                              'failure', v_standing.failure), 'api', p_request);
+    RETURN 'REQUESTED';
+END $$;
+
 DO $$
 DECLARE
     function_name text;
 BEGIN
-    FOREACH function_name IN ARRAY ARRAY['request_evaluation', 'request_revert'] LOOP
+    FOREACH function_name IN ARRAY ARRAY['request_evaluation', 'request_revert', 'retry_evaluation'] LOOP
         EXECUTE format('ALTER FUNCTION %I OWNER TO banca_definer', function_name);
         EXECUTE format('REVOKE ALL ON FUNCTION %I FROM PUBLIC', function_name);
     END LOOP;
 END $$;
-GRANT EXECUTE ON FUNCTION request_evaluation, request_revert TO banca_api;
+GRANT EXECUTE ON FUNCTION request_evaluation, request_revert, retry_evaluation TO banca_api;

@@ -45,12 +45,16 @@ LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
     v_at timestamptz;
+    v_status sorteo_status;
 BEGIN
-    PERFORM 1 FROM sorteos s
-      WHERE s.banca_id = p_result.banca_id AND s.id = p_result.sorteo_id FOR NO KEY UPDATE;
+    SELECT s.status INTO STRICT v_status FROM sorteos s
+     WHERE s.banca_id = p_result.banca_id AND s.id = p_result.sorteo_id FOR NO KEY UPDATE;
     v_at := date_trunc('milliseconds', clock_timestamp());
-    PERFORM move_sorteo(p_result.banca_id, p_result.sorteo_id, 'CLOSED', p_result.revert_requested_by,
-                        p_result.revert_reason, v_at, NULL, p_result.revert_request_id);
+    -- What failed before it was settled has left its draw closed.
+    IF v_status = 'EVALUATED' THEN
+        PERFORM move_sorteo(p_result.banca_id, p_result.sorteo_id, 'CLOSED', p_result.revert_requested_by,
+                            p_result.revert_reason, v_at, NULL, p_result.revert_request_id);
+    END IF;
     UPDATE sorteo_results r
        SET state = 'REVERTED', reverted_at = v_at, reverted_by = p_result.revert_requested_by, progressed_at = v_at
      WHERE r.banca_id = p_result.banca_id AND r.sorteo_id = p_result.sorteo_id AND r.evaluation = p_result.evaluation;

@@ -69,7 +69,7 @@ BEGIN
          CROSS JOIN LATERAL (
               SELECT FROM sorteo_results
                WHERE banca_id = p_banca AND sorteo_id = k.sorteo_id AND evaluation = k.evaluation
-                 AND state IN ('DONE', 'REVERTING')
+                 AND state IN ('DONE', 'REVERTING') AND settled_at IS NOT NULL
               OFFSET 0) r
          GROUP BY k.dimension, k.entity_id, k.business_date
     ), moved AS MATERIALIZED (
@@ -90,7 +90,8 @@ BEGIN
           FROM asked a
           JOIN tickets t ON t.banca_id = p_banca AND t.vendedor_id = a.entity_id AND t.business_date = a.business_date
                AND t.created_at < a.reset_at AND t.status = 'ACTIVE'
-          JOIN sorteo_results r ON r.banca_id = p_banca AND r.sorteo_id = t.sorteo_id AND r.state IN ('DONE', 'REVERTING')
+          JOIN sorteo_results r ON r.banca_id = p_banca AND r.sorteo_id = t.sorteo_id
+               AND r.state IN ('DONE', 'REVERTING') AND r.settled_at IS NOT NULL
          CROSS JOIN LATERAL (
               SELECT sum(j.amount_cents) AS sales, sum(j.listero_commission_cents) AS listero,
                      coalesce(sum(j.commission_cents) FILTER (WHERE j.commission_origin = 'USER'), 0) AS own

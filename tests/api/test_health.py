@@ -36,7 +36,9 @@ async def test_readiness_tells_of_every_part(api: RunningApi) -> None:
         "cache": "up",
         "broker": "up",
         "outbox": "up",
+        "evaluations": "up",
     }
+    assert checks["evaluations"]["detail"] == {"failed": 0, "unmovedS": 0}
     assert checks["outbox"]["detail"] == {"unpublished": 0, "lagS": 0}
 
 

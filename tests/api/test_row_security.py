@@ -86,6 +86,11 @@ async def fill(arena: Arena) -> None:
             " WHERE banca_id = $1"
         ),
         (
+            "INSERT INTO evaluation_failures (banca_id, sorteo_id, evaluation, state, sequence, reason, failed_at)"
+            " SELECT banca_id, sorteo_id, 1, 'RUNNING', 1, 'refused', now() FROM sorteo_results WHERE banca_id = $1"
+            " AND $2::uuid IS NOT NULL"
+        ),
+        (
             "INSERT INTO prizes (banca_id, business_date, sorteo_id, sequence, line, evaluation, vendedor_id, x_hundredths,"
             f" amount_cents) SELECT $1, {day}, $2, 1, 1, 1, $2, 9000, 9000"
         ),

@@ -24,12 +24,11 @@ from workers.rounds import LOOK_EVERY_S
 if TYPE_CHECKING:
     from tests.arena import Owner
 
-# In the way of the prize that the first draw's ticket wins.
-STUMBLING_BLOCK = (
-    "INSERT INTO prizes (banca_id, business_date, sorteo_id, sequence, line, evaluation, vendedor_id, x_hundredths,"
-    " amount_cents) SELECT banca_id, business_date, sorteo_id, sequence, 1, 1, vendedor_id, 1, 1 FROM tickets"
-    " WHERE sorteo_id = $1"
-)
+# No prize of the first draw can be written, and no ticket of it is to blame.
+STUMBLING_BLOCK = """
+CREATE FUNCTION stumble() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'stumbled'; END $$;
+CREATE TRIGGER stumble BEFORE INSERT ON prizes FOR EACH ROW WHEN (NEW.sorteo_id = '{}') EXECUTE FUNCTION stumble()
+"""
 
 
 async def two_draws(arena: Arena, shop: Shop) -> None:
@@ -45,13 +44,11 @@ async def test_a_draw_that_fails_fails_alone_and_gets_on_when_it_can(
 ) -> None:
     await two_draws(arena, shop)
     first, second = arena.sorteo_ids
-    await arena.owner.execute(STUMBLING_BLOCK, first)
+    await arena.owner.execute(STUMBLING_BLOCK.format(first))
     await evaluator.finish()
     assert (await result(arena.owner, first))["state"] == "RUNNING"
     assert (await result(arena.owner, second))["state"] == "DONE"
-    async with arena.owner.transaction():
-        await arena.owner.execute("SET LOCAL session_replication_role = replica")
-        await arena.owner.execute("DELETE FROM prizes WHERE sorteo_id = $1", first)
+    await arena.owner.execute("DROP TRIGGER stumble ON prizes")
 
     async def done() -> bool:
         await evaluator.finish()
@@ -64,7 +61,7 @@ async def test_a_draw_that_fails_fails_alone_and_gets_on_when_it_can(
 async def test_what_takes_too_long_is_tried_with_fewer_tickets(arena: Arena, shop: Shop, evaluator: Evaluator) -> None:
     await two_draws(arena, shop)
     evaluations = Evaluations(evaluator.database, publish_balance=lambda *_, **__: None, step_tickets=400)
-    await arena.owner.execute(STUMBLING_BLOCK, arena.sorteo_id)
+    await arena.owner.execute(STUMBLING_BLOCK.format(arena.sorteo_id))
     tried = []
     for _ in range(4):
         await evaluations.run_once()
@@ -81,7 +78,7 @@ async def test_draws_that_rest_after_a_failure_take_no_place_of_a_round(
     monkeypatch.setattr("workers.troubles.backoff_s", lambda _: 3_600)
     await two_draws(arena, shop)
     first, second = arena.sorteo_ids
-    await arena.owner.execute(STUMBLING_BLOCK, first)
+    await arena.owner.execute(STUMBLING_BLOCK.format(first))
     assert [await evaluator.evaluations.run_once() for _ in range(4)] == [0, 1, 1, 0]
     assert (await result(arena.owner, second))["state"] == "DONE"
     assert set(evaluator.evaluations.troubles.known) == {first}

@@ -53,6 +53,11 @@ TAMPERING = {
         " event_id, requested_by, requested_at) SELECT banca_id, id, 1, 7, last_sequence, now(), 1, banca_id, now()"
         " FROM sorteos"
     ),
+    "evaluations": (
+        "INSERT INTO sorteo_results (banca_id, sorteo_id, evaluation, winning_number, last_sequence, progressed_at,"
+        " event_id, requested_by, requested_at, failed_at, failure) SELECT banca_id, id, 1, 99, last_sequence, now(), 1,"
+        " banca_id, now(), now(), 'x' FROM sorteos"
+    ),
     "jugada_moves": "DELETE FROM jugada_moves",
     "exclusions": "UPDATE jugadas SET exclusion_id = gen_random_uuid() WHERE sequence = 1",
     "payments": (

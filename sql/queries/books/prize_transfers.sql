@@ -1,6 +1,6 @@
 -- Of each evaluation a ticket's prizes went to its seller in one transfer, and came back in one if they were taken back.
 WITH won AS (
-    SELECT p.banca_id, p.business_date, p.sorteo_id, p.sequence, p.evaluation, sum(p.amount_cents)::bigint AS amount
+    SELECT p.banca_id, p.business_date, p.sorteo_id, p.sequence, p.evaluation, sum(p.amount_cents) AS amount
       FROM prizes p GROUP BY p.banca_id, p.business_date, p.sorteo_id, p.sequence, p.evaluation
 ), expected AS (
     SELECT w.banca_id, w.business_date, t.id, m.kind, w.evaluation, m.debit, m.credit, m.event_id, w.amount
@@ -12,7 +12,11 @@ WITH won AS (
      CROSS JOIN LATERAL (VALUES
            ('PRIZE'::transfer_kind, a.id, t.vendedor_id, r.event_id, true),
            ('PRIZE_REVERSAL', t.vendedor_id, a.id, r.revert_event_id,
-            r.state = 'REVERTED' OR r.state = 'REVERTING' AND w.sequence < r.next_sequence))
+            r.state = 'REVERTED' OR r.state = 'REVERTING' AND w.sequence < r.next_sequence
+            AND NOT EXISTS (SELECT FROM evaluation_failures f
+                             WHERE f.banca_id = r.banca_id AND f.sorteo_id = r.sorteo_id
+                               AND f.evaluation = r.evaluation AND f.state = 'REVERTING' AND f.sequence = w.sequence
+                               AND f.resolved_at IS NULL)))
            AS m (kind, debit, credit, event_id, due)
      WHERE m.due
 ), moved AS (

@@ -1,13 +1,14 @@
 -- The prizes of a result are what its draw's live jugadas won by it: none is missing, none too much, each to half a cent.
--- Of a result that is being paid as far as it got; one that was taken back says nothing about today's jugadas.
+-- Of a result that is being paid as far as it got, and without what failed (check evaluations tells that); one that was
+-- taken back, or failed and is being taken back, says nothing about today's jugadas.
 WITH result AS (
     SELECT r.*, s.business_date,
            CASE r.state WHEN 'RUNNING' THEN r.next_sequence - 1 ELSE r.last_sequence END AS paid_to
       FROM sorteo_results r JOIN sorteos s ON s.banca_id = r.banca_id AND s.id = r.sorteo_id
-     WHERE r.state <> 'REVERTED'
+     WHERE r.state <> 'REVERTED' AND NOT (r.state = 'REVERTING' AND r.settled_at IS NULL)
 ), expected AS (
     SELECT j.banca_id, j.business_date, j.sorteo_id, j.sequence, j.line, r.evaluation, t.vendedor_id, p.x, p.multiplier_id,
-           round(j.amount_cents::numeric * p.x / 100)::bigint AS amount
+           round(j.amount_cents::numeric * p.x / 100) AS amount
       FROM result r
       JOIN jugadas j ON j.banca_id = r.banca_id AND j.business_date = r.business_date AND j.sorteo_id = r.sorteo_id
            AND j.number = r.winning_number AND j.sequence <= r.paid_to AND j.exclusion_id IS NULL
@@ -17,10 +18,13 @@ WITH result AS (
            ('NUMERO'::jugada_type, j.multiplier_x_hundredths, j.multiplier_id),
            ('REVENTADO', r.extra_x_hundredths, r.extra_multiplier_id)) AS p (type, x, multiplier_id)
      WHERE p.type = j.type AND p.x > 0
+       AND NOT EXISTS (SELECT FROM evaluation_failures f
+                        WHERE f.banca_id = r.banca_id AND f.sorteo_id = r.sorteo_id AND f.evaluation = r.evaluation
+                          AND f.state = 'RUNNING' AND f.sequence = j.sequence AND f.resolved_at IS NULL)
 ), paid AS (
     SELECT p.* FROM prizes p
       LEFT JOIN sorteo_results r ON r.banca_id = p.banca_id AND r.sorteo_id = p.sorteo_id AND r.evaluation = p.evaluation
-     WHERE r.state IS DISTINCT FROM 'REVERTED'
+     WHERE r.state IS DISTINCT FROM 'REVERTED' AND (r.state = 'REVERTING' AND r.settled_at IS NULL) IS NOT TRUE
 )
 SELECT coalesce(e.banca_id, p.banca_id) AS banca_id,
        format('draw %s, ticket %s, line %s: the prize of evaluation %s should be %s cents, is %s',

@@ -25,7 +25,8 @@ UNION ALL
 SELECT r.banca_id, format('draw %s is %s, its result %s', r.sorteo_id, s.status, r.state)
   FROM sorteo_results r JOIN sorteos s ON s.banca_id = r.banca_id AND s.id = r.sorteo_id
  WHERE r.state = 'RUNNING' AND s.status <> 'CLOSED'
-    OR r.state IN ('DONE', 'REVERTING') AND s.status <> 'EVALUATED'
+    OR r.state IN ('DONE', 'REVERTING')
+       AND s.status <> CASE WHEN r.settled_at IS NULL THEN 'CLOSED'::sorteo_status ELSE 'EVALUATED' END
 UNION ALL
 SELECT r.banca_id, format('draw %s sold %s tickets, its result is about %s', r.sorteo_id, s.last_sequence, r.last_sequence)
   FROM sorteo_results r JOIN sorteos s ON s.banca_id = r.banca_id AND s.id = r.sorteo_id

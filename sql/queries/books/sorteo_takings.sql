@@ -1,6 +1,7 @@
 -- What a draw that is evaluated came to for each seller in each ventana is what its live jugadas and its prizes say.
 WITH standing AS (
-    SELECT r.banca_id, r.sorteo_id, r.evaluation FROM sorteo_results r WHERE r.state IN ('DONE', 'REVERTING')
+    SELECT r.banca_id, r.sorteo_id, r.evaluation
+      FROM sorteo_results r WHERE r.state IN ('DONE', 'REVERTING') AND r.settled_at IS NOT NULL
 ), line AS (
     SELECT j.banca_id, j.sorteo_id, j.business_date, j.sequence, s.evaluation, j.amount_cents AS sales, 0::bigint AS payouts,
            j.commission_cents AS commission, j.listero_commission_cents AS listero,

@@ -14,7 +14,7 @@ WITH told AS (
       FROM transfers f
       JOIN tickets t ON t.banca_id = f.banca_id AND t.business_date = f.business_date AND t.id = f.reference_id
       LEFT JOIN sorteo_results r ON r.banca_id = t.banca_id AND r.sorteo_id = t.sorteo_id
-           AND r.state IN ('DONE', 'REVERTING')
+           AND r.state IN ('DONE', 'REVERTING') AND r.settled_at IS NOT NULL
      WHERE t.vendedor_id IN (f.debit_account_id, f.credit_account_id)
        AND (r.banca_id IS NULL
             OR r.state = 'REVERTING' AND f.kind = 'PRIZE_REVERSAL' AND f.event_id = r.revert_event_id)

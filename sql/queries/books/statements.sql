@@ -28,7 +28,7 @@ WITH waiting AS (
                    FROM balance_resets z WHERE z.reverted_at IS NULL) z
         ON z.banca_id = t.banca_id AND z.vendedor_id = t.vendedor_id AND t.business_date >= z.business_date
            AND t.business_date < z.until
-     WHERE r.state IN ('DONE', 'REVERTING')
+     WHERE r.state IN ('DONE', 'REVERTING') AND r.settled_at IS NOT NULL
      GROUP BY t.banca_id, t.business_date, t.vendedor_id, t.ventana_id, is_cut
 ), fact AS (
     SELECT c.banca_id, e.dimension, e.entity_id, c.business_date, e.dimension = 'VENDEDOR' AND c.is_cut AS is_cut,

@@ -3,7 +3,7 @@ SELECT s.id AS sorteo_id, s.status::text AS status, s.digits, r.evaluation, r.st
        r.extra_multiplier_id, r.extra_x_hundredths, r.extra_outcome_code, r.next_sequence, r.last_sequence,
        r.has_winner, r.winning_tickets, r.total_in_cents, r.total_out_cents, r.net_profit_cents, r.settled_at,
        r.requested_by, r.requested_at, r.revert_reason, r.revert_forced, r.revert_requested_by, r.revert_requested_at,
-       r.reverted_at
+       r.reverted_at, r.failed_at, r.failure
   FROM sorteos s
   LEFT JOIN LATERAL (
        SELECT * FROM sorteo_results r WHERE r.banca_id = $1 AND r.sorteo_id = s.id

@@ -3,7 +3,8 @@
 WITH standing AS (
     SELECT r.sorteo_id, r.evaluation, s.business_date
       FROM sorteos s
-      JOIN sorteo_results r ON r.banca_id = $1 AND r.sorteo_id = s.id AND r.state IN ('DONE', 'REVERTING')
+      JOIN sorteo_results r ON r.banca_id = $1 AND r.sorteo_id = s.id
+           AND r.state IN ('DONE', 'REVERTING') AND r.settled_at IS NOT NULL
      WHERE s.banca_id = $1 AND s.business_date BETWEEN $4 AND $5
 ), reset AS (
     SELECT e.id, d.business_date, z.at
@@ -44,9 +45,10 @@ WITH standing AS (
      GROUP BY t.sorteo_id
 )
 SELECT s.id, s.name, s.loteria_id, l.name AS loteria_name, s.scheduled_at, s.business_date,
-       (t.sales - coalesce(c.sales, 0))::bigint AS sales_cents, (t.payouts - coalesce(c.payouts, 0))::bigint AS payouts_cents,
-       (t.listero - coalesce(c.listero, 0))::bigint AS listero_commission_cents,
-       (t.vendedor - coalesce(c.vendedor, 0))::bigint AS vendedor_commission_cents,
+       capped_cents(t.sales - coalesce(c.sales, 0)) AS sales_cents,
+       capped_cents(t.payouts - coalesce(c.payouts, 0)) AS payouts_cents,
+       capped_cents(t.listero - coalesce(c.listero, 0)) AS listero_commission_cents,
+       capped_cents(t.vendedor - coalesce(c.vendedor, 0)) AS vendedor_commission_cents,
        (t.tickets - coalesce(c.tickets, 0))::bigint AS ticket_count
   FROM taken t
   JOIN sorteos s ON s.banca_id = $1 AND s.id = t.sorteo_id

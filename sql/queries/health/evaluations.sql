@@ -1,0 +1,1 @@
+SELECT failed, unmoved_s FROM evaluation_health()
