@@ -26,6 +26,8 @@ STATUSES: Mapping[str, int] = {
     "SELLER_NOT_FOUND": 404,
     "VENTANA_NOT_FOUND": 404,
     "RESTRICTION_SCOPE_FORBIDDEN": 403,
+    "VENTANA_WRITE_FORBIDDEN": 403,
+    "VENTANA_BOUND_EXCEEDED": 403,
     "RESTRICTION_EXISTS": 409,
 }
 # The form first; then what is not there, before whose it is, so that a stranger's row and none look the same.

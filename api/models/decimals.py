@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from core.domain.calendar import InstantError, parse_date
-from core.domain.commission_policy import MULTIPLIER_X_MAX
+from core.domain.commission_policy import BASIS_POINTS_MAX, MULTIPLIER_X_MAX
 from core.domain.money import AMOUNT_CENTS_MAX, PAYOUT_CENTS_MAX, AmountError, format_hundredths, parse_hundredths
 
 
@@ -50,5 +50,7 @@ LimitIn = Annotated[int, BeforeValidator(_decimal(minimum=0, maximum=AMOUNT_CENT
 PayoutIn = Annotated[int, BeforeValidator(_decimal(minimum=1, maximum=PAYOUT_CENTS_MAX)), _schema("50000000.00")]
 # Hundredths.
 MultiplierXIn = Annotated[int, BeforeValidator(_decimal(minimum=1, maximum=MULTIPLIER_X_MAX)), _schema("90.00")]
+# Basis points.
+PercentIn = Annotated[int, BeforeValidator(_decimal(minimum=0, maximum=BASIS_POINTS_MAX)), _schema("12.50")]
 # A Costa Rican day that the rules understand.
 DayIn = Annotated[date, BeforeValidator(_day)]

@@ -9,23 +9,26 @@ import asyncpg
 
 from api.conditional import IfMatch
 from api.context import RequestContext
-from api.keys import DATABASE
+from api.keys import DATABASE, RULEBOOKS
 from api.models.banca_settings import (
     BancaSettings,
     BancaSettingsChange,
     LoteriaSettingAnswer,
     LoteriaSettingIn,
+    VentanaExcess,
+    VentanaExcesses,
     WrittenBancaSettings,
     WrittenLoteriaSetting,
 )
 from api.operations import Operation
 from api.problems import refuse
 from api.routes.loterias import no_loteria
-from api.rule_access import require_own_banca
+from api.rule_access import require_own_banca, ventana_bounds
 from api.rule_refusals import require_change, require_multiplier
 from api.rulebook_edits import Target, edit_rulebook
 from core.activity_events import Action
 from core.domain.permissions import Permission
+from core.domain.ventana_bounds import excesses
 from core.queries import sql
 
 
@@ -37,7 +40,10 @@ async def get_banca_settings(context: RequestContext) -> BancaSettings:
 
 
 async def change_banca_settings(context: RequestContext, body: BancaSettingsChange) -> WrittenBancaSettings:
-    """Change settings of the banca. A cutoff rule for the banca goes before its salesCutoffMinutes."""
+    """Change settings of the banca. A cutoff rule for the banca goes before its salesCutoffMinutes.
+
+    What ventanas wrote before a bound was lowered stays in force: GET …/ventana-excesses lists it.
+    """
     require_own_banca(context)
     require_change(body)
     async with edit_rulebook(context) as edit:
@@ -53,10 +59,25 @@ async def change_banca_settings(context: RequestContext, body: BancaSettingsChan
             after["global_max_per_number"],
             after["sales_cutoff_minutes"],
             after["max_payout_per_number"],
+            after["ventana_max_multiplier_x"],
+            after["ventana_max_commission_percent"],
+            after["ventana_writes"],
         )
         answer = WrittenBancaSettings(**after, rulebook_version=await edit.version())
         await edit.record(Action.BANCA_UPDATE, Target.BANCA, edit.banca_id, before=before, after=answer)
         return answer
+
+
+async def list_ventana_excesses(context: RequestContext) -> VentanaExcesses:
+    """Rules in force beyond what the banca lets its ventanas write: overrides of ventanas, and policies of sellers."""
+    require_own_banca(context)
+    async with context.app[DATABASE].tenant(context.banca_id, is_snapshot=True) as connection:
+        document = await connection.fetchval(sql("rulebook/load"), context.banca_id)
+        bounds = await ventana_bounds(context, connection)
+        rows = await connection.fetch(sql("overrides/of_ventanas"), context.banca_id)
+    rulebook = await context.app[RULEBOOKS].read(context.banca_id, document)
+    found = excesses(bounds, rulebook=rulebook, of_ventanas=[(row["id"], row["loteria_id"]) for row in rows])
+    return VentanaExcesses(data=[VentanaExcess(**one._asdict()) for one in found], rulebook_version=rulebook.version)
 
 
 async def get_loteria_setting(context: RequestContext) -> LoteriaSettingAnswer:
@@ -110,6 +131,7 @@ BANCA = partial(
     tags=("bancas",),
     tagged=True,
 )
+EXCESSES = "/api/v1/bancas/{bancaId}/ventana-excesses"
 LOTERIA = partial(
     Operation,
     path="/api/v1/loterias/{loteriaId}/banca-settings",
@@ -133,5 +155,13 @@ OPERATIONS = (
         body=LoteriaSettingIn,
         responses={200: WrittenLoteriaSetting},
         if_match=IfMatch.REQUIRED,
+    ),
+    Operation(
+        method="GET",
+        path=EXCESSES,
+        handler=list_ventana_excesses,
+        permission=Permission.BANCAS_ADMINISTER,
+        tags=("bancas",),
+        responses={200: VentanaExcesses},
     ),
 )

@@ -14,13 +14,14 @@ from api.keys import DATABASE
 from api.models.commission_policies import CommissionPolicyAnswer, CommissionPolicyIn, WrittenCommissionPolicy
 from api.operations import Operation
 from api.problems import refuse
-from api.rule_access import places_seen, require_own_banca, rule_of_the_banca
+from api.rule_access import places_seen, require_bounds, require_own_banca, rule_of_the_banca
 from api.rule_documents import policy_of_text, read_policy
 from api.rule_refusals import refusal
 from api.rulebook_edits import RulebookEdit, Target, edit_rulebook
 from core.activity_events import Action
 from core.domain.permissions import Permission, Role, Scope
 from core.domain.rulebook import Rulebook
+from core.domain.ventana_bounds import judge_policy
 from core.queries import sql
 
 DOCUMENT = "commissionPolicyJson"
@@ -67,7 +68,8 @@ async def get_user_policy(context: RequestContext) -> CommissionPolicyAnswer:
 async def set_user_policy(context: RequestContext, body: CommissionPolicyIn) -> WrittenCommissionPolicy:
     """Replace the commission policy of a seller or of a ventana's listero.
 
-    A ventana replaces those of its sellers; what it earns itself, the banca decides.
+    A ventana replaces those of its sellers, up to the percent that the banca allows; what it earns itself, the banca
+    decides.
     """
     async with edit_rulebook(context) as edit:
         await edit.connection.execute(sql("commissions/lock_user"), edit.banca_id, context.path_id("userId"))
@@ -75,7 +77,9 @@ async def set_user_policy(context: RequestContext, body: CommissionPolicyIn) -> 
         row = await user(context, edit.connection)
         if context.scope is Scope.VENTANA and row["role"] != Role.VENDEDOR:
             raise rule_of_the_banca("What a ventana earns, the banca decides.")
-        return await replace(edit, Target.USER, row, read(body, rulebook))
+        policy = read(body, rulebook)
+        await require_bounds(context, edit.connection, lambda bounds: judge_policy(bounds, policy), prefix=DOCUMENT)
+        return await replace(edit, Target.USER, row, policy)
 
 
 async def policy_of(

@@ -28,12 +28,14 @@ from api.operations import Key, Operation
 from api.pages import cursor_instant, page_of
 from api.problems import Problem, ProblemError, refuse
 from api.routes.results import whose
+from api.rule_access import require_bounds
 from api.statement_targets import entity_not_found
 from api.ticket_answers import json_response, problem_of_trouble
 from api.validation import validation_failed
 from core.domain.calendar import costa_rica_date
 from core.domain.permissions import Permission, Scope
 from core.domain.statements import Dimension
+from core.domain.ventana_bounds import VentanaWrite, judge_kind
 from core.domain.violations import Violation
 from core.movements import Moved, MovementRefusal, NotMoved, Registration, Reversal
 from core.queries import sql
@@ -63,6 +65,7 @@ async def register_movement(context: RequestContext, body: MovementIn) -> web.St
     last ten minutes.
     """
     dimension, entity_id = entity_of(context, body)
+    await require_movements(context)
     members: dict[str, Any] = {
         "dimension": dimension,
         "entity_id": entity_id,
@@ -80,6 +83,7 @@ async def register_movement(context: RequestContext, body: MovementIn) -> web.St
 
 async def reverse_movement(context: RequestContext, body: MovementReversalIn) -> web.StreamResponse:
     """Take a movement back: it stays, and says so. Of a closed day, its opposite is posted on today's statement."""
+    await require_movements(context)
     members: dict[str, Any] = {"movement_id": body.payment_id, "reason": body.reason}
     asked = Reversal(**request_members(context, "reverse-payment", members), **members)
     return await answered(context, context.app[MOVEMENTS].reverse(asked), status=200)
@@ -126,6 +130,13 @@ def entity_of(context: RequestContext, body: MovementIn) -> tuple[Dimension, UUI
     if body.banca_id is not None:
         return Dimension.BANCA, body.banca_id
     raise refuse(400, "MISSING_DIMENSION", "Say whose money it is: vendedorId, ventanaId or bancaId.")
+
+
+async def require_movements(context: RequestContext) -> None:
+    """Whether ventanas may move money, their banca says. Raises ProblemError VENTANA_WRITE_FORBIDDEN."""
+    if context.scope is Scope.VENTANA:
+        async with context.app[DATABASE].tenant(context.banca_id) as connection:
+            await require_bounds(context, connection, lambda bounds: judge_kind(bounds, VentanaWrite.MOVEMENT))
 
 
 def time_of(text: str) -> time:

@@ -23,13 +23,15 @@ from api.operations import Operation
 from api.pages import Page, cursor_instant, page_of
 from api.problems import refuse
 from api.routes.loterias import no_loteria
-from api.rule_access import acting_user, places_seen, require_author
+from api.rule_access import acting_user, places_seen, require_author, require_bounds
 from api.rule_refusals import require_multiplier
 from api.rulebook_edits import RulebookEdit, Target, edit_rulebook
 from core.activity_events import Action
 from core.domain.impersonation import owns_seller
-from core.domain.permissions import Permission
+from core.domain.permissions import Permission, Scope
 from core.domain.rulebook import Rulebook
+from core.domain.ventana_bounds import VentanaBounds, judge_override
+from core.domain.violations import Violation
 from core.queries import sql
 
 
@@ -61,7 +63,9 @@ async def create_override(context: RequestContext, body: OverrideIn) -> WrittenO
     """Give a seller, or all sellers of a ventana, a base multiplier of their own in one lottery."""
     require_multiplier(context, body.base_multiplier_x, field="baseMultiplierX")
     async with edit_rulebook(context) as edit:
-        require_own(context, body, rulebook=await edit.rulebook())
+        rulebook = await edit.rulebook()
+        require_own(context, body, rulebook=rulebook)
+        await require_override(context, edit, rulebook, body.loteria_id, body.base_multiplier_x)
         override_id, is_seller = uuid4(), body.scope is OverrideScope.USER
         await edit.connection.execute(
             sql("overrides/create"),
@@ -106,6 +110,10 @@ async def rewrite(
         require_author(context, row)
         before = OverrideAnswer(**dict(row))
         context.require_match(before)
+        # What a ventana wrote it may always switch off.
+        if context.scope is Scope.VENTANA and is_active is not False:
+            x = row["base_multiplier_x"] if x_hundredths is None else x_hundredths
+            await require_override(context, edit, await edit.rulebook(), row["loteria_id"], x)
         await edit.connection.execute(
             sql("overrides/update"), edit.banca_id, row["id"], x_hundredths, is_active, *edit.author
         )
@@ -125,6 +133,18 @@ def require_own(context: RequestContext, body: OverrideIn, *, rulebook: Rulebook
         raise refuse(404, "VENTANA_NOT_FOUND", "There is no such ventana.")
     if body.loteria_id not in rulebook.loterias:
         raise no_loteria()
+
+
+async def require_override(
+    context: RequestContext, edit: RulebookEdit, rulebook: Rulebook, loteria_id: UUID, x_hundredths: int
+) -> None:
+    """A ventana's odds are bounded by its banca. Raises ProblemError."""
+
+    def judge(bounds: VentanaBounds) -> list[Violation]:
+        loteria = rulebook.loterias[loteria_id]
+        return judge_override(bounds, x_hundredths=x_hundredths, loteria=loteria, rulebook=rulebook)
+
+    await require_bounds(context, edit.connection, judge)
 
 
 async def seen(context: RequestContext, connection: Any, override_id: UUID) -> asyncpg.Record:

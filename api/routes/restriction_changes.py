@@ -14,13 +14,14 @@ from api.context import RequestContext
 from api.models.restrictions import RestrictionIn, WrittenRestriction, WrittenRestrictions
 from api.operations import Operation
 from api.routes.restrictions import ALL, ONE, TAGS, members, restriction_answer, seen
-from api.rule_access import acting_user, require_author
+from api.rule_access import acting_user, require_author, require_bounds
 from api.rule_refusals import refusal, require_change
 from api.rulebook_edits import ADDED_BY_STORAGE, RulebookEdit, Target, change, edit_rulebook
 from core.activity_events import Action
 from core.domain.permissions import Permission
 from core.domain.restriction_documents import author_violations, read_restriction
 from core.domain.rulebook import Restriction, Rulebook
+from core.domain.ventana_bounds import judge_kind, kind_of_restriction
 from core.domain.violations import Violation
 from core.queries import sql
 
@@ -32,6 +33,7 @@ async def create_restrictions(context: RequestContext, body: dict[str, Any]) -> 
     """
     async with edit_rulebook(context) as edit:
         rules = judged(context, body, rulebook=await edit.rulebook())
+        await require_kind(context, edit, rules[0])
         ids, numbers = [uuid4() for _ in rules], [rule.number for rule in rules]
         await edit.connection.execute(
             sql("restrictions/create"), edit.banca_id, ids, numbers, is_active(body), *columns(rules[0]), *edit.author
@@ -89,6 +91,11 @@ def judged(
     return rules
 
 
+async def require_kind(context: RequestContext, edit: RulebookEdit, rule: Restriction) -> None:
+    """Which rules ventanas may write, their banca says. Raises ProblemError."""
+    await require_bounds(context, edit.connection, lambda bounds: judge_kind(bounds, kind_of_restriction(rule)))
+
+
 async def own(context: RequestContext, edit: RulebookEdit, rulebook: Rulebook) -> asyncpg.Record:
     """The rule of the path, which the user may change. Raises ProblemError."""
     row = await seen(context, edit.connection)
@@ -122,6 +129,7 @@ async def rewrite(
     if len(rules) > 1:
         raise refusal([Violation("FIELD_INVALID", "a rule that exists has one number", "number")])
     [rule] = rules
+    await require_kind(context, edit, rule)
     await edit.connection.execute(
         sql("restrictions/update"),
         edit.banca_id,

@@ -111,8 +111,9 @@ PERMISSIONS: Mapping[Permission, Mapping[Role, Scope]] = MappingProxyType(
         Permission.BANCAS_ADMINISTER: _ADMINISTRATORS,
         Permission.LOTERIAS_ADMINISTER: _ADMINISTRATORS,
         Permission.SORTEOS_ADMINISTER: _ADMINISTRATORS,
-        # Which rules of its place a ventana may write, restriction_documents.py says; what the banca set of them, and
-        # what the ventana itself earns, stays the banca's.
+        # Which rules of its place a ventana may write, restriction_documents.py says, and up to which odds, percents and
+        # kinds its banca (ventana_bounds.py); what the banca set of them, and what the ventana itself earns, stays the
+        # banca's.
         Permission.RESTRICTIONS_READ: _BY_PLACE,
         Permission.RESTRICTIONS_ADMINISTER: _ADMINISTRATORS_BY_PLACE,
         Permission.OVERRIDES_READ: _BY_PLACE,
@@ -123,7 +124,7 @@ PERMISSIONS: Mapping[Permission, Mapping[Role, Scope]] = MappingProxyType(
         Permission.STATEMENTS_RESET: _ADMINISTRATORS,
         Permission.STATEMENTS_DELETE: {Role.ADMIN: Scope.BANCA},
         Permission.MOVEMENTS_READ: _BY_PLACE,
-        # No ventana moves the banca's own money.
+        # No ventana moves the banca's own money, and none at all where its banca says so (ventana_bounds.py).
         Permission.MOVEMENTS_ADMINISTER: _ADMINISTRATORS_BY_PLACE,
         Permission.CASH_MEMOS_READ: _BY_PLACE,
         # What a seller handed out too much, neither it nor its ventana forgives itself.

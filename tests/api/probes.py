@@ -49,7 +49,11 @@ async def patch(context: RequestContext, body: Probe) -> Seen:
     return await probe(context, body)
 
 
-async def fail(context: PublicContext) -> None:
+class How(RequestModel):
+    how: Text
+
+
+async def fail(_: PublicContext, query: How) -> None:
     errors: dict[str, Exception] = {
         "bug": RuntimeError("a secret of ours"),
         "database": DatabaseUnavailableError("host mars"),
@@ -57,7 +61,7 @@ async def fail(context: PublicContext) -> None:
         "busy": PasswordsBusyError(),
         "refusal": refuse(409, "SORTEO_CLOSED", "Closed."),
     }
-    raise errors[context.request.query["how"]]
+    raise errors[query.how]
 
 
 def signed(path: str, handler: Any) -> Operation:
@@ -79,7 +83,7 @@ def signed(path: str, handler: Any) -> Operation:
 PROBES = (
     signed(PROBE, probe),
     signed(PATCH, patch),
-    Operation(method="GET", path="/fail", handler=fail, permission=PUBLIC, tags=(), responses={204: None}),
+    Operation(method="GET", path="/fail", handler=fail, query=How, permission=PUBLIC, tags=(), responses={204: None}),
 )
 
 

@@ -28,7 +28,7 @@ def rules(arena: Arena) -> dict[str, dict[str, Any]]:
     }
 
 
-CHANGES = {RESTRICTIONS: ("PATCH", {"maxTotal": "500.00"}), OVERRIDES: ("PUT", {"baseMultiplierX": "99.00"})}
+CHANGES = {RESTRICTIONS: ("PATCH", {"maxTotal": "500.00"}), OVERRIDES: ("PUT", {"baseMultiplierX": "89.00"})}
 
 
 async def made(who: Ruler, address: str, document: dict[str, Any]) -> str:
@@ -88,7 +88,7 @@ async def test_a_rule_without_an_author_is_the_bancas(banca: Ruler, ventana: Rul
 
 async def test_what_a_ventana_earns_itself_it_does_not_set(ventana: Ruler, arena: Arena) -> None:
     before = await stored_rules(arena.owner)
-    policy = {"commissionPolicyJson": {"version": 1, "defaultPercent": "50.00", "rules": []}}
+    policy = {"commissionPolicyJson": {"version": 1, "defaultPercent": "20.00", "rules": []}}
     for whose, code in (
         (f"users/{ventana.person.id}", "RULE_OF_THE_BANCA"), (f"ventanas/{arena.ventana_id}", "FORBIDDEN"),
     ):  # fmt: skip

@@ -21,6 +21,8 @@ async def test_the_bancas_settings_hold_for_the_next_sale(api: RunningApi, banca
     assert first == {
         "bancaId": str(arena.banca_id), "defaultMinBet": "0.00", "globalMaxPerNumber": None, "salesCutoffMinutes": 1,
         "maxPayoutPerNumber": "1000000000000.00",
+        "ventanaMaxMultiplierX": None, "ventanaMaxCommissionPercent": "20.00",
+        "ventanaWrites": ["LIMIT", "BLOCK", "OVERRIDE", "COMMISSION_POLICY", "MOVEMENT"],
     }  # fmt: skip
     changed = await banca.write("PATCH", path, {"defaultMinBet": 100, "globalMaxPerNumber": "500"})
     settings = {**first, "defaultMinBet": "100.00", "globalMaxPerNumber": "500.00"}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from core.domain import rulebook_json
+from core.domain import restriction_rows, rulebook_json
 from core.domain.rulebook import Rulebook
 from core.domain.rulebook_json import ROWS_PER_STEP, RulebookReader, at_once, rulebook_from_text
 from tests.domain.domain_samples import (
@@ -157,7 +157,7 @@ def interleaved(readings: list[Generator[None, None, Rulebook]]) -> list[Ruleboo
 def test_an_edit_of_one_rule_reads_one_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     """And between two steps there are never more than ROWS_PER_STEP rows."""
     rows_read = []
-    read = rulebook_json.restriction_of_row
+    read = restriction_rows.restriction_of_row
 
     def counted(row: Any, **others: Any) -> Any:
         rows_read.append(row["id"])
