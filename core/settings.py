@@ -116,6 +116,14 @@ class Settings(GivenSettings):
     ticket_amount_max: AmountSetting = Field("100000000.00", validate_default=True)
     multiplier_max: Annotated[int, BeforeValidator(_multiplier_max)] = Field("9999.00", validate_default=True)
 
+    # What a banca may have in force of each kind: every process of the API keeps all of it, and every edit reads it.
+    banca_restrictions_max: Annotated[int, Field(ge=1)] = 5_000
+    banca_overrides_max: Annotated[int, Field(ge=1)] = 10_000
+    banca_multipliers_max: Annotated[int, Field(ge=1)] = 500
+    banca_commission_rules_max: Annotated[int, Field(ge=1)] = 20_000
+    # Of these, what a ventana may write for itself and its sellers.
+    ventana_rules_percent: Annotated[int, Field(ge=1, le=100)] = 20
+
     # The till. Measured: a pool of 4–8 is best, 32 is worse.
     db_pool_size: Annotated[int, Field(ge=2)] = 6
     db_timeout_s: float = 10.0
