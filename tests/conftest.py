@@ -50,7 +50,10 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 async def template_database(server_url: str) -> AsyncIterator[str]:
-    """A migrated database to copy."""
+    """A migrated database to copy: one of our own, or BANCA_TEST_TEMPLATE of the server that was given."""
+    if name := os.environ.get("BANCA_TEST_TEMPLATE"):
+        yield name
+        return
     await in_server(server_url, f"CREATE DATABASE {TEMPLATE}")
     for attempt in range(1, MIGRATION_TRIES + 1):
         try:
