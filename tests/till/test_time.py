@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 import asyncpg
+import msgspec
 import pytest
 
 from core.till.outcomes import Verdict
@@ -70,6 +71,38 @@ async def test_a_price_outside_its_interval_is_stale(owner: Owner, arena: Arena,
     [inside] = await shop.record(requests[:1], at=until - timedelta(milliseconds=2))
     [outside] = await shop.record(requests[1:], at=until)
     assert (inside.verdict, outside.verdict) == (Verdict.SOLD, Verdict.STALE)
+
+
+async def test_a_price_holds_from_its_first_moment(owner: Owner, arena: Arena, shop: Shop):
+    await owner.execute("UPDATE instance SET test_clock = true")
+    since = (datetime.now(UTC) - timedelta(hours=1)).replace(microsecond=0)
+    orders = [await shop.order(sale(arena.seller, ticket(arena.sorteo_id))) for _ in range(2)]
+    for order, at, verdict in zip(
+        orders, (since - timedelta(milliseconds=1), since), (Verdict.STALE, Verdict.SOLD), strict=True
+    ):
+        beginning = msgspec.structs.replace(order, priced=msgspec.structs.replace(order.priced, valid_from=since))
+        [outcome] = await shop.recorder.record(arena.banca_id, [beginning], at=at)
+        assert outcome.verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("status", "is_active", "verdict"),
+    [
+        ("SCHEDULED", True, Verdict.SORTEO_NOT_OPEN),
+        ("OPEN", False, Verdict.SORTEO_NOT_OPEN),
+        ("CLOSED", True, Verdict.CLOSED),
+        ("EVALUATED", True, Verdict.CLOSED),
+    ],
+)
+async def test_only_an_open_draw_sells(
+    owner: Owner, arena: Arena, shop: Shop, status: str, is_active: bool, verdict: Verdict
+):
+    """Of a draw that is over the refusal is recorded: it is never open again under the same key."""
+    order = await shop.order(sale(arena.seller, ticket(arena.sorteo_id)))
+    await owner.execute("UPDATE sorteos SET status = $1::text::sorteo_status, is_active = $2", status, is_active)
+    [outcome] = await shop.recorder.record(arena.banca_id, [order])
+    assert outcome.verdict is verdict
+    assert await owner.fetchval("SELECT count(*) FROM idempotency") == int(verdict is Verdict.CLOSED)
 
 
 async def test_draws_of_a_new_month_made_at_once_share_its_partitions(arena: Arena, database: TestDatabase):
