@@ -20,7 +20,7 @@ class SorteoAnswer(AnswerModel):
     """A draw.
 
     nameIsChosen: whether a person chose the name; else it is the lottery's with the time, and follows it. opensAt: when
-    it opens by itself; null: when somebody opens it. slotAt: the slot of the lottery's schedule that the draw was made
+    it opens by itself; null: a person opens it. slotAt: the slot of the lottery's schedule that the draw was made
     for, which it keeps when it is moved; null: made by hand beside the draw of its slot. The result: null while none
     stands.
     """

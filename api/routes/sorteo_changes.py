@@ -73,7 +73,7 @@ async def create_sorteo(context: RequestContext, body: NewSorteo) -> SorteoAnswe
 async def change_sorteo(context: RequestContext, body: SorteoChange) -> SorteoAnswer:
     """Change a draw that is not closed yet. Its lottery and its opening instant only before it opens.
 
-    A name that nobody chose follows the draw's time and lottery. The slot that the draw was made for stays.
+    A name that no person chose follows the draw's time and lottery. The slot that the draw was made for stays.
     """
     require_change(body)
     sorteo_id = context.path_id("sorteoId")

@@ -41,7 +41,7 @@ def time_zone(name: str) -> tzinfo:
 
 @cache
 def _read(name: str) -> ZoneInfo:
-    # Of names that exist only, so that the cache stays small and no path is made of what somebody sent.
+    # Called with names that exist only, so that the cache stays small and no path is made of a request's text.
     with files("tzdata").joinpath("zoneinfo", *name.split("/")).open("rb") as rules:
         return ZoneInfo.from_file(rules, key=name)
 

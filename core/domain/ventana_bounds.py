@@ -1,7 +1,7 @@
 """What a banca lets its ventanas write: up to which multiplier and commission, and which kinds.
 
-The bounds are judged when a ventana writes. What it wrote before they were lowered stays in force until somebody changes
-it; `excesses` lists it. Administrators are not bound.
+The bounds are judged when a ventana writes. What it wrote before they were lowered stays in force until it is changed;
+`excesses` lists it. Administrators are not bound.
 """
 
 from __future__ import annotations

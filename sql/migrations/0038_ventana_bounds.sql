@@ -15,7 +15,7 @@ ALTER TABLE bancas
 GRANT UPDATE (ventana_max_multiplier_x_hundredths, ventana_max_commission_basis_points, ventana_writes)
     ON bancas TO banca_api;
 
--- They are part of the rules: a change makes a version, and is told in the trail with it.
+-- They are part of the rules: a change makes a version, and is recorded in the trail with it.
 CREATE TRIGGER bancas_ventana_bounds_bump AFTER UPDATE ON bancas
     FOR EACH ROW
     WHEN ((OLD.ventana_max_multiplier_x_hundredths, OLD.ventana_max_commission_basis_points, OLD.ventana_writes)

@@ -134,7 +134,7 @@ async def test_only_a_scheduled_draw_gets_another_lottery_or_opening(banca: Rule
     path = f"{SORTEOS}/{scheduled['id']}"
     changed = await banca.write("PATCH", path, {"loteriaId": str(other), "opensAt": "2030-01-15T06:00"})
     assert (changed["loteriaName"], changed["opensAt"]) == ("Nica", "2030-01-15T12:00:00.000Z")
-    # Nobody chose the name, so it follows.
+    # No person chose the name, so it follows.
     assert (scheduled["name"], changed["name"]) == ("Tica 19:30", "Nica 19:30")
     assert (await banca.write("PATCH", path, {"opensAt": None}))["opensAt"] is None
     await banca.write("POST", f"{path}/open")

@@ -275,7 +275,7 @@ async def test_a_name_follows_the_time_unless_a_person_chose_it(banca: Ruler, ar
     assert await change(name="Gordo") == ("Gordo", True)
     assert await change(scheduledAt="2030-01-17T18:00:00Z") == ("Gordo", True)
     assert await change(loteriaId=await nica(arena)) == ("Gordo", True)
-    # Whoever names it as its time would is no chooser any more.
+    # The name that it would have by itself is no choice.
     assert await change(name="Nica 12:00") == ("Nica 12:00", False)
     assert await change(scheduledAt="2030-01-17T19:00:00Z", name="Nica 13:00") == ("Nica 13:00", False)
     assert await change(scheduledAt="2030-01-17T20:00:00Z") == ("Nica 14:00", False)

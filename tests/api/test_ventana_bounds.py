@@ -279,7 +279,7 @@ async def test_what_was_written_before_a_bound_was_lowered_stays_and_is_listed(
             "value": "19.00", "bound": "18.99",
         },
     ]  # fmt: skip
-    # They hold as they stood, until somebody changes them.
+    # They hold as they stood, until they are changed.
     assert (await banca.get(f"{OVERRIDES}/{of_ventana['id']}"))["isActive"] is True
     await ventana.write("PUT", f"{OVERRIDES}/{of_ventana['id']}", {"baseMultiplierX": "85.00"})
     await ventana.write("PUT", policy_of(arena), policy("18.99"))

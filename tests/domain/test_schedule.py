@@ -1,4 +1,4 @@
-"""The examples SCH of §14.7, and schedules that go by another country's clock."""
+"""The examples SCH, and schedules that go by another country's clock."""
 
 import zoneinfo
 from datetime import timedelta
