@@ -23,7 +23,7 @@ from api.keys import (
     SIGNATURES,
     UNEXPECTED,
 )
-from api.lifetimes import hold_cache, hold_database, hold_identity, hold_readings, hold_till
+from api.lifetimes import hold_cache, hold_database, hold_identity, hold_loop_watch, hold_readings, hold_till
 from api.operations import Operation
 from api.rate_limits import LoginBuckets
 from api.routes import OPERATIONS
@@ -48,6 +48,7 @@ def create_app(settings: Settings, *, operations: tuple[Operation, ...] = OPERAT
     app = web.Application(middlewares=[frame.around], client_max_size=settings.body_batch_bytes_max)
     app[SETTINGS] = settings
     app[MASTER_KEYS] = load_master_keys(settings)
+    app.cleanup_ctx.append(hold_loop_watch)
     app.cleanup_ctx.append(hold_database)
     app.cleanup_ctx.append(hold_readings)
     app.cleanup_ctx.append(hold_cache)

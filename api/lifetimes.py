@@ -41,6 +41,7 @@ from core.cash_memos import CashMemos
 from core.database import Database, create_pool
 from core.installation import Installation
 from core.logging import Log
+from core.loop_lag import watched_loop
 from core.metrics import show_pool
 from core.movements import Movements
 from core.rulebook_notices import RulebookNotices
@@ -107,6 +108,11 @@ async def hold_till(app: web.Application) -> AsyncIterator[None]:
     app[BALANCE_RESETS] = BalanceResets(caller)
     yield
     await close_within(TILL_CLOSE_S, till.close(), end_rulebooks(listening, rulebooks))
+
+
+async def hold_loop_watch(_: web.Application) -> AsyncIterator[None]:
+    async with watched_loop():
+        yield
 
 
 async def hold_database(app: web.Application) -> AsyncIterator[None]:

@@ -17,6 +17,7 @@ import yaml
 from prometheus_client import REGISTRY, Metric
 from prometheus_client.metrics import MetricWrapperBase
 
+import core.loop_lag
 import core.metrics
 import workers.metrics
 
@@ -24,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 BOARD = ROOT / "deploy" / "grafana" / "dashboards" / "banca.json"
 # Importing a module registers what it counts.
-OURS = (core.metrics, workers.metrics)
+OURS = (core.loop_lag, core.metrics, workers.metrics)
 SUFFIXES: Mapping[str, Sequence[str]] = {
     "counter": ("_total",),
     "gauge": ("",),

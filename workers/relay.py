@@ -18,6 +18,7 @@ from core import garbage
 from core.database import Database, create_pool
 from core.events import Event
 from core.logging import Log, configure_logging
+from core.loop_lag import watched_loop
 from core.queries import sql
 from core.settings import Settings, load_settings
 from workers.backoff import backoff_s, wait
@@ -161,7 +162,8 @@ async def main() -> None:
     )
     try:
         with served(settings):
-            await relay_until(stop, Database(pool, acquire_timeout_s=settings.db_timeout_s), settings)
+            async with watched_loop():
+                await relay_until(stop, Database(pool, acquire_timeout_s=settings.db_timeout_s), settings)
     finally:
         await close_pool(pool)
     log.info("RELAY_STOPPED")

@@ -22,6 +22,7 @@ from core.database import Database, create_pool
 from core.domain.sorteo_closing import CLOSING_AHEAD, closing_instant, over_at
 from core.domain.sorteo_states import TRANSITIONS, SorteoAction, SorteoStatus
 from core.logging import Log, configure_logging
+from core.loop_lag import watched_loop
 from core.queries import sql
 from core.rulebooks import RulebookStore
 from core.settings import Settings, load_settings
@@ -233,7 +234,8 @@ async def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     with served(settings):
-        await schedule_until(stop, settings)
+        async with watched_loop():
+            await schedule_until(stop, settings)
     log.info("SCHEDULER_STOPPED")
 
 

@@ -18,6 +18,7 @@ from dramatiq.middleware import AsyncIO, Middleware, Retries
 from core import garbage
 from core.database import Database, create_pool
 from core.logging import Log, configure_logging
+from core.loop_lag import watch_loop
 from core.settings import Settings, load_settings
 from workers.actor_loop import run_in_loop
 from workers.audit import Auditor, declare_audit
@@ -77,6 +78,7 @@ class WorkerConnections(Middleware):
         self.settings = settings
         self._pool: Pool | None = None
         self._auditor: Auditor | None = None
+        self._watching: asyncio.Task[None] | None = None
 
     def auditor(self) -> Auditor:
         assert self._auditor is not None
@@ -86,10 +88,18 @@ class WorkerConnections(Middleware):
         run_in_loop(self._open())
 
     def after_worker_shutdown(self, _broker: dramatiq.Broker, _worker: dramatiq.Worker) -> None:
+        run_in_loop(self._close())
+
+    async def _close(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.wait([self._watching])
         if self._pool is not None:
-            run_in_loop(close_pool(self._pool))
+            await close_pool(self._pool)
 
     async def _open(self) -> None:
+        # The loop of the actors and of everything else that goes on in a worker.
+        self._watching = asyncio.create_task(watch_loop(), name="loop lag")
         self._pool = await create_pool(
             self.settings.database_url,
             size=self.settings.worker_threads,

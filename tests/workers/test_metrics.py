@@ -93,3 +93,31 @@ async def test_a_failed_cycle_is_counted(redis_pipeline: Pipeline) -> None:
     await eventually(has_failed)
     stop.set()
     await asyncio.wait_for(running, END_TIMEOUT_S)
+
+
+@pytest.mark.parametrize("module", ["workers.relay", "workers.scheduler", "workers"])
+async def test_a_process_watches_its_loop(
+    redis_pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    port = free_port()
+    monkeypatch.setenv("METRICS_PORT", str(port))
+    process = redis_pipeline.process("-m", module)
+
+    def look() -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            text: str = answer.read().decode()
+            return text
+
+    async def is_measured() -> bool:
+        try:
+            text = await asyncio.to_thread(look)
+        except OSError:
+            return False
+        found = [line for line in text.splitlines() if line.startswith("event_loop_lag_seconds_count")]
+        return bool(found) and float(found[0].split()[1]) > 0
+
+    try:
+        await eventually(is_measured)
+    finally:
+        process.terminate()
+        await asyncio.to_thread(process.communicate)
