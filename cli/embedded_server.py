@@ -12,7 +12,8 @@ from typing import Any, ClassVar, Self
 
 from cli.ports import free_port, is_free
 from cli.private_files import DirectoryLock, read_json_object, write_private_json
-from cli.process import BoundProcess, Steps, log_since, log_size_bytes
+from cli.process import BoundProcess, Steps
+from cli.process_log import log_since, log_size_bytes
 from cli.trouble import Trouble
 
 PORT_TRIES = 5

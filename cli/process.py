@@ -11,15 +11,14 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
 
+from cli.process_log import LogPipe
 from cli.trouble import Trouble
 
 Steps = Sequence[tuple[signal.Signals, float]]
 LEASH = Path(__file__).with_name("leash.py")
 KILL_WAIT_S = 5.0
 HURRIED_GRACE_S = 0.5
-LOG_BYTES_MAX = 20_000_000
 
 # Its input is a pipe that only the supervisor holds: a line dismisses it, the end of the pipe means the
 # supervisor is gone. Then the group gets the given signals, 0.7 s apart, until none of it is left.
@@ -42,6 +41,7 @@ class BoundProcess:
     outside the group kills the rest of the group, grandchildren too.
 
     death_signals: what the watcher sends, in order; the kernel sends the first.
+    log: where its output goes, as LogFile has it; several may have the same.
     identity: as in leash.py. Raises RuntimeError outside the main thread: the kernel's signal is bound
     to the thread that forks, and would come when that thread ends.
     """
@@ -58,15 +58,20 @@ class BoundProcess:
     ) -> None:
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError("a bound process must be started from the main thread")
-        with open_log(log) as output:
+        self._log = LogPipe(log)
+        try:
             self._process = subprocess.Popen(
                 [*leash(identity, death_signals[0]), *command],
                 env={**env, "LEASH_DIRECTORY": str(directory)},
                 stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
+                stdout=self._log.output,
+                stderr=self._log.output,
                 start_new_session=True,
             )
+        except BaseException:
+            self._log.abandon()
+            raise
+        self._log.start()
         self.pid = self._process.pid
         self._watcher: subprocess.Popen[bytes] | None = watch(self.pid, death_signals)
 
@@ -96,6 +101,7 @@ class BoundProcess:
         # Writes the line that dismisses the watcher, closes the pipe and waits.
         self._watcher.communicate(b"\n", timeout=KILL_WAIT_S)
         self._watcher = None
+        self._log.await_end(KILL_WAIT_S)
 
     def _kill_group(self) -> None:
         with suppress(ProcessLookupError, PermissionError):
@@ -133,25 +139,6 @@ def watch(group: int, signals: Sequence[signal.Signals]) -> subprocess.Popen[byt
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-
-
-def open_log(path: Path) -> BinaryIO:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with suppress(FileNotFoundError):
-        if path.stat().st_size > LOG_BYTES_MAX:
-            path.replace(path.with_suffix(".old.log"))
-    return path.open("ab")
-
-
-def log_size_bytes(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
-
-
-def log_since(path: Path, offset_bytes: int, *, bytes_max: int = 20_000) -> str:
-    """What was written to the log after the offset, its last part when it is long."""
-    with path.open("rb") as file:
-        file.seek(max(offset_bytes, file.seek(0, os.SEEK_END) - bytes_max))
-        return file.read().decode("utf-8", "replace")
 
 
 def processes_in(directory: Path, program: str) -> list[int]:

@@ -7,10 +7,13 @@ import logging
 import sys
 import traceback
 from datetime import UTC, datetime
+from typing import Literal
 
 import orjson
 
 from core.domain.text import escaped_json
+
+LogLevel = Literal["debug", "info", "warning", "error"]
 
 _PAYLOAD = "banca_payload"
 _REQUEST = "banca_request_id"
@@ -94,11 +97,15 @@ class JsonFormatter(logging.Formatter):
         return escaped_json(text)
 
 
-def configure_logging(level: str) -> None:
-    """For a process's entry point: everything goes to stdout, at this level and above."""
+def configure_logging(level: LogLevel) -> None:
+    """Write everything that is logged to stdout; for a process's entry point.
+
+    level: of our own lines. Of libraries only warnings and errors are written, at "error" only errors: what they do step
+    by step (pika tells every one of every connection) hides what we do.
+    """
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(logging.INFO if level == "debug" else level.upper())
+    root.setLevel(logging.ERROR if level == "error" else logging.WARNING)
     logging.getLogger("banca").setLevel(level.upper())

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from core.domain.commission_policy import MULTIPLIER_X_MAX
 from core.domain.money import parse_amount, parse_hundredths
 from core.domain.rulebook import SaleCaps
+from core.logging import LogLevel
 
 
 def _multiplier_x(value: object) -> int | None:
@@ -31,6 +32,12 @@ def _multiplier_max(value: object) -> int:
 
 # Cents inside; written as amounts are.
 AmountSetting = Annotated[int, BeforeValidator(parse_amount)]
+
+
+def _lowered(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
 SECRETS_DIRECTORY = Path("/run/secrets")
 
 
@@ -153,7 +160,7 @@ class Settings(GivenSettings):
 
     # Scheduler, relay and worker: where Prometheus reads them; 0: nowhere. The API's metrics are on its own port.
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
-    log_level: str = "info"
+    log_level: Annotated[LogLevel, BeforeValidator(_lowered)] = "info"
 
     @property
     def sale_caps(self) -> SaleCaps:

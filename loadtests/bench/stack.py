@@ -13,7 +13,8 @@ from types import MappingProxyType
 from typing import Self
 
 from cli.data_directory import empty, lock
-from cli.process import BoundProcess, Steps, log_since
+from cli.process import BoundProcess, Steps
+from cli.process_log import log_since
 from cli.stack import LOCK_FILE, ROOT, Role, Stack, StackNotRunning
 from cli.trouble import Trouble
 from loadtests.bench.processes import children_of, command_of, cpu_s

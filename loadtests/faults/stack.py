@@ -20,7 +20,8 @@ from uuid import UUID
 import asyncpg
 
 from cli.postgres import EmbeddedPostgres
-from cli.process import BoundProcess, Steps, log_since
+from cli.process import BoundProcess, Steps
+from cli.process_log import log_since
 from cli.stack import ROOT, Stack, StackNotRunning
 from cli.trouble import Trouble
 from core.queries import sql

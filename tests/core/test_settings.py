@@ -40,6 +40,8 @@ def value_of(kind: type[Settings | MigrationSettings | StackSettings], name: str
     annotation = str(kind.model_fields[name].annotation)
     if name == "multiplier_base_default_x":
         return "90"
+    if name == "log_level":
+        return "debug"
     return next((value for of, value in VALUES.items() if of.__name__ in annotation), "something")
 
 

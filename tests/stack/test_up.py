@@ -67,10 +67,18 @@ def test_a_setting_that_is_empty_is_unset_for_up_and_all_its_processes(tmp_path:
             assert "http_requests_total" in get(f"{stack.api_url}/metrics")
             wait_until(lambda: "RELAY_STARTED" in (tmp_path / "log" / "relay.log").read_text())
             assert "RedisTransport" in (tmp_path / "log" / "relay.log").read_text()
+            wait_until(lambda: "WORKER_STARTED" in (tmp_path / "log" / "worker.log").read_text())
+            # Nor does a start that goes well warn of anything.
+            said = [json.loads(line) for name in ("api", "relay", "worker") for line in lines(tmp_path, name)]
+            assert [line for line in said if line["level"] != "info"] == []
         finally:
             up.terminate()
             assert up.wait(30) == 0
     EmbeddedPostgres(tmp_path).remove()
+
+
+def lines(data: Path, name: str) -> list[str]:
+    return (data / "log" / f"{name}.log").read_text().splitlines()
 
 
 def get(url: str) -> str:
