@@ -5,7 +5,7 @@ statements computed, jobs run; a message only wakes whoever does it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Protocol
 
@@ -42,8 +42,8 @@ class Runner(Protocol):
 Open = Callable[[Database], AbstractAsyncContextManager[Runner]]
 
 
-class RunnerKeeper(Middleware):
-    """Keeps one from boot to shutdown, in the loop of the actors. Comes after AsyncIO.
+class RunnerKeeper:
+    """Keeps one runner from start to end, in the loop of the actors.
 
     consumer: whose events wake it.
     """
@@ -59,14 +59,12 @@ class RunnerKeeper(Middleware):
         assert self._runner is not None
         self._runner.wake()
 
-    def before_worker_boot(self, _broker: dramatiq.Broker, _worker: dramatiq.Worker) -> None:
-        run_in_loop(self._start())
-
-    def after_worker_shutdown(self, _broker: dramatiq.Broker, _worker: dramatiq.Worker) -> None:
+    async def end(self) -> None:
+        """Let it finish what it is at, and close what it holds."""
         if self._end is not None:
-            run_in_loop(self._end())
+            await self._end()
 
-    async def _start(self) -> None:
+    async def start(self) -> None:
         settings = self.settings
         pool = await create_pool(
             settings.database_url,
@@ -90,6 +88,24 @@ class RunnerKeeper(Middleware):
             await opened.aclose()
 
         self._end = end
+
+
+class RunnerKeepers(Middleware):
+    """Starts all runners as a worker boots, and ends them after it has shut down. Comes after AsyncIO.
+
+    One for all: Dramatiq takes a second middleware of a class for a mistake, and warns.
+    """
+
+    def __init__(self, keepers: Sequence[RunnerKeeper]) -> None:
+        self._keepers = keepers
+
+    def before_worker_boot(self, _broker: dramatiq.Broker, _worker: dramatiq.Worker) -> None:
+        for keeper in self._keepers:
+            run_in_loop(keeper.start())
+
+    def after_worker_shutdown(self, _broker: dramatiq.Broker, _worker: dramatiq.Worker) -> None:
+        for keeper in self._keepers:
+            run_in_loop(keeper.end())
 
 
 def runner_keepers(settings: Settings) -> list[RunnerKeeper]:

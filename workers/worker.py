@@ -6,7 +6,6 @@ Dramatiq's threads run here, not its command: that one forks, and one process is
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 import threading
 from typing import TYPE_CHECKING
@@ -27,7 +26,7 @@ from workers.broker import create_broker
 from workers.instance import InstanceUnknownError, read_instance_id
 from workers.metrics import served
 from workers.pools import close_pool
-from workers.runners import declare_waker, runner_keepers
+from workers.runners import RunnerKeepers, declare_waker, runner_keepers
 
 if TYPE_CHECKING:
     from core.database import Pool
@@ -44,8 +43,6 @@ def main() -> int:
     """Work until SIGTERM or SIGINT: 0; or until a thread of ours died: 1, and the supervisor starts us again."""
     settings = load_settings()
     configure_logging(settings.log_level)
-    # pika tells every step of every connection.
-    logging.getLogger("pika").setLevel(logging.WARNING)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -62,7 +59,7 @@ def work_until(stopping: threading.Event, settings: Settings) -> int:
         instance_id=instance_id,
         redis_url=settings.redis_url,
         amqp_url=settings.amqp_url,
-        middleware=[Retries(), AsyncIO(), connections, *keepers],
+        middleware=[Retries(), AsyncIO(), connections, RunnerKeepers(keepers)],
     )
     declare_audit(broker, connections.auditor, instance_id=instance_id, stopping=stopping)
     for keeper in keepers:

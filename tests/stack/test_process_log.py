@@ -92,7 +92,8 @@ def test_what_a_process_said_is_in_its_log_once_it_has_ended(write: Write, tmp_p
     for _ in range(5):
         before = process_log.log_size_bytes(log)
         process = BoundProcess([sys.executable, "-c", "print('one'); print('and the reason', end='')"], env={}, log=log)
-        wait_until(lambda process=process: process.poll() is not None)
+        while process.poll() is None:
+            pass
         assert process_log.log_since(log, before) == "one\nand the reason\n"
 
 

@@ -28,7 +28,7 @@ from workers.consumers import AUDIT, queue_name, queue_names
 from workers.dead_queues import create_dead_queues
 from workers.parking import Parking
 from workers.relay import Relay
-from workers.runners import declare_waker, runner_keepers
+from workers.runners import RunnerKeepers, declare_waker, runner_keepers
 from workers.transport import Transport, create_transport
 from workers.worker import WorkerConnections, serve
 
@@ -129,7 +129,7 @@ class Pipeline:
         """A worker in a thread of this process; gives the count of what it acknowledged."""
         settings, counted, stopping = self.settings(), Acknowledgements(), threading.Event()
         connections, keepers = WorkerConnections(settings), runner_keepers(settings)
-        broker = self.broker([Retries(), AsyncIO(), connections, *keepers, counted])
+        broker = self.broker([Retries(), AsyncIO(), connections, RunnerKeepers(keepers), counted])
         declare_audit(broker, connections.auditor, instance_id=self.instance_id, stopping=stopping)
         for keeper in keepers:
             declare_waker(broker, keeper, instance_id=self.instance_id)
