@@ -39,9 +39,9 @@ async def test_when_a_doubt_is_raised_nobody_believes_the_cache_any_more(api_dat
 async def test_a_doubt_stands_until_all_who_raised_one_took_it_back_or_its_time_is_over(api_database: Database) -> None:
     ours, others, theirs = (BalanceDoubts(api_database, lasts_s=lasts_s) for lasts_s in (60, 1.5, 60))
     await ours.raise_ours()
-    await others.raise_ours()
     await ours.take_ours_back(unless=lambda: True)
     assert not await theirs.are_none(), "something came in between"
+    await others.raise_ours()
     await ours.take_ours_back(unless=lambda: False)
     # The other one died; what it doubted has outlived itself by then.
     await eventually(theirs.are_none)
