@@ -413,7 +413,7 @@ JUDGE = [
         "funds are judged on the gross",
         "'FUNDS', t.total - t.credit,",
         "'FUNDS', t.total,",
-        "till/test_conflicts.py till/test_worked_examples.py till/test_till.py",
+        "till/test_rules.py",
     ),
     _patch(
         "judge_tight_sales",

@@ -143,3 +143,26 @@ async def test_of_twenty_bets_at_once_one_fits_what_is_left(owner: Owner, arena:
     codes = sorted(code_of(answer) for answer in answers)
     assert codes == ["NUMBER_MAXTOTAL_EXCEEDED"] * 19 + ["SOLD"]
     assert await findings(owner, arena.banca_id) == []
+
+
+async def test_a_growing_limit_of_single_tickets_does_not_add_up(owner: Owner, arena: Arena, shop: Shop):
+    await restrict(
+        owner, arena, loteria_id=arena.loteria_id, multiplier_id=arena.multiplier_id, max_amount_cents=50_000,
+        base_amount_cents=1_000, sales_basis_points=1_000,
+    )  # fmt: skip
+    assert code_of(await sell(shop, arena, 1_000)) == "SOLD"
+    # Judged one by one, because of the one that is too large for itself.
+    batch = [sale(arena.seller, ticket(arena.sorteo_id, ("15", cents))) for cents in (1_000, 1_001, 1_000)]
+    assert [outcome.verdict.value for outcome in await shop.record(batch)] == ["SOLD", "SOLD_OUT", "SOLD"]
+    assert await findings(owner, arena.banca_id) == []
+
+
+async def test_funds_are_judged_on_the_net_one_ticket_after_another(owner: Owner, arena: Arena, shop: Shop):
+    seller = await arena.add_seller(credit_limit_cents=180)
+    await arena.give_policy("users", seller.id, "10")
+    # 0.90 each; the third is one too many, and a smaller one behind it would have been too.
+    batch = [sale(seller, ticket(arena.sorteo_id, ("15", cents))) for cents in (100, 100, 100, 1)]
+    outcomes = await shop.record(batch)
+    assert [outcome.verdict.value for outcome in outcomes] == ["SOLD", "SOLD", "NO_FUNDS", "NO_FUNDS"]
+    assert await owner.fetchval("SELECT balance_cents FROM accounts WHERE id = $1", seller.id) == -180
+    assert await findings(owner, arena.banca_id) == []
