@@ -17,6 +17,7 @@ from tests.evaluating import Evaluator, balances, request, request_revert
 from tests.pos import new_key
 from tests.till.shop import counts_of
 from tests.till.state import everything, exposure, findings
+from tests.till.test_rules import restrict
 from tests.till.tickets import sale, ticket
 
 
@@ -246,3 +247,19 @@ async def test_a_seller_who_went_elsewhere_is_excluded_where_the_tickets_are(des
     assert moved(await desk.exclude(vendedor_id=arena.seller.id)).facts["tickets"] == 1
     assert moved(await desk.include(vendedor_id=arena.seller.id)).facts["tickets"] == 1
     assert await arena.owner.fetchval("SELECT status::text FROM tickets WHERE id = $1", ticket_id) == "ACTIVE"
+
+
+async def test_a_counter_that_begins_after_an_exclusion_counts_what_is_left(desk: Desk) -> None:
+    arena = desk.arena
+    other = await arena.add_multiplier("Otra", 8_500)
+    asked = ticket(arena.sorteo_id, ("07", 1_000))
+    both = ticket(arena.sorteo_id, ("15", 300), multiplier_id=other)
+    mixed = sale(arena.seller, asked.__class__(arena.sorteo_id, None, None, "Ana", (*asked.jugadas, *both.jugadas)))
+    await desk.shop.record([mixed])
+    moved(await desk.exclude(vendedor_id=arena.seller.id, multiplier_id=other))
+    await restrict(arena.owner, arena, ventana_id=arena.ventana_id, max_total_cents=2_000)
+    # The excluded 3.00 are free again.
+    await desk.sell(("15", 2_000), ("07", 1_000), seller=arena.sellers[1])
+    counted = await arena.owner.fetch("SELECT number, amount_cents FROM exposure WHERE scope = 'VENTANA'")
+    assert {row["number"]: row["amount_cents"] for row in counted} == {-1: 4_000, 7: 2_000, 15: 2_000}
+    assert await findings(arena.owner, arena.banca_id) == []

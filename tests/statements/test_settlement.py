@@ -82,14 +82,17 @@ async def test_no_movement_on_a_closed_day(office: Office, sold: date, days: int
     assert await office.findings() == []
 
 
-async def test_a_movement_of_a_closed_day_is_taken_back_today(office: Office, sold: date) -> None:
+@pytest.mark.parametrize(("kind", "cents"), [("collection", 5_000), ("payment", -5_000)])
+async def test_a_movement_of_a_closed_day_is_taken_back_today(
+    office: Office, sold: date, kind: str, cents: int
+) -> None:
     today = sold + 9 * DAY
-    payment = (await office.move(sold, 5_000, now=noon(today)))["answer"]["payment"]
+    payment = (await office.move(sold, 5_000, kind=kind, now=noon(today)))["answer"]["payment"]
     closing = (await office.day(sold))["closing_cents"]
     await office.settle(sold + DAY)
     assert (await office.reverse(UUID(payment["id"]), now=noon(today)))["outcome"] == "REVERSED"
     assert (await office.day(sold))["closing_cents"] == closing
-    assert (await office.day(today))["closing_cents"] == closing + 5_000
+    assert (await office.day(today))["closing_cents"] == closing + cents
     assert await office.findings() == []
 
 
@@ -183,4 +186,35 @@ async def test_work_that_arrives_while_the_settlement_waits_keeps_its_day_open(
     assert [day["dimension"] for day in open_days] == ["VENDEDOR"]
     await office.compute()
     assert await office.settle(sold + DAY) == (1, 0, 0)
+    assert await office.findings() == []
+
+
+async def test_the_oldest_days_are_settled_first_whoevers_they_are(office: Office, sold: date) -> None:
+    later = await office.arena.add_sorteo(minutes=3 * 24 * 60)
+    await office.sell(("07", 500), sorteo_id=later)
+    await office.evaluate("15", sorteo_id=later)
+    await office.compute_on(await office.day_of_draw(later))
+    for _ in range(len(DIMENSIONS)):
+        assert (await office.settle(sold + 30 * DAY, limit=1))[0] == 1
+        assert await settled_through(office) == sold
+    assert (await office.settle(sold + 30 * DAY, limit=1))[0] == 1
+    assert await settled_through(office) == await office.day_of_draw(later)
+    assert await office.findings() == []
+
+
+async def test_what_another_worker_computes_is_passed_over(office: Office, sold: date, database: TestDatabase) -> None:
+    """Nobody waits for it, and nothing is computed twice."""
+    arena = office.arena
+    await arena.owner.execute(
+        "INSERT INTO statement_work (banca_id, dimension, entity_id, business_date) VALUES ($1, 'VENDEDOR', $2, $3)",
+        arena.banca_id, arena.seller.id, sold,
+    )  # fmt: skip
+    other = await asyncpg.connect(database.owner_url)
+    computing = "SELECT done FROM recompute_statements($1, 100)"
+    try:
+        async with other.transaction():
+            assert await other.fetchval(computing, arena.banca_id) == 1
+            assert await arena.owner.fetchval(computing, arena.banca_id, timeout=10) == 0
+    finally:
+        await other.close()
     assert await office.findings() == []
