@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -22,12 +22,30 @@ LAST = timedelta(seconds=CUTOFF_S - 1)
 EMPTY = ", ".join(["'{}'"] * 20)
 
 
-async def ask(desk: Desk, function: str, ticket_id: UUID, *, at: datetime, since: datetime, until: datetime) -> str:
-    """The code of what speaks against it, or the outcome."""
+async def ask(
+    desk: Desk,
+    function: str,
+    ticket_id: UUID,
+    *,
+    at: datetime,
+    since: datetime,
+    until: datetime,
+    terms_of: UUID | None = None,
+) -> str:
+    """The code of what speaks against it, or the outcome. terms_of: whose cutoff is told; the seller's own unless named."""
     arena = desk.arena
     seller = arena.seller
     version = await arena.owner.fetchval("SELECT rulebook_version FROM bancas WHERE id = $1", arena.banca_id)
-    begins = [arena.banca_id, seller.id, seller.id, seller.session_id, seller.terminal.id, 1, new_key(), bytes(32)]
+    begins = [
+        arena.banca_id,
+        seller.id,
+        terms_of or seller.id,
+        seller.session_id,
+        seller.terminal.id,
+        1,
+        new_key(),
+        bytes(32),
+    ]
     if function == "cancel_ticket":
         call = "cancel_ticket($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULL, 'r', $11, $12, $13, $14, $15)"
     else:
@@ -88,3 +106,12 @@ async def test_at_the_instant_of_the_draw_it_has_passed(desk: Desk, drawn_at: da
     for at, code in ((drawn_at - MOMENT, "SALES_CUTOFF_REACHED"), (drawn_at, "DRAW_PASSED")):
         since, until = at - timedelta(days=1), at + timedelta(days=1)
         assert await ask(desk, "restore_ticket", ticket_id, at=at, since=since, until=until) == code
+
+
+async def test_the_terms_of_another_seller_are_not_the_tickets(desk: Desk, asked: tuple[str, str, UUID]) -> None:
+    function, done, ticket_id = asked
+    at = datetime.now(UTC)
+    interval = {"since": at - timedelta(days=1), "until": at + timedelta(days=1)}
+    others = desk.arena.sellers[1].id
+    assert await ask(desk, function, ticket_id, at=at, terms_of=others, **interval) == "STALE"
+    assert await ask(desk, function, ticket_id, at=at, **interval) == done

@@ -546,14 +546,14 @@ AFTER_THE_SALE = [
         "another seller's cutoff will do",
         "OR ticket.vendedor_id IS DISTINCT FROM p_vendedor OR",
         "OR",
-        "till/test_in_a_sellers_name.py till/test_cancel_races.py till/test_terminal_keys.py till/test_stale_prices.py",
+        "after_sale/test_bounds.py",
     ),
     _patch(
         "claim_ticket",
         "a ventana takes back what its seller sold elsewhere",
         "u.role = 'VENTANA' AND u.ventana_id <> ticket.ventana_id",
         "false",
-        "till/test_in_a_sellers_name.py api/test_tickets_impersonation.py after_sale/test_restores.py",
+        "after_sale/test_reach.py",
     ),
     _patch(
         "claim_ticket",
@@ -1387,14 +1387,14 @@ STATEMENTS = [
         "a reset cuts what was sold at its moment",
         "AND t.created_at < a.reset_at AND t.status = 'ACTIVE'",
         "AND t.created_at <= a.reset_at AND t.status = 'ACTIVE'",
-        "statements/test_statement_changes.py statements/test_statements.py",
+        "statements/test_days.py",
     ),
     _patch(
         "statement_facts",
         "a reset cuts cancelled tickets",
         "AND t.created_at < a.reset_at AND t.status = 'ACTIVE'",
         "AND t.created_at < a.reset_at",
-        "statements/test_statement_changes.py statements/test_interleavings.py",
+        "statements/test_days.py",
     ),
     _patch(
         "statement_facts",

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from core.domain.calendar import COSTA_RICA
-from tests.statements.office import Office
+from tests.statements.office import Office, noon
 
 DAY = timedelta(days=1)
 
@@ -136,6 +136,25 @@ async def test_a_reset_begins_at_nothing_and_leaves_the_account_alone(office: Of
     assert await office.reset(None, now=later) == "DONE"
     await office.compute()
     assert (await office.day(sold))["sales_cents"] == 10_001_300
+    assert await office.findings() == []
+
+
+@pytest.mark.parametrize(("later", "sales_cents"), [(timedelta(), 300), (timedelta(milliseconds=1), 0)])
+async def test_a_reset_cuts_what_was_sold_before_its_moment(office: Office, later: timedelta, sales_cents: int) -> None:
+    """And of that what still counts: a ticket that was cancelled is no part of it."""
+    owner = office.arena.owner
+    await owner.execute("UPDATE instance SET test_clock = true")
+    cancelled = await office.sell(("15", 50))
+    await office.shop.cancel(office.arena.seller, ticket_id=cancelled)
+    await office.sell(("15", 200))
+    last = await office.sell(("15", 300))
+    sold_at = await owner.fetchval("SELECT created_at FROM tickets WHERE id = $1", last)
+    day = await office.day_of_draw()
+    assert await office.reset(sold_at + later, now=noon(day + timedelta(days=1))) == "DONE"
+    await office.evaluate("07")
+    await office.compute_on(day)
+    assert (await office.day(day))["sales_cents"] == sales_cents
+    assert await owner.fetchval("SELECT sales_cents FROM statement_cuts") == 500 - sales_cents
     assert await office.findings() == []
 
 
