@@ -122,6 +122,7 @@ async def revert_evaluation(context: RequestContext, body: RevertIn) -> Evaluati
 async def retry_evaluation(context: RequestContext) -> EvaluationAnswer:
     """Try a failed evaluation again, or a failed revert: the tickets that failed first, then what is left."""
     async with context.app[DATABASE].tenant(context.banca_id, readonly=False) as connection:
+        await require_sorteo_match(context, connection)
         row = await connection.fetchrow(
             sql("evaluations/retry"),
             context.banca_id,

@@ -29,6 +29,7 @@ WITHOUT_TAG = {
     # Bound to an Idempotency-Key, and judged under the locks of draw and account by what the ticket is then.
     *("cancel_by_sale_key", "cancel_ticket", "restore_ticket", "pay_ticket", "reverse_payment", "finalize_payment"),
     *("exclude_lista", "include_lista", "reverse_movement", "reset_balance"),
+    *("settle_cash_memo", "write_off_cash_memo"),
     # Done once, whoever asks first.
     *("refresh", "logout", "logout_all", "revoke_session", "delete_statement", "replay_dead_letter"),
     "drop_dead_letter",
@@ -116,6 +117,7 @@ async def changes(admin: Ruler, arena: Arena) -> dict[str, Change]:
         "restore_sorteo": Change(await draw("OPEN", 150, is_active=False), None, "/restore"),
         "evaluate_sorteo": Change(await draw("CLOSED", -5), {"winningNumber": "07"}, "/evaluate", 202),
         "revert_evaluation": Change(await draw("CLOSED", 160), {"reason": "wrong"}, "/revert-evaluation", 409),
+        "retry_evaluation": Change(await draw("CLOSED", 170), None, "/evaluation/retry", 409),
     }
 
 

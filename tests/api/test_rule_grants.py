@@ -31,8 +31,8 @@ SELECT table_name, string_agg(privilege_type, ' ' ORDER BY privilege_type)
 
 async def test_of_a_row_the_api_may_write_its_rules_only(owner: asyncpg.Connection[asyncpg.Record]) -> None:
     assert await granted(owner, COLUMNS, "UPDATE") == {
-        "bancas": "commission_policy default_min_bet_cents global_max_per_number_cents sales_cutoff_minutes"
-        " ventana_max_commission_basis_points ventana_max_multiplier_x_hundredths ventana_writes",
+        "bancas": "commission_policy default_min_bet_cents global_max_per_number_cents number_payout_max_cents"
+        " sales_cutoff_minutes ventana_max_commission_basis_points ventana_max_multiplier_x_hundredths ventana_writes",
         "ventanas": "commission_policy updated_at",
         "users": "commission_policy updated_at",
         "loterias": "is_active name rules updated_at",
