@@ -1,4 +1,4 @@
-"""One API process: python -m api. Several may share a port."""
+"""One API process: python -m api. Several may share a listening socket, or a port."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import uvloop
 from api.app import SettingsError, create_app
 from api.server import start
 from core import garbage
+from core.listening import inherited_sockets, open_sockets
 from core.logging import Log, configure_logging
 from core.settings import Settings, load_settings
 
@@ -32,9 +33,13 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    runner = await start(create_app(settings), host=settings.host, port=settings.port, reuse_port=settings.reuse_port)
+    app = create_app(settings)
+    inherited = inherited_sockets()
+    listeners = inherited or open_sockets(settings.host, settings.port, reuse_port=settings.reuse_port)
+    runner = await start(app, listeners)
     garbage.tame()
-    log.info("SERVER_LISTEN", host=settings.host, port=settings.port)
+    host, port = runner.addresses[0][:2]
+    log.info("SERVER_LISTEN", host=host, port=port, inherited=len(inherited))
     try:
         await stop.wait()
     finally:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import socket
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from http import HTTPStatus
 from typing import Any, cast
@@ -12,6 +13,7 @@ from aiohttp import StreamReader, web
 
 from api.dispatch import Dispatch
 from api.keys import DIRECT, SETTINGS, UNEXPECTED
+from api.listening import ListeningSite
 from api.problems import Problem, problem_response
 from api.request_id import RequestIds
 from api.slow_lines import Discarding, Patience, discarding
@@ -21,7 +23,10 @@ KEEPALIVE_S = 75.0
 # How long requests in flight may take to finish after the server stopped listening. aiohttp waits its time twice:
 # for the answer, and once more after it cut off the body that a handler may be waiting for.
 DRAIN_S = 8.0
-BACKLOG = 1024
+# How long a connection whose first request has not arrived yet may still send it after the server was told to stop, and
+# how long one that was kept open may: its client may have begun another request before it learnt of the end.
+FIRST_REQUEST_WAIT_S = 1.0
+NEXT_REQUEST_WAIT_S = 0.3
 # How long a refused body is still read after the server was told to stop.
 DISCARD_STOP_S = 1.0
 
@@ -40,6 +45,7 @@ class Protocol(web.RequestHandler):
         # Set once something was not HTTP: nothing behind that can be parsed.
         self._malformed: Patience | None = None
         self._gone = self._loop.create_future()
+        self._is_last = False
 
     def data_received(self, data: bytes) -> None:
         if self._malformed is None:
@@ -54,16 +60,28 @@ class Protocol(web.RequestHandler):
         if not self._gone.done():
             self._gone.set_result(None)
 
-    def close(self) -> None:
-        """Take no further request. A server that stops does not wait for what is only discarded."""
-        super().close()
+    def take_last(self) -> asyncio.Future[None] | None:
+        """Close after the next answer, and say so in it.
+
+        Returns what is done when the connection has gone; None while a request is under way: it is the last one.
+        """
+        self._is_last = True
+        # A server that stops does not wait for what is only discarded.
         if self._discard_limit is not None:
             self._discard_limit.reschedule(self._loop.time() + DISCARD_STOP_S)
+        return None if self._request_in_progress else self._gone
+
+    @property
+    def is_new(self) -> bool:
+        """Whether no request has come yet."""
+        return self._request_count == 0
 
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
         """Send the answer; then, where not all of the request has arrived yet, read and forget the rest."""
+        if self._is_last:
+            resp.force_close()
         content, malformed = request.content, self._malformed
         if malformed is None and content.is_eof():
             return await super().finish_response(request, resp, start_time)
@@ -137,9 +155,24 @@ class Server(web.Server):
             auto_decompress=False,
         )
 
+    def pre_shutdown(self) -> None:
+        """Nothing yet: a connection that is idle may have a request on its way."""
+
+    async def take_last_requests(self) -> None:
+        """Answer what comes in the next moment on the open connections, then close those on which nothing came."""
+        new: list[asyncio.Future[None]] = []
+        kept: list[asyncio.Future[None]] = []
+        for connection in cast("list[Protocol]", self.connections):
+            gone = connection.take_last()
+            if gone is not None:
+                (new if connection.is_new else kept).append(gone)
+        waits = [(new, FIRST_REQUEST_WAIT_S), (kept, NEXT_REQUEST_WAIT_S)]
+        await asyncio.gather(*(asyncio.wait(gone, timeout=wait_s) for gone, wait_s in waits if gone))
+        super().pre_shutdown()
+
 
 class Runner(web.AppRunner):
-    """cleanup() stops listening, closes idle connections, waits for requests in flight, then closes what the app holds."""
+    """cleanup() stops listening, takes the last requests, waits for those in flight, then closes what the app holds."""
 
     def __init__(self, app: web.Application) -> None:
         super().__init__(app, access_log=None, shutdown_timeout=DRAIN_S / 2)
@@ -153,13 +186,18 @@ class Runner(web.AppRunner):
         # The factory makes the application's own requests.
         return Server(cast("Handle", dispatch), request_factory=server.request_factory, discarding=self._discarding)
 
+    async def shutdown(self) -> None:
+        await cast("Server", self.server).take_last_requests()
+        await super().shutdown()
 
-async def start(app: web.Application, *, host: str, port: int, reuse_port: bool = False) -> Runner:
-    """A running server; await its cleanup()."""
+
+async def start(app: web.Application, listeners: Sequence[socket.socket]) -> Runner:
+    """A running server on the listening sockets, which it closes; await its cleanup()."""
     runner = Runner(app)
     try:
         await runner.setup()
-        await web.TCPSite(runner, host, port, reuse_port=reuse_port or None, backlog=BACKLOG).start()
+        for listener in listeners:
+            await ListeningSite(runner, listener).start()
     except BaseException:
         await runner.cleanup()
         raise

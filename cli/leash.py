@@ -8,6 +8,7 @@ exec of a process with threads may deadlock.
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ NOBODY = 65534
 def main() -> None:
     # ctypes is imported by now: another user may not reach this interpreter's files.
     signal_number, parent, identity, *command = sys.argv[1:]
+    pass_listeners([int(part) for part in os.environ.pop("LEASH_LISTENERS", "").split(",") if part])
     os.chdir(os.environ.pop("LEASH_DIRECTORY", "/"))
     become(identity)
     # After the change of user, which clears it; exec keeps it.
@@ -27,6 +29,19 @@ def main() -> None:
     if os.getppid() != int(parent):
         sys.exit(1)
     os.execve(command[0], command, os.environ)
+
+
+def pass_listeners(listeners: list[int]) -> None:
+    """Number the sockets as systemd does (sd_listen_fds): from 3 on, and say for which process they are."""
+    if not listeners:
+        return
+    # First out of the way of the numbers that they get.
+    moved = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 100) for each in listeners]
+    for each in listeners:
+        os.close(each)
+    for place, each in enumerate(moved):
+        os.dup2(each, 3 + place)
+    os.environ |= {"LISTEN_FDS": str(len(moved)), "LISTEN_PID": str(os.getpid())}
 
 
 def become(identity: str) -> None:

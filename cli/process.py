@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -42,7 +43,8 @@ class BoundProcess:
 
     death_signals: what the watcher sends, in order; the kernel sends the first.
     log: where its output goes, as LogFile has it; several may have the same.
-    identity: as in leash.py. Raises RuntimeError outside the main thread: the kernel's signal is bound
+    identity: as in leash.py. listeners: sockets that the command gets as systemd would pass them. Raises
+    RuntimeError outside the main thread: the kernel's signal is bound
     to the thread that forks, and would come when that thread ends.
     """
 
@@ -55,6 +57,7 @@ class BoundProcess:
         directory: Path = Path("/"),
         identity: str = "self",
         death_signals: Sequence[signal.Signals] = (signal.SIGKILL,),
+        listeners: Sequence[socket.socket] = (),
     ) -> None:
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError("a bound process must be started from the main thread")
@@ -62,7 +65,12 @@ class BoundProcess:
         try:
             self._process = subprocess.Popen(
                 [*leash(identity, death_signals[0]), *command],
-                env={**env, "LEASH_DIRECTORY": str(directory)},
+                env={
+                    **env,
+                    "LEASH_DIRECTORY": str(directory),
+                    "LEASH_LISTENERS": ",".join(str(each.fileno()) for each in listeners),
+                },
+                pass_fds=[each.fileno() for each in listeners],
                 stdin=subprocess.DEVNULL,
                 stdout=self._log.output,
                 stderr=self._log.output,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import socket
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,7 @@ from cli.stack import ROOT, STACK_FILE, Role, Secrets, Stack
 from cli.supervisor import Child, Supervisor
 from cli.trouble import Trouble, UsageTrouble
 from cli.valkey import EmbeddedValkey
+from core.listening import open_sockets
 from core.settings import StackSettings, load_stack_settings
 
 DEMO_TIMEOUT_S = 60.0
@@ -76,8 +78,12 @@ def run_locked(data: Path, port: int, counts: Mapping[str, int], signals: Signal
     with step("migrated", "the database"):
         migrate(stack.owner_url, stack.secrets)
     credentials = load_demo(stack)
-    supervisor = Supervisor(children(stack, counts), servers=servers, report=say)
+    listeners = listen(host, port) if counts.get("api") else []
+    supervisor = Supervisor(children(stack, counts, listeners), servers=servers, report=say)
     closing.callback(supervisor.stop, hurry=signals.hurried)
+    # Before the processes stop: then the last of them takes what still waits.
+    for listener in listeners:
+        closing.callback(listener.close)
     supervisor.tick()
     if counts.get("api"):
         with step("answers", stack.api_url):
@@ -103,6 +109,14 @@ def choose_port(host: str, port: int) -> int:
     if not is_free(port, host):
         raise Trouble(f"port {port} is in use: stop what listens there, or take another --port")
     return port
+
+
+def listen(host: str, port: int) -> list[socket.socket]:
+    """The sockets on which all processes of the API listen, and their successors: no connection waits at just one."""
+    try:
+        return open_sockets(host, port, reuse_port=False)
+    except OSError as error:
+        raise Trouble(f"cannot listen on {host}, port {port}: {error.strerror or error}") from None
 
 
 def api_address(host: str, port: int) -> str:
@@ -156,7 +170,7 @@ def load_demo(stack: Stack) -> dict[str, str]:
     return read_json_object(path)
 
 
-def children(stack: Stack, counts: Mapping[str, int]) -> list[list[Child]]:
+def children(stack: Stack, counts: Mapping[str, int], listeners: Sequence[socket.socket]) -> list[list[Child]]:
     if counts.get("api", 0) > 1:
         make_metrics_directory(stack.data)
     return [
@@ -166,6 +180,7 @@ def children(stack: Stack, counts: Mapping[str, int]) -> list[list[Child]]:
                 PROGRAMS[name],
                 name if count == 1 else f"{name}-{number}",
                 metrics=stack.data / METRICS_DIRECTORY if name == "api" and count > 1 else None,
+                listeners=listeners if name == "api" else (),
             )
             for number in range(1, count + 1)
         ]
@@ -180,7 +195,9 @@ def make_metrics_directory(data: Path) -> None:
     path.mkdir(mode=0o700)
 
 
-def child(stack: Stack, program: Program, name: str, *, metrics: Path | None) -> Child:
+def child(
+    stack: Stack, program: Program, name: str, *, metrics: Path | None, listeners: Sequence[socket.socket] = ()
+) -> Child:
     """metrics: the directory where processes of this program count together; None: it counts alone."""
     own = {"PROMETHEUS_MULTIPROC_DIR": str(metrics)} if metrics is not None else {}
 
@@ -191,6 +208,7 @@ def child(stack: Stack, program: Program, name: str, *, metrics: Path | None) ->
             env={**stack.process_environment(program.role), "PYTHONUNBUFFERED": "1", **own},
             log=stack.data / "log" / f"{name}.log",
             directory=ROOT,
+            listeners=listeners,
         )
 
     def forget(pid: int) -> None:

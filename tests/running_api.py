@@ -16,6 +16,7 @@ from api.app import create_app
 from api.operations import Operation
 from api.routes import OPERATIONS
 from api.server import Runner, start
+from core.listening import open_sockets
 from core.settings import Settings
 
 ANSWER_TIMEOUT_S = 30.0
@@ -65,7 +66,7 @@ class RunningApi:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        self._runner = await start(self.app, host="127.0.0.1", port=0)
+        self._runner = await start(self.app, open_sockets("127.0.0.1", 0, reuse_port=False))
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
         self._session = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=ANSWER_TIMEOUT_S), connector=aiohttp.TCPConnector(limit=0)

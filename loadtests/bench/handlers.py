@@ -14,6 +14,7 @@ from api.app import create_app
 from api.keys import COUNTER, DATABASE, RULEBOOKS
 from api.server import start
 from core.database import Database
+from core.listening import open_sockets
 from core.logging import configure_logging
 from core.settings import load_settings
 from core.till.sales import Counter
@@ -58,7 +59,7 @@ async def serve(name: str) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    runner = await start(app, host=settings.host, port=settings.port)
+    runner = await start(app, open_sockets(settings.host, settings.port, reuse_port=False))
     await stop.wait()
     await runner.cleanup()
 

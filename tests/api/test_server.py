@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 
@@ -15,6 +16,7 @@ from api.app import SettingsError, create_app
 from api.context import PublicContext
 from api.operations import PUBLIC, Operation
 from cli.ports import free_port
+from core.listening import inherited_sockets
 from core.settings import Settings
 from tests.arena import Arena
 from tests.running_api import RunningApi
@@ -59,6 +61,45 @@ async def test_stopping_finishes_what_was_begun_and_takes_nothing_new(settings: 
     assert (await request).body == b"done"
     await stopping
     await api.__aexit__(None, None, None)
+
+
+async def test_stopping_answers_what_waits_to_be_accepted_and_what_is_on_its_way(settings: Settings) -> None:
+    """New connections and kept ones, whose requests come before or after the stop; each is told that it was the last."""
+    api = RunningApi(settings)
+    await api.__aenter__()
+    assert api._runner is not None
+    host, _, port = api.url.removeprefix("http://").partition(":")
+    request = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+    kept_reader, kept_writer = await asyncio.open_connection(host, int(port))
+    kept_writer.write(request)
+    await kept_reader.readuntil(b"}")
+    # The event loop does not run meanwhile, so that they wait in the kernel: more than are accepted in a row.
+    waiting = [socket.create_connection((host, int(port))) for _ in range(40)]
+    for early in waiting[:20]:
+        early.sendall(request)
+    stopping = asyncio.create_task(api._runner.cleanup())
+    with pytest.raises(ConnectionError):
+        while True:
+            (await asyncio.open_connection(host, int(port)))[1].close()
+            await asyncio.sleep(0)
+    for late in waiting[20:]:
+        late.sendall(request)
+    kept_writer.write(request)
+    pairs = [await asyncio.open_connection(sock=connection) for connection in waiting]
+    answers = [await reader.read() for reader in (*(reader for reader, _ in pairs), kept_reader)]
+    for _, writer in (*pairs, (kept_reader, kept_writer)):
+        writer.close()
+    await stopping
+    await api.__aexit__(None, None, None)
+    assert {answer.partition(b"\r\n")[0] for answer in answers} == {b"HTTP/1.1 200 OK"}
+    assert all(b"\r\nConnection: close\r\n" in answer for answer in answers[20:])
+
+
+async def test_a_process_takes_no_sockets_that_are_meant_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LISTEN_FDS", "1")
+    monkeypatch.setenv("LISTEN_PID", "1")
+    assert inherited_sockets() == []
+    assert "LISTEN_FDS" not in os.environ
 
 
 @pytest.fixture

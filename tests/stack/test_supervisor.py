@@ -15,7 +15,7 @@ import pytest
 
 from api.app import create_app
 from api.lifetimes import CACHE_CLOSE_S, IDENTITY_CLOSE_S, POOL_CLOSE_S, TILL_CLOSE_S
-from api.server import DRAIN_S, Runner
+from api.server import DRAIN_S, FIRST_REQUEST_WAIT_S, Runner
 from cli.postgres import EmbeddedPostgres
 from cli.process import BoundProcess
 from cli.supervisor import STOP_GRACE_S, STOP_STEPS, Child, Supervisor
@@ -134,7 +134,7 @@ def test_the_supervisor_waits_longer_than_the_api_takes_to_stop() -> None:
     runner = Runner(create_app(api_settings(database_url="postgresql://nowhere")))
     assert runner._shutdown_timeout * 2 == DRAIN_S
     closing_s = TILL_CLOSE_S + IDENTITY_CLOSE_S + CACHE_CLOSE_S + POOL_CLOSE_S
-    assert DRAIN_S + closing_s < STOP_GRACE_S
+    assert FIRST_REQUEST_WAIT_S + DRAIN_S + closing_s < STOP_GRACE_S
     assert STOP_STEPS == ((signal.SIGTERM, STOP_GRACE_S),)
 
 

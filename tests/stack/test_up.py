@@ -112,6 +112,11 @@ def test_two_api_processes_count_together_and_the_dead_ones_gauges_go(tmp_path: 
             for _ in range(20):
                 get(f"{url}/health/live")
             assert {sample(get(f"{url}/metrics"), lives) for _ in range(10)} == {20}
+            # One socket, which the supervisor keeps: what waits there is for whichever process accepts it.
+            kept = {each.readlink() for each in Path(f"/proc/{up.pid}/fd").iterdir()}
+            shared = {Path(f"/proc/{pid}/fd/3").readlink() for pid in counting(stale.parent)}
+            assert len(shared) == 1
+            assert shared < kept
             first = min(counting(stale.parent))
             os.kill(first, signal.SIGKILL)
             wait_until(lambda: len(counting(stale.parent) - {first}) == 2)
