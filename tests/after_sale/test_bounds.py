@@ -111,7 +111,7 @@ async def test_at_the_instant_of_the_draw_it_has_passed(desk: Desk, drawn_at: da
 async def test_the_terms_of_another_seller_are_not_the_tickets(desk: Desk, asked: tuple[str, str, UUID]) -> None:
     function, done, ticket_id = asked
     at = datetime.now(UTC)
-    interval = {"since": at - timedelta(days=1), "until": at + timedelta(days=1)}
+    interval: dict[str, Any] = {"since": at - timedelta(days=1), "until": at + timedelta(days=1)}
     others = desk.arena.sellers[1].id
     assert await ask(desk, function, ticket_id, at=at, terms_of=others, **interval) == "STALE"
     assert await ask(desk, function, ticket_id, at=at, **interval) == done
