@@ -77,10 +77,6 @@ BEGIN
         RETURN;
     END IF;
 
-    IF v_sale.is_ambiguous THEN
-        outcome := 'MISMATCH';
-        RETURN;
-    END IF;
     IF ticket.id IS NULL THEN
         outcome := CASE WHEN p_sale_key IS NULL THEN 'TICKET_NOT_FOUND' END;
         RETURN;

@@ -175,6 +175,7 @@ async def test_a_day_that_says_something_stays(api: RunningApi, arena: Arena, bo
         (f"vendedor:{seller}:{days_ago(4)}", 409, "STATEMENT_HAS_PAYMENTS"),
         (f"vendedor:{other}:{days_ago(3)}", 409, "STATEMENT_IS_RESET"),
         (f"ventana:{ventana}:{days_ago(6)}", 409, "STATEMENT_SETTLED"),
+        (f"ventana:{ventana}:{days_ago(5)}", 409, "STATEMENT_SETTLED"),
         (f"vendedor:{seller}:{days_ago(1)}", 404, "STATEMENT_NOT_FOUND"),
         (f"ventana:{seller}:{days_ago(3)}", 404, "STATEMENT_NOT_FOUND"),
         (f"vendedor:{stranger.seller.id}:{days_ago(4)}", 404, "STATEMENT_NOT_FOUND"),

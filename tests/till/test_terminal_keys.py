@@ -122,6 +122,20 @@ async def test_a_key_that_names_one_ticket_by_its_seller_and_another_by_its_term
     assert (sold(again).id, replayed(again)) == (both[0].id, True)
 
 
+async def test_a_cancel_that_came_first_elsewhere_does_not_answer_for_the_terminals_ticket(
+    owner: Owner, arena: Arena, shop: Shop
+):
+    key, asked = new_key(), ticket(arena.sorteo_id)
+    first, second = arena.sellers
+    elsewhere = actor_of(first, terminal=await arena.add_terminal())
+    assert isinstance(await shop.cancel(first, sale_key=key, actor=elsewhere), CancelledUnsold)
+    sold(await shop.sell(sale(second, asked, key=key, actor=actor_of(second, terminal=first.terminal))))
+    assert refusal(await shop.cancel(first, sale_key=key)) == "IDEMPOTENCY_PAYLOAD_MISMATCH"
+    assert refusal(await shop.sell(sale(first, asked, key=key))) == "IDEMPOTENCY_PAYLOAD_MISMATCH"
+    assert await owner.fetchval("SELECT status FROM tickets") == "ACTIVE"
+    assert await findings(owner, arena.banca_id) == []
+
+
 async def test_the_same_key_of_two_sellers_on_two_terminals_is_two_tickets_still(
     owner: Owner, arena: Arena, shop: Shop
 ):

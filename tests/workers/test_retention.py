@@ -170,6 +170,27 @@ async def test_old_keys_of_evaluated_draws_go_and_the_books_know(arena: Arena, d
     assert "idempotency" in {check for check, _ in await findings(owner, arena.banca_id)}
 
 
+async def test_a_key_goes_when_it_is_older_than_the_cut_and_not_before(arena: Arena, database: TestDatabase) -> None:
+    """And of draws that are not evaluated none does."""
+    async with open_shop(database.api_url) as shop:
+        for _ in range(3):
+            sold(await shop.sell(sale(arena.seller, ticket(arena.sorteo_id, ("07", 100)))))
+    owner = arena.owner
+    cut = await owner.fetchval("SELECT date_trunc('milliseconds', now()) - interval '40 days'")
+    async with owner.transaction():
+        await owner.execute("SET LOCAL session_replication_role = replica")
+        await owner.execute(
+            "UPDATE idempotency SET created_at = $1::timestamptz + (sequence - 2) * interval '1 millisecond'", cut
+        )
+    trim = "SELECT deleted FROM trim_keys($1, $2, NULL, NULL, 100)"
+    assert await owner.fetchval(trim, arena.banca_id, cut) == 0
+    async with owner.transaction():
+        await owner.execute("SET LOCAL session_replication_role = replica")
+        await owner.execute("UPDATE sorteos SET status = 'EVALUATED' WHERE id = $1", arena.sorteo_id)
+    assert await owner.fetchval(trim, arena.banca_id, cut) == 1
+    assert [row["sequence"] for row in await owner.fetch("SELECT sequence FROM idempotency ORDER BY 1")] == [2, 3]
+
+
 async def test_no_key_goes_before_a_month_is_over(arena: Arena, database: TestDatabase) -> None:
     with pytest.raises(asyncpg.CheckViolationError):
         await asyncio.wait_for(trim_keys(database, arena.banca_id, days=34), 10)
