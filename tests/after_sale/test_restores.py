@@ -48,6 +48,23 @@ async def test_a_restored_ticket_stands_as_it_was_sold(desk: Desk) -> None:
     assert told[arena.seller.id][0] == before[arena.seller.id]
 
 
+@pytest.mark.parametrize("table", ["users", "ventanas", "bancas"])
+async def test_only_a_commission_of_the_sellers_own_goes_back_with_a_cancel(desk: Desk, table: str) -> None:
+    """One that the ventana's or the banca's policy gives was never credited to the seller."""
+    arena = desk.arena
+    rows = {"users": arena.seller.id, "ventanas": arena.ventana_id, "bancas": arena.banca_id}
+    await arena.give_policy(table, rows[table], "10")
+    ticket_id = await desk.sell(("07", 1_000))
+    owed = await balances(arena.owner)
+    assert owed[arena.seller.id] == (-900 if table == "users" else -1_000)
+    assert isinstance(await desk.shop.cancel(arena.seller, ticket_id=ticket_id), Cancelled)
+    assert (await balances(arena.owner))[arena.seller.id] == 0
+    assert await findings(arena.owner, arena.banca_id) == []
+    restored(await desk.restore(ticket_id))
+    assert await balances(arena.owner) == owed
+    assert await findings(arena.owner, arena.banca_id) == []
+
+
 async def test_the_terms_are_the_sales_and_not_todays(desk: Desk) -> None:
     arena = desk.arena
     ticket_id = await cancelled(desk, ("07", 1_000))

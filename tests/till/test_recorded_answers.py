@@ -90,6 +90,17 @@ async def test_the_key_of_a_sale_cannot_name_its_cancel_too(owner: Owner, arena:
     assert answer.code == "IDEMPOTENCY_PAYLOAD_MISMATCH"
 
 
+async def test_the_key_of_something_else_is_no_sales_key(owner: Owner, arena: Arena, shop: Shop):
+    sold_ticket = sold(await shop.sell(sale(arena.seller, ticket(arena.sorteo_id))))
+    cancel_key = new_key()
+    await shop.cancel(arena.seller, ticket_id=sold_ticket.id, key=cancel_key)
+    before = await row_counts(owner)
+    answer = await shop.cancel(arena.seller, sale_key=cancel_key)
+    assert isinstance(answer, Refused)
+    assert answer.code == "IDEMPOTENCY_PAYLOAD_MISMATCH"
+    assert await row_counts(owner) == before
+
+
 async def test_a_cancel_before_its_sale_refuses_the_sale_for_ever(owner: Owner, arena: Arena, shop: Shop):
     request = sale(arena.seller, ticket(arena.sorteo_id))
     assert isinstance(await shop.cancel(arena.seller, sale_key=request.key), CancelledUnsold)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 
 import asyncpg
 import pytest
@@ -192,6 +193,10 @@ async def test_only_old_events_that_every_consumer_has_done_are_forgotten(redis_
         "INSERT INTO inbox (consumer, event_id) SELECT 'audit', unnest($1::bigint[])",
         [done_and_old, done_and_new, unpublished],
     )
+    # Of two consumers one has not done it.
+    old = timedelta(minutes=5)
+    assert await owner.fetchval("SELECT forget_events(ARRAY['audit', 'another'], $1, 100)", old) == 0
+    assert await owner.fetchval("SELECT forget_events('{}', $1, 100)", old) == 0
     assert await redis_pipeline.relay().forget_once() == 1
     assert set(await redis_pipeline.events()) == {undone, done_and_new, unpublished}
 
