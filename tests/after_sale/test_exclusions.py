@@ -112,6 +112,22 @@ async def test_of_a_ticket_in_part_only_the_difference_moves(desk: Desk) -> None
     assert await findings(arena.owner, arena.banca_id) == []
 
 
+async def test_what_one_exclusion_took_of_a_ticket_another_does_not_take_again(desk: Desk) -> None:
+    arena = desk.arena
+    other = await arena.add_multiplier("Otra", 8_500)
+    lines = [ticket(arena.sorteo_id, ("07", 1_000)), ticket(arena.sorteo_id, ("15", 300), multiplier_id=other)]
+    mixed = lines[0].__class__(arena.sorteo_id, None, None, "Ana", (*lines[0].jugadas, *lines[1].jugadas))
+    await desk.shop.record([sale(arena.seller, mixed)])
+    taken = [moved(await desk.exclude(**scope)).facts["jugadas"] for scope in ({"multiplier_id": other}, {})]
+    assert taken == [1, 1]
+    assert (await balances(arena.owner))[arena.seller.id] == 0
+    assert await findings(arena.owner, arena.banca_id) == []
+    back = [moved(await desk.include(**scope)).facts["jugadas"] for scope in ({}, {"multiplier_id": other})]
+    assert back == [1, 1]
+    assert (await balances(arena.owner))[arena.seller.id] == -1_300
+    assert await findings(arena.owner, arena.banca_id) == []
+
+
 async def test_a_jugada_that_two_exclusions_cover_comes_back_with_the_last(desk: Desk) -> None:
     arena = desk.arena
     await desk.sell(("07", 100), multiplier_id=arena.multiplier_id)

@@ -832,7 +832,7 @@ AFTER_THE_SALE = [
         "what another exclusion took is taken twice",
         "JOIN jugada j ON j.n = c.place WHERE j.exclusion_id IS NULL;",
         "JOIN jugada j ON j.n = c.place;",
-        "after_sale/test_exclusions.py after_sale/test_lista_lines.py",
+        "after_sale/test_exclusions.py",
     ),
     _patch(
         "exclude_lista",
@@ -853,14 +853,14 @@ AFTER_THE_SALE = [
         "the draw is not locked",
         "s.id = p_sorteo FOR NO KEY UPDATE;",
         "s.id = p_sorteo;",
-        "after_sale/test_exclusions.py after_sale/test_lista_lines.py after_sale/test_interleavings.py",
+        "after_sale/test_draw_locks.py",
     ),
     _patch(
         "pay_ticket",
         "the draw is not held",
         "s.id = v_ticket.sorteo_id FOR SHARE;",
         "s.id = v_ticket.sorteo_id;",
-        "after_sale/test_payments.py",
+        "after_sale/test_draw_locks.py",
     ),
     _patch(
         "pay_ticket",
@@ -999,7 +999,7 @@ RESULTS = [
         "the draw is not locked for its evaluation",
         "s.id = p_sorteo FOR NO KEY UPDATE;",
         "s.id = p_sorteo;",
-        "results/test_requests.py results/test_evaluations.py",
+        "after_sale/test_draw_locks.py",
         nth=1,
     ),
     _patch(
@@ -1007,7 +1007,7 @@ RESULTS = [
         "the draw is not locked for its revert",
         "s.id = p_sorteo FOR NO KEY UPDATE;",
         "s.id = p_sorteo;",
-        "results/test_reverts.py after_sale/test_payments.py",
+        "after_sale/test_draw_locks.py",
         nth=2,
     ),
     _patch(
@@ -1144,7 +1144,7 @@ DRAWS = [
         "the draw is not locked",
         "s.id = p_sorteo FOR NO KEY UPDATE;",
         "s.id = p_sorteo;",
-        "till/test_close_races.py",
+        "after_sale/test_draw_locks.py",
     ),
     _patch(
         "act_on_sorteo",
@@ -1200,7 +1200,7 @@ DRAWS = [
         "a draw is changed while its first ticket is sold",
         "WHERE s.banca_id = p_banca AND s.id = p_sorteo FOR NO KEY UPDATE; IF v_old",
         "WHERE s.banca_id = p_banca AND s.id = p_sorteo; IF v_old",
-        "api/test_sorteo_changes.py",
+        "after_sale/test_draw_locks.py",
     ),
     _patch(
         "rulebook_versions",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -111,6 +112,22 @@ async def test_there_is_no_result_before_the_draw(arena: Arena) -> None:
     before = await everything(arena.owner)
     assert await request(arena, "07") == "SORTEO_NOT_DRAWN"
     assert await everything(arena.owner) == before
+
+
+@pytest.mark.parametrize(
+    ("later", "outcome"), [(timedelta(milliseconds=-1), "SORTEO_NOT_DRAWN"), (timedelta(), "REQUESTED")]
+)
+async def test_there_is_a_result_from_the_instant_of_the_draw_on(arena: Arena, later: timedelta, outcome: str) -> None:
+    owner = arena.owner
+    await owner.execute("UPDATE instance SET test_clock = true")
+    drawn_at = await owner.fetchval(
+        "UPDATE sorteos SET status = 'CLOSED', scheduled_at = date_trunc('second', scheduled_at) RETURNING scheduled_at"
+    )
+    answer = await owner.fetchval(
+        "SELECT outcome FROM request_evaluation($1, $2, '{CLOSED}', '{true}', '07', NULL, NULL, $3, 'request', $4)",
+        arena.banca_id, arena.sorteo_id, arena.seller.id, drawn_at + later,
+    )  # fmt: skip
+    assert answer == outcome
 
 
 async def test_a_draw_of_another_banca_does_not_exist(arena: Arena, evaluator: Evaluator) -> None:

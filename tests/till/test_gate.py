@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -58,6 +59,28 @@ async def test_who_lost_the_right_to_sell_is_refused_with_nothing_written(
 async def test_a_previous_key_is_good_until_its_end(owner: Owner, arena: Arena, shop: Shop):
     await owner.execute(f"{ROTATED} '1 hour'")
     assert isinstance(await shop.sell(sale(arena.seller, ticket(arena.sorteo_id))), Sold)
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict"),
+    [
+        ("UPDATE sessions SET expires_at = $1", Verdict.SESSION_REVOKED),
+        (f"{ROTATED.removesuffix('now() + interval ')}$1", Verdict.TERMINAL_KEY_REVOKED),
+    ],
+)
+async def test_a_session_and_a_previous_key_end_at_their_instant(
+    owner: Owner, arena: Arena, shop: Shop, change: str, verdict: Verdict
+):
+    await owner.execute("UPDATE instance SET test_clock = true")
+    orders = [await shop.order(sale(arena.seller, ticket(arena.sorteo_id))) for _ in range(2)]
+    ends = (datetime.now(UTC) + timedelta(hours=1)).replace(microsecond=0)
+    await owner.execute(change, ends)
+    moments = ends - timedelta(milliseconds=1), ends
+    outcomes = [
+        (await shop.recorder.record(arena.banca_id, [order], at=at))[0].verdict
+        for order, at in zip(orders, moments, strict=True)
+    ]
+    assert outcomes == [Verdict.SOLD, verdict]
 
 
 async def test_a_terminal_of_another_ventana_or_seller_is_no_terminal_of_this_one(
