@@ -146,8 +146,8 @@ def problem_of(error: Exception, request_id: str) -> Problem:
             return Problem(
                 409, "SUM_OUT_OF_RANGE", "A sum would be larger than the books can hold; nothing was written."
             )
-        case PasswordsBusyError():
-            return Problem(503, "LOGIN_BUSY", "Too many logins at once; try again.", retry_after_s=RETRY_AFTER_S)
+        case PasswordsBusyError(retry_after_s=retry_after_s):
+            return Problem(503, "LOGIN_BUSY", "Too many logins at once; try again.", retry_after_s=retry_after_s)
         case web.HTTPException():
             return http_problem(error)
         case _:

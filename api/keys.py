@@ -10,6 +10,8 @@ from aiohttp import web
 from api.admission import Admission
 from api.dispatch import Handler
 from api.health import Health
+from api.login_decoys import LoginDecoys
+from api.login_queue import LoginQueue
 from api.rate_limits import LoginBuckets
 from api.readings import Readings
 from api.sessions import Sessions
@@ -50,6 +52,8 @@ BALANCE_RESETS = web.AppKey("BALANCE_RESETS", BalanceResets)
 HEALTH = web.AppKey("HEALTH", Health)
 SIGNATURES = web.AppKey("SIGNATURES", Signatures)
 ADMISSION = web.AppKey("ADMISSION", Admission)
+LOGIN_QUEUE = web.AppKey("LOGIN_QUEUE", LoginQueue)
+LOGIN_DECOYS = web.AppKey("LOGIN_DECOYS", LoginDecoys)
 # What this process allows of logins; None: no limits.
 LOGIN_BUCKETS = web.AppKey[LoginBuckets | None]("LOGIN_BUCKETS")
 # By address: the endpoints of POSTs that are reached without the router.

@@ -19,6 +19,9 @@ from api.keys import (
     DATABASE,
     EXPORT_TURNS,
     HEALTH,
+    LOGIN_BUCKETS,
+    LOGIN_DECOYS,
+    LOGIN_QUEUE,
     MASTER_KEYS,
     MOVEMENTS,
     PASSWORDS,
@@ -30,6 +33,8 @@ from api.keys import (
     SUM_TURNS,
     TERMINALS,
 )
+from api.login_decoys import LoginDecoys
+from api.login_queue import LoginQueue
 from api.readings import Readings, replica_of
 from api.sessions import Sessions
 from api.signed_requests import Signatures
@@ -46,7 +51,7 @@ from core.metrics import show_pool
 from core.movements import Movements
 from core.rulebook_notices import RulebookNotices
 from core.rulebooks import RulebookStore
-from core.security.passwords import Passwords
+from core.security.passwords import Passwords, password_hasher
 from core.till.after_sale import AfterSale
 from core.till.batch import prepare_till_connection
 from core.till.caller import Caller
@@ -173,12 +178,20 @@ async def hold_cache(app: web.Application) -> AsyncIterator[None]:
 
 async def hold_identity(app: web.Application) -> AsyncIterator[None]:
     settings, database = app[SETTINGS], app[DATABASE]
-    app[PASSWORDS] = passwords = Passwords()
+    hasher = password_hasher(memory_kib=settings.password_memory_kib, time_cost=settings.password_time_cost)
+    app[PASSWORDS] = passwords = Passwords(hasher=hasher, threads=settings.password_threads)
+    buckets = app[LOGIN_BUCKETS]
+    app[LOGIN_QUEUE] = LoginQueue(
+        # One more than are hashed at once: while it asks the database, no thread is idle.
+        turns=passwords.threads + 1,
+        failures=None if buckets is None else buckets.failures,
+    )
+    app[LOGIN_DECOYS] = decoys = LoginDecoys(database, secret=settings.jwt_access_secret.get_secret_value())
     app[SESSIONS] = sessions = Sessions(database)
     app[TERMINALS] = terminals = Terminals(database, app[MASTER_KEYS])
     app[SIGNATURES] = Signatures(terminals, window_s=settings.signature_window_s)
     yield
-    await close_within(IDENTITY_CLOSE_S, sessions.close(), terminals.close())
+    await close_within(IDENTITY_CLOSE_S, sessions.close(), terminals.close(), decoys.close())
     passwords.close()
 
 

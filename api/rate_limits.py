@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 
-from api.problems import refuse
+from api.problems import ProblemError, refuse
 
 KEYS_MAX = 50_000
-# A shop's sellers share an address; whoever tries many names from one must still come to an end.
+# A shop's sellers share an address, and behind a proxy that is not trusted all of them do.
 ADDRESS_LOGINS_FACTOR = 10
 
 
@@ -40,6 +41,18 @@ class TokenBuckets:
             self._buckets.popitem(last=False)
         return wait_s
 
+    def missing_s(self, key: Hashable) -> float:
+        """How long until a token can be taken; 0.0: now. Nothing is taken."""
+        left, since = self._buckets.get(key, (self._burst, self._clock()))
+        left += (self._clock() - since) * self._rate_per_s
+        return 0.0 if left >= 1 else (1 - left) / self._rate_per_s
+
+    def give_back(self, key: Hashable, tokens: int = 1) -> None:
+        """For what was taken and then not counted."""
+        kept = self._buckets.get(key)
+        if kept is not None:
+            self._buckets[key] = (min(self._burst, kept[0] + tokens), kept[1])
+
     def require(self, key: Hashable, tokens: int = 1) -> None:
         """Raises ProblemError RATE_LIMITED."""
         wait_s = self.take(key, tokens)
@@ -50,15 +63,28 @@ class TokenBuckets:
 
 
 class LoginBuckets:
-    """per_min of one user name from one address, and ADDRESS_LOGINS_FACTOR times as many from that address."""
+    """per_min logins of one user name from one address; and ADDRESS_LOGINS_FACTOR times as many failures of an address."""
 
     def __init__(self, *, per_min: int, clock: Callable[[], float] = time.monotonic) -> None:
-        address_per_min = per_min * ADDRESS_LOGINS_FACTOR
+        failures_per_min = per_min * ADDRESS_LOGINS_FACTOR
         self._names = TokenBuckets(rate_per_s=per_min / 60, burst=per_min, clock=clock)
-        self._addresses = TokenBuckets(rate_per_s=address_per_min / 60, burst=address_per_min, clock=clock)
+        # Taken from by the queue of logins, which slows an address that has used them up.
+        self.failures = TokenBuckets(rate_per_s=failures_per_min / 60, burst=failures_per_min, clock=clock)
 
-    def require(self, *, username: str, address: str | None) -> None:
-        """Raises ProblemError RATE_LIMITED. Names differ by more than case."""
-        # The name first: a till that hammers one name does not use up its neighbours' logins.
-        self._names.require((username.lower(), address))
-        self._addresses.require(address)
+    @contextmanager
+    def name(self, *, username: str, address: str | None) -> Iterator[None]:
+        """Around a login of that name; what ends without a verdict (503, 429) costs nothing.
+
+        Raises ProblemError RATE_LIMITED. Names differ by more than case.
+        """
+        key = (username.lower(), address)
+        self._names.require(key)
+        try:
+            yield
+        except ProblemError as error:
+            if error.problem.status in (429, 503):
+                self._names.give_back(key)
+            raise
+        except Exception:
+            self._names.give_back(key)
+            raise

@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import asyncpg
-from argon2 import PasswordHasher
 
 from cli.stack import Stack
 from cli.trouble import Trouble
 from core.domain.permissions import Role
 from core.queries import sql
+from core.security.passwords import password_hasher
 from core.security.terminal_secrets import MasterKeys
 from core.security.tokens import AccessClaims, issue_access, token_hash
 
@@ -82,7 +82,7 @@ async def create_admin(
         "ADMIN",
         username,
         "Demo admin",
-        PasswordHasher().hash(password),
+        password_hasher().hash(password),
     )
     [token] = await _tokens(connection, stack, place, [user_id], Role.ADMIN, token_ttl_s)
     return DemoUser(user_id, username, password, token)
@@ -107,7 +107,7 @@ async def create_sellers(
         place.ventana_id,
         ids,
         usernames,
-        PasswordHasher().hash(password),
+        password_hasher().hash(password),
         terminals,
         keys.current_id,
     )

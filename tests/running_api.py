@@ -23,8 +23,8 @@ ANSWER_TIMEOUT_S = 30.0
 
 
 def api_settings(*, database_url: str, redis_url: str | None = None, **others: Any) -> Settings:
-    """Without limits on rates, unless a test asks for them."""
-    others = {"rate_limit_enabled": False, **others}
+    """Without limits on rates, and with passwords as weak as argon2 gets, unless a test asks for others."""
+    others = {"rate_limit_enabled": False, "password_memory_kib": 8, "password_time_cost": 1, **others}
     return Settings(
         database_url=database_url,
         redis_url=redis_url,

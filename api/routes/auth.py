@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -10,7 +11,7 @@ import asyncpg
 from aiohttp import web
 
 from api.context import PublicContext, RequestContext
-from api.keys import DATABASE, LOGIN_BUCKETS, PASSWORDS, SESSIONS, SETTINGS
+from api.keys import DATABASE, LOGIN_BUCKETS, LOGIN_DECOYS, LOGIN_QUEUE, PASSWORDS, SESSIONS, SETTINGS
 from api.models.auth import (
     LoginAnswer,
     LoginRequest,
@@ -26,6 +27,7 @@ from core.domain.text import shown
 from core.logging import Log
 from core.metrics import LOGIN_FAILURES
 from core.queries import sql
+from core.security.passwords import Verdict
 from core.security.tokens import (
     AccessClaims,
     RefreshClaims,
@@ -56,17 +58,15 @@ async def login(context: PublicContext, body: LoginRequest) -> LoginAnswer:
 
     A seller has a limited number of sessions; the oldest gives way.
     """
-    buckets = context.app[LOGIN_BUCKETS]
-    if buckets is not None:
-        buckets.require(username=body.username, address=context.request.remote)
-    async with context.app[DATABASE].connection() as connection:
-        user = await connection.fetchrow(sql("auth/find_login"), body.username)
-    encoded = None if user is None else user["password_hash"]
-    is_right = await context.app[PASSWORDS].matches(encoded, body.password)
+    buckets, address = context.app[LOGIN_BUCKETS], context.request.remote
+    with nullcontext() if buckets is None else buckets.name(username=body.username, address=address):
+        user, verdict = await verify(context, body)
     user_id = None if user is None else user["id"]
-    if not is_right or user is None:
+    if not verdict.is_right or user is None:
         await tell_failure(context, "INVALID_CREDENTIALS", user_id=user_id)
         raise refuse(401, "INVALID_CREDENTIALS", "The user name or the password is wrong.")
+    if verdict.rehashed is not None:
+        await replace_hash(context, user, verdict.rehashed)
     if not user["is_active"]:
         await tell_failure(context, "USER_INACTIVE", user_id=user_id)
         raise login_refused("USER_INACTIVE")
@@ -81,6 +81,31 @@ async def login(context: PublicContext, body: LoginRequest) -> LoginAnswer:
         expires_in=settings.jwt_access_expires_s,
         user=LoginUser(**{name: user[name] for name in LoginUser.model_fields}),
     )
+
+
+async def verify(context: PublicContext, body: LoginRequest) -> tuple[asyncpg.Record | None, Verdict]:
+    """The user of that name, if there is one, and whether the password is the user's.
+
+    Raises PasswordsBusyError, ProblemError RATE_LIMITED.
+    """
+    app, request = context.app, context.request
+    async with app[LOGIN_QUEUE].turn(
+        name=body.username, address=request.remote, is_gone=lambda: request.transport is None
+    ) as turn:
+        parameters = await app[LOGIN_DECOYS].parameters(body.username)
+        async with app[DATABASE].connection() as connection:
+            user = await connection.fetchrow(sql("auth/find_login"), body.username)
+        encoded = None if user is None else user["password_hash"]
+        verdict = await app[PASSWORDS].verify(encoded, body.password, parameters=parameters)
+        if not verdict.is_right:
+            turn.failed()
+        return user, verdict
+
+
+async def replace_hash(context: PublicContext, user: asyncpg.Record, rehashed: str) -> None:
+    """Keep the password's hash with today's parameters; another login may have done it meanwhile."""
+    async with context.app[DATABASE].connection() as connection:
+        await connection.fetchval(sql("auth/replace_password_hash"), user["id"], user["password_hash"], rehashed)
 
 
 async def refresh(context: PublicContext, body: RefreshRequest) -> TokenAnswer:

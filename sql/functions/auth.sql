@@ -16,6 +16,27 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
      WHERE lower(u.username) = lower(p_username)
 $$;
 
+-- Gives   how many users have a password hash of which parameters ("$argon2id$v=19$m=19456,t=2,p=1").
+DROP FUNCTION IF EXISTS password_costs;
+CREATE FUNCTION password_costs() RETURNS TABLE (parameters text, users bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT x.parameters, count(*)
+      FROM (SELECT substring(u.password_hash FROM '^[$]argon2id[$]v=19[$]m=[0-9]+,t=[0-9]+,p=[0-9]+') FROM users u)
+           x (parameters)
+     WHERE x.parameters IS NOT NULL
+     GROUP BY x.parameters
+     ORDER BY x.parameters
+$$;
+
+-- Gives   whether the user's hash was still the old one, and is the new one now: of the same password.
+DROP FUNCTION IF EXISTS replace_password_hash;
+CREATE FUNCTION replace_password_hash(p_user uuid, p_old text, p_new text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    UPDATE users SET password_hash = p_new WHERE id = p_user AND password_hash = p_old;
+    RETURN FOUND;
+END $$;
+
 -- One event for the pipeline. A user without a banca has no trail of its own: nothing is written.
 DROP FUNCTION IF EXISTS record_session_event;
 CREATE FUNCTION record_session_event(
@@ -279,7 +300,7 @@ DECLARE
     function_name text;
 BEGIN
     FOREACH function_name IN ARRAY ARRAY[
-        'find_login', 'record_session_event', 'terminal_refusal', 'open_session', 'close_session', 'close_sessions_of',
+        'find_login', 'password_costs', 'replace_password_hash', 'record_session_event', 'terminal_refusal', 'open_session', 'close_session', 'close_sessions_of',
         'rotate_session', 'session_facts', 'sessions_of', 'profile_of', 'banca_exists', 'terminal_facts',
         'outbox_lag'] LOOP
         EXECUTE format('ALTER FUNCTION %I OWNER TO banca_definer', function_name);

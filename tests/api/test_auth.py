@@ -10,7 +10,10 @@ import asyncpg
 import jwt
 import pytest
 
+from api.keys import LOGIN_DECOYS
+from api.rate_limits import ADDRESS_LOGINS_FACTOR
 from core.domain.permissions import Role
+from core.security.passwords import parameters_of, password_hasher
 from tests.arena import PASSWORD, Arena, Person
 from tests.running_api import Answer, RunningApi
 
@@ -107,6 +110,49 @@ async def test_logins_are_limited_by_user_and_address(arena: Arena) -> None:
         assert limited.status == 429
         assert int(limited.headers["Retry-After"]) > 0
         assert (await log_in(api, arena.seller)).status == 200
+
+
+async def test_a_crowd_of_one_address_logs_in_although_it_is_more_than_the_address_may_fail(arena: Arena) -> None:
+    settings = arena.settings.model_copy(update={"rate_limit_enabled": True, "rate_limit_login_per_min": 1})
+    crowd = [await arena.add_user(Role.VENDEDOR) for _ in range(3 * ADDRESS_LOGINS_FACTOR)]
+    async with RunningApi(settings) as api:
+        answers = await asyncio.gather(*(log_in(api, person) for person in crowd))
+        assert {answer.status for answer in answers} == {200}
+        # One login a minute is what a name has.
+        assert (await log_in(api, crowd[0])).code == "RATE_LIMITED"
+
+
+async def test_a_password_is_hashed_anew_when_the_parameters_have_changed_and_no_rule_has(arena: Arena) -> None:
+    """Sales go on under the rulebook's version that they were priced with."""
+    stored = "SELECT password_hash FROM users WHERE id = $1"
+    version = "SELECT rulebook_version FROM bancas WHERE id = $1"
+    before = await arena.owner.fetchval(version, arena.banca_id)
+    async with RunningApi(arena.settings.model_copy(update={"password_time_cost": 2})) as api:
+        assert (await api.post(LOGIN, {"username": arena.seller.username, "password": "x"})).status == 401
+        assert parameters_of(await arena.owner.fetchval(stored, arena.seller.id)) == "$argon2id$v=19$m=8,t=1,p=1"
+        for _ in range(2):
+            assert (await log_in(api, arena.seller)).status == 200
+            rehashed = await arena.owner.fetchval(stored, arena.seller.id)
+            assert parameters_of(rehashed) == "$argon2id$v=19$m=8,t=2,p=1"
+    assert await arena.owner.fetchval(version, arena.banca_id) == before
+    await arena.owner.execute(
+        "UPDATE users SET commission_policy = NULL, is_active = false WHERE id = $1", arena.seller.id
+    )
+    assert await arena.owner.fetchval(version, arena.banca_id) == before + 1
+    other = await Arena.create(arena.owner, arena.settings)
+    versions = "SELECT array_agg(rulebook_version ORDER BY id) FROM bancas"
+    earlier = await arena.owner.fetchval(versions)
+    moved = "UPDATE users SET banca_id = $1, ventana_id = $2 WHERE id = $3"
+    person = await arena.add_user(Role.VENDEDOR)
+    earlier = await arena.owner.fetchval(versions)
+    await arena.owner.execute(moved, other.banca_id, other.ventana_id, person.id)
+    assert await arena.owner.fetchval(versions) == [each + 1 for each in earlier]
+
+
+async def test_an_unknown_name_is_verified_with_the_parameters_of_some_user(api: RunningApi, arena: Arena) -> None:
+    costly = password_hasher(memory_kib=64, time_cost=3).hash("x")
+    await arena.owner.execute("UPDATE users SET password_hash = $1", costly)
+    assert await api.app[LOGIN_DECOYS].parameters("nobody-at-all") == "$argon2id$v=19$m=64,t=3,p=1"
 
 
 async def test_a_sellers_oldest_session_gives_way(api: RunningApi, arena: Arena) -> None:

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.problems import ProblemError
-from api.rate_limits import ADDRESS_LOGINS_FACTOR, LoginBuckets, TokenBuckets
+from api.problems import ProblemError, refuse
+from api.rate_limits import LoginBuckets, TokenBuckets
+from core.security.passwords import PasswordsBusyError
 
 
 class Clock:
@@ -54,19 +55,41 @@ def test_nobody_gets_more_than_burst_and_rate_allow(steps: list[tuple[float, int
         assert taken <= 5 + 2 * clock.now + 1e-6
 
 
-def test_logins_of_many_names_from_one_address_come_to_an_end() -> None:
+def test_a_token_that_is_given_back_can_be_taken_again() -> None:
+    buckets = TokenBuckets(rate_per_s=1, burst=2, clock=Clock())
+    for _ in range(10):
+        assert buckets.take("a") == 0.0
+        buckets.give_back("a")
+    assert [buckets.take("a") for _ in range(3)] == [0.0, 0.0, 1.0]
+    assert buckets.missing_s("a") == 1.0
+    buckets.give_back("a", 5)
+    assert (buckets.missing_s("a"), buckets.missing_s("b")) == (0.0, 0.0)
+    assert [buckets.take("a") for _ in range(3)] == [0.0, 0.0, 1.0]
+    buckets.give_back("never seen")
+
+
+def test_a_name_has_its_logins_at_an_address_whatever_its_case() -> None:
     buckets = LoginBuckets(per_min=2, clock=Clock())
-    for number in range(2 * ADDRESS_LOGINS_FACTOR):
-        buckets.require(username=f"name-{number}", address="192.0.2.1")
-    with pytest.raises(ProblemError):
-        buckets.require(username="one-more", address="192.0.2.1")
-    buckets.require(username="one-more", address="192.0.2.2")
+    for username in ("Ana", "ANA"):
+        with buckets.name(username=username, address="192.0.2.1"):
+            pass
+    with pytest.raises(ProblemError), buckets.name(username="ana", address="192.0.2.1"):
+        raise AssertionError("not reached")
+    with buckets.name(username="ana", address="192.0.2.2"), buckets.name(username="eva", address="192.0.2.1"):
+        pass
 
 
-def test_a_name_that_is_refused_does_not_use_up_its_addresss_logins() -> None:
+@pytest.mark.parametrize(
+    "undecided",
+    [PasswordsBusyError(), refuse(503, "DATABASE_UNAVAILABLE", ""), refuse(429, "RATE_LIMITED", ""), OSError()],
+    ids=repr,
+)
+def test_a_login_without_a_verdict_costs_its_name_nothing(undecided: Exception) -> None:
     buckets = LoginBuckets(per_min=1, clock=Clock())
-    buckets.require(username="stuck", address="192.0.2.1")
-    for _ in range(10 * ADDRESS_LOGINS_FACTOR):
-        with pytest.raises(ProblemError):
-            buckets.require(username="STUCK", address="192.0.2.1")
-    buckets.require(username="neighbour", address="192.0.2.1")
+    for _ in range(5):
+        with pytest.raises(type(undecided)), buckets.name(username="ana", address=None):
+            raise undecided
+    with buckets.name(username="ana", address=None):
+        pass
+    with pytest.raises(ProblemError), buckets.name(username="ana", address=None):
+        raise AssertionError("not reached")

@@ -1,0 +1,1 @@
+SELECT replace_password_hash($1, $2, $3)
