@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pytest
@@ -111,7 +111,7 @@ async def test_at_the_instant_of_the_draw_it_has_passed(desk: Desk, drawn_at: da
 async def test_the_terms_of_another_seller_are_not_the_tickets(desk: Desk, asked: tuple[str, str, UUID]) -> None:
     function, done, ticket_id = asked
     at = datetime.now(UTC)
-    interval: dict[str, Any] = {"since": at - timedelta(days=1), "until": at + timedelta(days=1)}
-    others = desk.arena.sellers[1].id
-    assert await ask(desk, function, ticket_id, at=at, terms_of=others, **interval) == "STALE"
-    assert await ask(desk, function, ticket_id, at=at, **interval) == done
+    since, until = at - timedelta(days=1), at + timedelta(days=1)
+    for terms_of, outcome in ((desk.arena.sellers[1].id, "STALE"), (desk.arena.seller.id, done)):
+        answer = await ask(desk, function, ticket_id, at=at, since=since, until=until, terms_of=terms_of)
+        assert answer == outcome

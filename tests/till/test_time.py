@@ -105,6 +105,32 @@ async def test_only_an_open_draw_sells(
     assert await owner.fetchval("SELECT count(*) FROM idempotency") == int(verdict is Verdict.CLOSED)
 
 
+@pytest.mark.parametrize(
+    ("later", "outcome"), [(timedelta(milliseconds=-1), "EARLY"), (timedelta(), "DONE"), (timedelta(hours=1), "DONE")]
+)
+@pytest.mark.parametrize("change", [None, "the time", "the rules", "a sale"])
+async def test_a_draw_moves_by_itself_when_it_is_due_and_nothing_changed(
+    owner: Owner, arena: Arena, later: timedelta, outcome: str, change: str | None
+):
+    """What it was concluded from: the draw's time, the version of the rules, and what was sold."""
+    await owner.execute("UPDATE instance SET test_clock = true")
+    at = await drawn_at(owner, arena.sorteo_id)
+    version = await owner.fetchval("SELECT rulebook_version FROM bancas WHERE id = $1", arena.banca_id)
+    due_at = at - timedelta(minutes=10)
+    answer = await owner.fetchval(
+        "SELECT outcome FROM act_on_sorteo($1, $2, 'CLOSE', '{OPEN}', '{true}', '{CLOSED}', '{true}', NULL, 'tests', NULL,"
+        " 'r', $3, $4, $5, $6, $7)",
+        arena.banca_id,
+        arena.sorteo_id,
+        at + timedelta(minutes=1) if change == "the time" else at,
+        version - 1 if change == "the rules" else version,
+        due_at,
+        due_at + later,
+        1 if change == "a sale" else 0,
+    )
+    assert answer == (outcome if change is None else "STALE")
+
+
 async def test_draws_of_a_new_month_made_at_once_share_its_partitions(arena: Arena, database: TestDatabase):
     async def make(place: int) -> None:
         connection = await asyncpg.connect(database.owner_url)
