@@ -20,7 +20,7 @@ from api.operations import PUBLIC, Answer, Key, Operation
 from api.problems import problem_response, refuse
 from api.rate_limits import TokenBuckets
 from api.readings import Readings
-from api.request_body import read_arguments, read_body
+from api.request_body import read_arguments, read_body, read_long_arguments
 from api.request_id import REQUEST_ID
 from api.sessions import Sessions
 from api.signed_requests import Signatures
@@ -125,7 +125,10 @@ class Admission:
             if scope is None:
                 raise refuse(403, "FORBIDDEN", f"A user of role {principal.role} may not do this.")
             banca_id = await self._authorise(operation, request, principal, signer)
-            arguments = read_arguments(operation, request, body)
+            if operation.read_in_steps is None:
+                arguments = read_arguments(operation, request, body)
+            else:
+                arguments = await read_long_arguments(operation, request, body)
             require_key(operation.key, key)
             require_condition(operation, request, arguments)
             context = RequestContext(

@@ -11,6 +11,9 @@ from api.problems import ProblemError, refuse
 from core.domain.money import read_json_number
 
 DEPTH_MAX = 16
+# Of a body but a batch's. A policy of a thousand rules has two thousand.
+PARTS_MAX = 10_000
+MEMBERS_PER_PART = 2
 
 # Numbers with a fraction or an exponent stay text: a float cannot tell 0.1 from 0.10000000000000001.
 _DECODER = msgspec.json.Decoder(float_hook=read_json_number)
@@ -23,17 +26,40 @@ class _DuplicateKeyError(ValueError):
 def decode_object(raw: bytes) -> dict[str, Any]:
     """The JSON object in raw. Fractional numbers come as JsonNumber.
 
-    Raises ProblemError: JSON_MALFORMED, JSON_TOO_DEEP, JSON_NOT_AN_OBJECT, JSON_DUPLICATE_KEY, TEXT_INVALID.
+    Raises ProblemError: JSON_MALFORMED, JSON_TOO_DEEP, JSON_NOT_AN_OBJECT, JSON_DUPLICATE_KEY, JSON_TOO_MANY_PARTS,
+    TEXT_INVALID.
     """
+    return decode_part(raw, depth=1, parts_max=PARTS_MAX)
+
+
+def require_few_parts(raw: bytes, parts_max: int) -> None:
+    """Before anything is made of it: objects and lists, and members, cost the most to look at. Those in a text count, too.
+
+    Raises ProblemError JSON_TOO_MANY_PARTS, or JSON_TOO_DEEP.
+    """
+    if raw.count(b"{") + raw.count(b"[") > parts_max or raw.count(b":") > MEMBERS_PER_PART * parts_max:
+        if b"[" * (DEPTH_MAX + 1) in raw:
+            raise _too_deep()
+        raise refuse(
+            400,
+            "JSON_TOO_MANY_PARTS",
+            f"The body has more than {parts_max:,} objects and lists, or {MEMBERS_PER_PART} times as many members.",
+        )
+
+
+def decode_part(raw: bytes, *, depth: int, parts_max: int) -> dict[str, Any]:
+    """As decode_object, of an object at this depth of a body."""
     try:
         value = _DECODER.decode(raw)
     except RecursionError:
         raise _too_deep() from None
     except ValueError as error:  # msgspec.DecodeError, UnicodeDecodeError, and integers of thousands of digits
-        raise refuse(400, "JSON_MALFORMED", f"The body is not JSON: {_reason(error)}.") from None
+        raise refuse(400, "JSON_MALFORMED", f"The body is not JSON: {reason_of(error)}.") from None
     if type(value) is not dict:
         raise refuse(400, "JSON_NOT_AN_OBJECT", "The body must be a JSON object.")
-    pairs = _count_pairs(value, 1)
+    # To decode costs little, and tells what is too deep; all that follows is Python's.
+    require_few_parts(raw, parts_max)
+    pairs = _count_pairs(value, depth)
     # Each pair has its colon. As many colons as pairs that survived decoding: no pair was overwritten, and no text
     # has a colon. Otherwise it takes a closer look.
     if raw.count(b":") != pairs:
@@ -86,7 +112,7 @@ def _too_deep() -> ProblemError:
     return refuse(400, "JSON_TOO_DEEP", f"The body nests deeper than {DEPTH_MAX} levels.")
 
 
-def _reason(error: ValueError) -> str:
+def reason_of(error: ValueError) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "it is not valid UTF-8"
     if isinstance(error, msgspec.DecodeError):

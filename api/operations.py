@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -48,6 +48,7 @@ class Operation:
     body_optional: without a body the handler gets the one that an empty object makes.
     raw_body: the handler gets the decoded JSON object and validates it itself; `body` is then documentation.
     read: makes of the body's bytes what the handler gets, raising ProblemError; `body` is then documentation.
+    read_in_steps: as read, of a body that is too long to be read in one go: the loop is given back between the steps.
     signed: a terminal must sign. Signed operations are hot: the SQL function that they end in looks at the session.
     tenant: the operation works in one banca. ticket_rate: counts against the seller's limit on ticket routes.
     export_rate: counts against the user's limit on exports.
@@ -70,6 +71,7 @@ class Operation:
     body_optional: bool = False
     raw_body: bool = False
     read: Callable[[bytes], object] | None = None
+    read_in_steps: Callable[[bytes], Generator[None, None, object]] | None = None
     signed: bool = False
     key: Key = Key.NONE
     tenant: bool = True

@@ -13,6 +13,7 @@ from api.operations import Operation
 from api.problems import refuse
 from api.slow_lines import LeastRate
 from api.validation import parse_model, parse_query
+from core.slices import in_slices
 
 
 class Nothing(RequestModel):
@@ -58,8 +59,7 @@ def read_arguments(operation: Operation, request: web.Request, body: bytes) -> t
     What is sent is used or refused, also where nothing is expected: an object without members is as good as no body.
     """
     arguments: tuple[Any, ...] = ()
-    if operation.query is None and request.rel_url.raw_query_string:
-        parse_query(Nothing, request.query)
+    refuse_query(operation, request)
     if operation.body is None:
         if body:
             require_json(request)
@@ -75,6 +75,20 @@ def read_arguments(operation: Operation, request: web.Request, body: bytes) -> t
     if operation.query is not None:
         arguments += (parse_query(operation.query, request.query),)
     return arguments
+
+
+async def read_long_arguments(operation: Operation, request: web.Request, body: bytes) -> tuple[Any, ...]:
+    """As read_arguments, of an operation that reads its body in steps: the loop is given back between them."""
+    assert operation.read_in_steps is not None, "only such operations"
+    refuse_query(operation, request)
+    require_json(request)
+    return (await in_slices(operation.read_in_steps(body)),)
+
+
+def refuse_query(operation: Operation, request: web.Request) -> None:
+    """Raises ProblemError where no parameters are expected."""
+    if operation.query is None and request.rel_url.raw_query_string:
+        parse_query(Nothing, request.query)
 
 
 def require_json(request: web.Request) -> None:

@@ -6,7 +6,8 @@ would read as the same ticket. It costs a fifth of it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from itertools import islice
 from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 
@@ -14,10 +15,10 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 from pydantic import ValidationError
 
-from api.json_body import decode_object
+from api.json_body import decode_object, decode_part, require_few_parts
 from api.models.tickets import JUGADAS_PER_TICKET_MAX, NUMBER_LENGTH_MAX, TICKETS_PER_BATCH_MAX, BatchTicketIn, TicketIn
 from api.problems import Problem
-from api.validation import parse_model, validation_failed, violations_of
+from api.validation import VIOLATIONS_MAX, parse_model, validation_failed, violations_of
 from core.domain.money import parse_amount
 from core.domain.rulebook import JugadaType
 from core.domain.text import line_of
@@ -25,7 +26,10 @@ from core.domain.ticket import CLIENTE_DEFAULT, JugadaRequest, TicketRequest
 from core.domain.violations import Violation
 
 NAME_LENGTH_MAX = 100
-KEY_PATTERN = r"^[\x21-\x7e]+$"
+# Twice what fits into a batch's bytes of jugadas as terminals send them.
+BATCH_PARTS_MAX = 80_000
+# Not "$": that lets a line feed pass at the end.
+KEY_PATTERN = r"\A[\x21-\x7e]+\Z"
 
 _Number = Annotated[str, Meta(min_length=1, max_length=NUMBER_LENGTH_MAX)]
 
@@ -60,11 +64,12 @@ class _BatchTicket(_Ticket, forbid_unknown_fields=True, rename="camel", gc=False
 
 
 class _Batch(Struct, forbid_unknown_fields=True, gc=False):
-    tickets: Annotated[list[_BatchTicket], Meta(min_length=1, max_length=TICKETS_PER_BATCH_MAX)]
+    tickets: Annotated[list[msgspec.Raw], Meta(min_length=1, max_length=TICKETS_PER_BATCH_MAX)]
 
 
 _TICKET = msgspec.json.Decoder(_Ticket)
 _BATCH = msgspec.json.Decoder(_Batch)
+_BATCH_TICKET = msgspec.json.Decoder(_BatchTicket)
 
 
 def read_ticket(raw: bytes) -> TicketRequest:
@@ -85,20 +90,45 @@ def quick_ticket(raw: bytes) -> TicketRequest | None:
         return None
 
 
-def read_batch(raw: bytes) -> list[SentTicket]:
-    """The body of POST /tickets/batch. Raises ProblemError where the batch itself has a fault."""
-    known = quick_batch(raw)
-    return known if known is not None else [_close_look(sent) for sent in _tickets_of(decode_object(raw))]
+def read_batch(raw: bytes) -> Generator[None, None, list[SentTicket]]:
+    """The body of POST /tickets/batch, a ticket at a time. Raises ProblemError where the batch itself has a fault."""
+    require_few_parts(raw, BATCH_PARTS_MAX)
+    yield
+    parts = _parts_of(raw)
+    sent: list[SentTicket] = []
+    for part in parts if parts is not None else _tickets_of(decode_part(raw, depth=1, parts_max=BATCH_PARTS_MAX)):
+        yield
+        sent.append(_read_part(bytes(part)) if isinstance(part, msgspec.Raw) else _close_look(part))
+    return sent
 
 
-def quick_batch(raw: bytes) -> list[SentTicket] | None:
+def _parts_of(raw: bytes) -> list[msgspec.Raw] | None:
+    """The tickets' own texts. None: the batch is another than terminals send; look closer, at all of it."""
+    try:
+        parts = _BATCH.decode(raw).tickets
+    except (ValueError, RecursionError):
+        return None
+    # A member that came twice, or another one, has a colon that is in no ticket.
+    is_whole = raw.count(b":") == 1 + sum(bytes(part).count(b":") for part in parts)
+    return parts if is_whole else None
+
+
+def _read_part(raw: bytes) -> SentTicket:
+    known = _quick_part(raw)
+    if known is not None:
+        return known
+    # Where lists and objects may stand, a ticket is the third.
+    return _close_look(decode_part(raw, depth=3, parts_max=BATCH_PARTS_MAX) if raw.lstrip()[:1] == b"{" else None)
+
+
+def _quick_part(raw: bytes) -> SentTicket | None:
     """None: look closer."""
     try:
-        tickets = _BATCH.decode(raw).tickets
-        if raw.count(b":") != 1 + len(tickets) + sum(map(_members, tickets)):
+        ticket = _BATCH_TICKET.decode(raw)
+        if raw.count(b":") != 1 + _members(ticket):
             return None
-        _refuse_odd_texts(raw, tickets)
-        return [SentTicket(ticket.idempotency_key, _request(ticket)) for ticket in tickets]
+        _refuse_odd_texts(raw, [ticket])
+        return SentTicket(ticket.idempotency_key, _request(ticket))
     except ValueError:
         return None
 
@@ -106,7 +136,8 @@ def quick_batch(raw: bytes) -> list[SentTicket] | None:
 def _tickets_of(body: dict[str, Any]) -> list[Any]:
     """The batch's own form; its tickets are looked at one by one."""
     tickets = body.get("tickets")
-    violations = [Violation("FIELD_UNKNOWN", "No such member.", name) for name in body if name != "tickets"]
+    unknown = islice((name for name in body if name != "tickets"), VIOLATIONS_MAX)
+    violations = [Violation("FIELD_UNKNOWN", "No such member.", name) for name in unknown]
     if not isinstance(tickets, list):
         violations.append(Violation("FIELD_REQUIRED", "A list of tickets is required.", "tickets"))
     elif not 1 <= len(tickets) <= TICKETS_PER_BATCH_MAX:

@@ -37,9 +37,20 @@ _CODES = {
 def parse_model(model: type[Model], value: object) -> Model:
     """Raises ProblemError VALIDATION_FAILED with every violation."""
     try:
-        return model.model_validate(value)
+        return model.model_validate(value if not isinstance(value, dict) else without_crowd(model, value))
     except ValidationError as error:
         raise validation_failed(violations_of(error)) from None
+
+
+def without_crowd(model: type[BaseModel], members: dict[str, Any]) -> dict[str, Any]:
+    """Without unknown members beyond VIOLATIONS_MAX: each would be made a finding, and then not be told."""
+    if len(members) <= len(model.model_fields) + VIOLATIONS_MAX:
+        return members
+    known = {field.alias or name for name, field in model.model_fields.items()}
+    crowd = [name for name in members if name not in known]
+    return {name: value for name, value in members.items() if name in known} | {
+        name: members[name] for name in crowd[:VIOLATIONS_MAX]
+    }
 
 
 def parse_query(model: type[Model], query: MultiMapping[str]) -> Model:

@@ -11,14 +11,20 @@ seconds. What belongs to no banca has no trail, because a trail is a banca's evi
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from core.activity_documents import DOCUMENT_BYTES_MAX, bytes_of, factored, plain
+from core.activity_documents import DOCUMENT_BYTES_MAX, Document, bytes_of, factored, plain
 from core.queries import sql
+from core.slices import Pace
+
+# What one operation did to a target: its id, before and after.
+Sides = tuple[str, Document | None, Document | None]
+CHANGES_PER_SLICE = 100
 
 LAYER_API = "api"
 LAYER_JOB = "job"
@@ -110,27 +116,26 @@ async def record_activities(
 
     changes: at least one. What they do not share may have TARGETS_BYTES_MAX; beyond it they are told in several events.
     """
-    before, befores = factored([plain(change.before) for change in changes])
-    after, afters = factored([plain(change.after) for change in changes])
-    targets = [
-        {
-            "id": str(change.target_id),
-            **{side: own for side, own in (("before", old), ("after", new)) if own is not None},
-        }
-        for change, old, new in zip(changes, befores, afters, strict=True)
-    ]
-    if bytes_of(targets) > TARGETS_BYTES_MAX and len(changes) > 1:
-        for half in (changes[: len(changes) // 2], changes[len(changes) // 2 :]):
-            await record_activities(
-                connection,
-                action,
-                half,
-                actor_id=actor_id,
-                target_type=target_type,
-                request_id=request_id,
-                layer=layer,
-            )
-        return
-    await connection.execute(
-        sql("activity/record"), action.value, actor_id, target_type, None, before, after, layer, request_id, targets
-    )
+    pace = Pace(CHANGES_PER_SLICE)
+    sides: list[Sides] = []
+    for change in changes:
+        sides.append((str(change.target_id), plain(change.before), plain(change.after)))
+        await pace.did(1)
+    rest = [sides]
+    while rest:
+        told = rest.pop()
+        before, befores = factored([old for _, old, _ in told])
+        await asyncio.sleep(0)
+        after, afters = factored([new for _, _, new in told])
+        targets = [
+            {"id": target_id, **{side: own for side, own in (("before", old), ("after", new)) if own is not None}}
+            for (target_id, _, _), old, new in zip(told, befores, afters, strict=True)
+        ]
+        await asyncio.sleep(0)
+        if bytes_of(targets) > TARGETS_BYTES_MAX and len(told) > 1:
+            middle = len(told) // 2
+            rest += [told[middle:], told[:middle]]
+            continue
+        await connection.execute(
+            sql("activity/record"), action.value, actor_id, target_type, None, before, after, layer, request_id, targets
+        )

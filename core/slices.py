@@ -18,3 +18,17 @@ async def in_slices(steps: Generator[None, None, Result]) -> Result:
             result: Result = end.value
             return result
         await asyncio.sleep(0)
+
+
+class Pace:
+    """Gives the loop back each time that so much was done. each: in whatever `did` counts."""
+
+    def __init__(self, each: int) -> None:
+        self._each = each
+        self._done = 0
+
+    async def did(self, much: int) -> None:
+        self._done += much
+        if self._done >= self._each:
+            self._done = 0
+            await asyncio.sleep(0)

@@ -24,6 +24,10 @@ from core.domain.rulebook import Restriction, Rulebook
 from core.domain.ventana_bounds import judge_kind, kind_of_restriction
 from core.domain.violations import Violation
 from core.queries import sql
+from core.slices import Pace
+
+# Of a list's; then others have their turn.
+RULES_PER_SLICE = 100
 
 
 async def create_restrictions(context: RequestContext, body: dict[str, Any]) -> WrittenRestrictions:
@@ -39,9 +43,14 @@ async def create_restrictions(context: RequestContext, body: dict[str, Any]) -> 
             sql("restrictions/create"), edit.banca_id, ids, numbers, is_active(body), *columns(rules[0]), *edit.author
         )
         rows = await edit.connection.fetch(sql("restrictions/get"), edit.banca_id, None, None, ids)
-        written = {row["id"]: restriction_answer(row) for row in rows}
+        pace, written, changes = Pace(RULES_PER_SLICE), {}, []
+        for row in rows:
+            written[row["id"]] = restriction_answer(row)
+            await pace.did(1)
         answer = WrittenRestrictions(data=[written[each] for each in ids], rulebook_version=await edit.version())
-        changes = [change(rule.id, None, rule, rulebookVersion=answer.rulebook_version) for rule in answer.data]
+        for rule in answer.data:
+            changes.append(change(rule.id, None, rule, rulebookVersion=answer.rulebook_version))
+            await pace.did(1)
         await edit.record_all(Action.RESTRICTION_CREATE, Target.RESTRICTION, changes)
         return answer
 

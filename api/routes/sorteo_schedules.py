@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -39,8 +40,14 @@ async def preview_schedule(context: RequestContext, query: PreviewQuery) -> Prev
     start = query.start or now
     async with context.app[DATABASE].tenant(context.banca_id) as connection:
         found = await loteria(context, connection)
-        described = occurrences(
-            found.rules_json, loteria_name=found.name, start=start, days=query.days, occurrences_max=SEEDED_MAX
+        # Of many blocks of many times in many zones it takes a while: not in the loop.
+        described = await asyncio.to_thread(
+            occurrences,
+            found.rules_json,
+            loteria_name=found.name,
+            start=start,
+            days=query.days,
+            occurrences_max=SEEDED_MAX,
         )
         made = await draws_of_slots(connection, context.banca_id, found.id, described)
         first, last = range_bounds(start, query.days)
@@ -80,7 +87,7 @@ async def seed_sorteos(context: RequestContext, body: SeedIn, query: SeedQuery) 
     loteria_id = context.path_id("loteriaId")
     async with context.app[DATABASE].tenant(context.banca_id, readonly=False) as connection:
         found = await active_loteria(context, connection, loteria_id)
-        wanted = wanted_draws(found, body, query)
+        wanted = await asyncio.to_thread(wanted_draws, found, body, query)
         missing = await missing_draws(connection, context.banca_id, loteria_id, wanted)
         author = Author(context.principal.user_id, LAYER_API, context.request_id)
         made = [] if query.dry_run else await make_draws(connection, context.banca_id, found, missing, author)

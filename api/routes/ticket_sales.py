@@ -23,7 +23,9 @@ from api.ticket_answers import json_response, problem_of_refusal, problem_of_tro
 from api.ticket_bodies import SentTicket, read_batch, read_ticket
 from core.domain.permissions import Permission
 from core.domain.ticket import TicketRequest
+from core.slices import Pace
 from core.till.order import Actor
+from core.till.records import JUGADAS_PER_SLICE
 from core.till.refusals import Refused
 from core.till.sales import SaleAnswer, SaleRequest, Sold
 
@@ -62,9 +64,11 @@ async def sell_batch(context: RequestContext, sent: Sequence[SentTicket]) -> web
     await context.app[CACHE].until_hidden(context.banca_id, sellers)
     results = [next(answers) if one.ticket is not None else one.problem for one in sent]
     refuse_if_all_failed(results)
-    return json_response(
-        {"results": [result_document(one.key, result) for one, result in zip(sent, results, strict=True)]}
-    )
+    documents, pace = [], Pace(JUGADAS_PER_SLICE)
+    for one, result in zip(sent, results, strict=True):
+        documents.append(result_document(one.key, result))
+        await pace.did(1 if one.ticket is None else len(one.ticket.jugadas))
+    return json_response({"results": documents})
 
 
 def refuse_if_all_failed(results: Sequence[SaleAnswer | BaseException | Problem | None]) -> None:
@@ -124,7 +128,7 @@ OPERATIONS = (
         handler=sell_batch,
         permission=Permission.TICKETS_SELL,
         body=TicketBatchIn,
-        read=read_batch,
+        read_in_steps=read_batch,
         responses={200: TicketBatchOut},
         problems=(403, 503),
         key=Key.OPTIONAL,

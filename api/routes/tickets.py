@@ -21,9 +21,10 @@ from core.database import Database
 from core.domain.permissions import Permission, Scope
 from core.domain.ticket_number import TicketNumberError, parse_ticket_number
 from core.queries import sql
+from core.slices import Pace
 from core.till.order import earliest_day
 from core.till.outcomes import TicketPlace
-from core.till.records import TicketRecord, load_tickets
+from core.till.records import JUGADAS_PER_SLICE, TicketRecord, load_tickets
 from core.till.standings import load_standings
 
 TAGS = ("tickets",)
@@ -102,7 +103,11 @@ async def stored(context: RequestContext, database: Database, rows: Sequence[asy
     tickets = await load_tickets(database, context.banca_id, places)
     seen = {place: tickets[place][0] for place in places if place in tickets and may_see(context, tickets[place][0])}
     standings = await load_standings(database, context.banca_id, seen)
-    return [read_document(record, standings[place]) for place, record in seen.items()]
+    documents, pace = [], Pace(JUGADAS_PER_SLICE)
+    for place, record in seen.items():
+        documents.append(read_document(record, standings[place]))
+        await pace.did(len(record.jugadas))
+    return documents
 
 
 def may_see(context: RequestContext, record: TicketRecord) -> bool:

@@ -6,6 +6,8 @@ rules matches, its default holds, and the next policy is never asked.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -51,12 +53,29 @@ def rate_of(
     policy: CommissionPolicy | None, *, loteria_id: UUID, bet_type: JugadaType, x_hundredths: int
 ) -> tuple[int, str | None]:
     """(basis points, id of the first rule that matches or None)."""
-    if policy is None:
-        return 0, None
-    for rule in policy.rules:
-        if _matches(rule, loteria_id, bet_type, x_hundredths):
-            return rule.basis_points, rule.id
-    return policy.default_basis_points, None
+    return rates_of(policy, loteria_id=loteria_id, bet_type=bet_type, xs=(x_hundredths,))[x_hundredths]
+
+
+def rates_of(
+    policy: CommissionPolicy | None, *, loteria_id: UUID, bet_type: JugadaType, xs: Iterable[int]
+) -> dict[int, tuple[int, str | None]]:
+    """rate_of for each X. Each rule is looked at once, and not for every multiplier that a lottery has."""
+    open_xs = sorted(set(xs))
+    rates: dict[int, tuple[int, str | None]] = {}
+    for rule in () if policy is None else policy.rules:
+        if not open_xs:
+            break
+        if not _concerns(rule, loteria_id, bet_type):
+            continue
+        first, end = 0, len(open_xs)
+        # Of REVENTADO a range says nothing: a line has no multiplier yet.
+        if rule.bet_type is not JugadaType.REVENTADO:
+            first = 0 if rule.multiplier_min is None else bisect_left(open_xs, rule.multiplier_min)
+            end = end if rule.multiplier_max is None else bisect_right(open_xs, rule.multiplier_max)
+        rates |= dict.fromkeys(open_xs[first:end], (rule.basis_points, rule.id))
+        del open_xs[first:end]
+    default = (0, None) if policy is None else (policy.default_basis_points, None)
+    return rates | dict.fromkeys(open_xs, default)
 
 
 def seller_chain(rulebook: Rulebook, seller: Seller) -> Chain:
@@ -94,13 +113,5 @@ def _ventana_of(rulebook: Rulebook, seller: Seller) -> Ventana:
     return rulebook.ventanas.get(seller.ventana_id) or Ventana(seller.ventana_id)
 
 
-def _matches(rule: CommissionRule, loteria_id: UUID, bet_type: JugadaType, x_hundredths: int) -> bool:
-    if rule.loteria_id is not None and rule.loteria_id != loteria_id:
-        return False
-    if rule.bet_type is not None and rule.bet_type is not bet_type:
-        return False
-    if rule.bet_type is JugadaType.REVENTADO:
-        return True  # a range says nothing about a line that has no multiplier yet
-    return (rule.multiplier_min is None or rule.multiplier_min <= x_hundredths) and (
-        rule.multiplier_max is None or x_hundredths <= rule.multiplier_max
-    )
+def _concerns(rule: CommissionRule, loteria_id: UUID, bet_type: JugadaType) -> bool:
+    return rule.loteria_id in (None, loteria_id) and rule.bet_type in (None, bet_type)

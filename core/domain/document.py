@@ -18,6 +18,8 @@ Named = TypeVar("Named", bound=StrEnum)
 
 UNKNOWN_FIELD = "UNKNOWN_FIELD"
 INVALID_FIELD = "INVALID_FIELD"
+# Of one document; what is beyond is not told.
+VIOLATIONS_MAX = 500
 # UUID() by itself also takes braces, URNs, underscores and hyphens anywhere.
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -163,4 +165,6 @@ class Document:
         return None if value is None else Document(value, path=self.place(key), violations=self.violations)
 
     def _note(self, code: str, message: str, field: str | None) -> None:
-        self.violations.append(Violation(code, message, field))
+        # A document of thousands of unknown members is as wrong with the first of them.
+        if len(self.violations) < VIOLATIONS_MAX:
+            self.violations.append(Violation(code, message, field))

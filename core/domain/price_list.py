@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
 from core.domain.calendar import costa_rica_date
-from core.domain.commissions import PolicyInForce, listero_chain, policy_in_force, rate_of, seller_chain
+from core.domain.commissions import PolicyInForce, listero_chain, policy_in_force, rates_of, seller_chain
 from core.domain.cutoffs import Cutoff, cutoff_in_force
 from core.domain.money import Cents
 from core.domain.multipliers import BASE_NAME, MultiplierSource, base_multiplier, multipliers_to_choose
@@ -87,6 +87,16 @@ def _make(rulebook: Rulebook, seller: Seller, loteria: Loteria, at: datetime) ->
     cutoff = cutoff_in_force(rulebook, seller, at=at)
     is_open, hours = in_sales_hours(loteria.rules.sales_hours, at=at)
 
+    on = costa_rica_date(at)
+    base = base_multiplier(rulebook, loteria, seller=seller, on=on)
+    to_choose = multipliers_to_choose(rulebook, loteria, on=on)
+    xs = [*(m.x_hundredths for m in to_choose), *([] if base is None else [base.x_hundredths])]
+    rates = {
+        (bet_type, earner): _rates(in_force, loteria, bet_type, of_xs)
+        for bet_type, of_xs in ((JugadaType.NUMERO, xs), (JugadaType.REVENTADO, [0]))
+        for earner, in_force in (("seller", of_seller), ("listero", of_listero))
+    }
+
     def terms(
         bet_type: JugadaType,
         multiplier_id: UUID | None,
@@ -94,19 +104,16 @@ def _make(rulebook: Rulebook, seller: Seller, loteria: Loteria, at: datetime) ->
         source: MultiplierSource,
         source_id: str | None = None,
     ) -> LineTerms:
-        earned = _rate(of_seller, loteria, bet_type, x_hundredths)
-        of_ventana = _rate(of_listero, loteria, bet_type, x_hundredths)
+        earned, of_ventana = (rates[bet_type, earner][x_hundredths] for earner in ("seller", "listero"))
         return LineTerms(multiplier_id, x_hundredths, *earned, *of_ventana, source, source_id)
 
-    on = costa_rica_date(at)
-    base = base_multiplier(rulebook, loteria, seller=seller, on=on)
     of_base = None if base is None else terms(JugadaType.NUMERO, *base)
     numero = {
         # Whoever names the base asks for what the base is to this seller.
         m.id.int: of_base
         if m.name == BASE_NAME and of_base is not None and of_base.multiplier_id == m.id
         else terms(JugadaType.NUMERO, m.id, m.x_hundredths, "chosen")
-        for m in multipliers_to_choose(rulebook, loteria, on=on)
+        for m in to_choose
     }
     dated = (m for m in rulebook.multipliers_of_loteria.get(loteria.id, ()) if m.is_active)
     days = [in_window(m.applies_to_date, None, at=at)[1] for m in dated]
@@ -125,11 +132,9 @@ def _make(rulebook: Rulebook, seller: Seller, loteria: Loteria, at: datetime) ->
     )
 
 
-def _rate(
-    in_force: PolicyInForce, loteria: Loteria, bet_type: JugadaType, x_hundredths: int
-) -> tuple[int, str | None, str | None]:
-    """(basis points, origin, id of the rule)."""
-    basis_points, rule_id = rate_of(
-        in_force.policy, loteria_id=loteria.id, bet_type=bet_type, x_hundredths=x_hundredths
-    )
-    return basis_points, in_force.origin, rule_id
+def _rates(
+    in_force: PolicyInForce, loteria: Loteria, bet_type: JugadaType, xs: Iterable[int]
+) -> dict[int, tuple[int, str | None, str | None]]:
+    """By X: (basis points, origin, id of the rule)."""
+    found = rates_of(in_force.policy, loteria_id=loteria.id, bet_type=bet_type, xs=xs)
+    return {x: (basis_points, in_force.origin, rule_id) for x, (basis_points, rule_id) in found.items()}

@@ -105,7 +105,7 @@ def _read(block: Mapping[str, object]) -> _Block:
     zone_name = COSTA_RICA_NAME if named is None else named
     return _Block(
         every_day if block.get("frequency") == "diario" else weekdays,
-        [time(int(text[:2]), int(text[3:])) for text in texts],
+        [time(int(text[:2]), int(text[3:])) for text in dict.fromkeys(texts)],
         zone_name,
         time_zone(zone_name),
     )

@@ -16,8 +16,12 @@ from core.domain.rulebook import JugadaType
 from core.domain.ticket import PricedJugada
 from core.domain.ticket_number import ticket_number
 from core.queries import sql
+from core.slices import Pace
 from core.till.order import SaleOrder
 from core.till.outcomes import Outcome, TicketPlace
+
+# Of tickets that are read, priced or shown together, before others have their turn; a ticket alone is never more.
+JUGADAS_PER_SLICE = 500
 
 
 class TicketRecord(Struct, frozen=True, gc=False):
@@ -102,10 +106,12 @@ async def load_tickets(
             [place.sorteo_id for place in wanted],
             [place.sequence for place in wanted],
         )
-    return {
-        TicketPlace(row["business_date"], row["sorteo_id"], row["sequence"]): (_record(row), _state(row))
-        for row in rows
-    }
+    found, pace = {}, Pace(JUGADAS_PER_SLICE)
+    for row in rows:
+        record = _record(row)
+        found[TicketPlace(row["business_date"], row["sorteo_id"], row["sequence"])] = record, _state(row)
+        await pace.did(len(record.jugadas))
+    return found
 
 
 def _record(row: asyncpg.Record) -> TicketRecord:

@@ -18,10 +18,11 @@ from core.domain.ticket import PricedTicket, TicketRequest
 from core.domain.violations import Violation
 from core.queries import sql
 from core.rulebooks import BancaNotFoundError, RulebookStore
+from core.slices import Pace
 from core.till.lane import BatchFailedError
 from core.till.order import Actor, SaleOrder, new_ticket_id
 from core.till.outcomes import Outcome, TicketPlace, Verdict
-from core.till.records import TicketRecord, record_of_sale
+from core.till.records import JUGADAS_PER_SLICE, TicketRecord, record_of_sale
 from core.till.refusals import Refused, refused_by_rules, refused_by_till
 from core.till.ticket_reader import TicketReader
 from core.till.till import Till, TillClosedError, TillFullError
@@ -104,11 +105,16 @@ class Counter:
 
     async def sell_all(self, requests: Sequence[SaleRequest]) -> list[SaleAnswer | BaseException]:
         """Sell several tickets of one banca; each has its own answer or its own error, in the order asked."""
-        sales = [_Sale(request, fingerprint(request.ticket)) for request in requests]
+        pace = Pace(JUGADAS_PER_SLICE)
+        sales: list[_Sale] = []
+        for request in requests:
+            sales.append(_Sale(request, fingerprint(request.ticket)))
+            await pace.did(len(request.ticket.jugadas))
         todo = sales
         for _ in range(PRICING_ROUNDS_MAX):
             for sale in todo:
                 await self._price(sale)
+                await pace.did(len(sale.request.ticket.jugadas))
             await self._submit([sale for sale in todo if sale.order is not None])
             todo = [sale for sale in todo if sale.is_stale]
             if not todo:

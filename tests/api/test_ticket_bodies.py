@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from api.json_body import decode_object
 from api.models.tickets import TicketIn
-from api.problems import ProblemError
-from api.ticket_bodies import quick_batch, quick_ticket, read_batch, read_ticket
+from api.problems import Problem, ProblemError
+from api.ticket_bodies import quick_ticket, read_batch, read_ticket
 from api.validation import parse_model
+from core.domain.steps import at_once
 from core.domain.ticket import CLIENTE_DEFAULT, TicketRequest
 
 ID = "01932f6e-7a10-7c3a-8f7e-3c2b1a0d9e8f"
@@ -147,13 +148,55 @@ def test_a_member_that_came_twice_is_refused(jugadas: bytes) -> None:
 
 
 @given(
-    st.lists(tickets, max_size=3), st.sampled_from(["k" * 8, "k" * 101, "k 2345678", "short", "clave-ñ-123", 12345678])
+    st.lists(tickets, max_size=3),
+    st.sampled_from(["k" * 8, "k" * 101, "k 2345678", "short", "clave-ñ-123", "key-of-line\n", 12345678]),
 )
-def test_a_batch_is_read_quickly_only_as_it_is_read_closely(sent: list[dict[str, Any]], key: Any) -> None:
+def test_each_ticket_of_a_batch_is_read_as_it_would_be_read_alone(sent: list[dict[str, Any]], key: Any) -> None:
     raw = json.dumps({"tickets": [{**ticket, "idempotencyKey": key} for ticket in sent]}).encode()
-    quick = quick_batch(raw)
-    if quick is not None:
-        assert [(one.key, one.ticket) for one in quick] == [
-            (key, closely(json.dumps(ticket).encode())) for ticket in sent
-        ]
-        assert [one.problem for one in read_batch(raw)] == [None] * len(sent)
+    alone = [one_alone(ticket) for ticket in sent]
+    # What is no JSON of ours is so as a whole.
+    if not sent or any(isinstance(one, Problem) and one.code != "VALIDATION_FAILED" for one in alone):
+        with pytest.raises(ProblemError):
+            at_once(read_batch(raw))
+        return
+    is_key = isinstance(key, str) and 8 <= len(key) <= 100 and key.isascii() and key.isprintable() and " " not in key
+    for one, expected in zip(at_once(read_batch(raw)), alone, strict=True):
+        assert one.key == (key if isinstance(key, str) else None)
+        if is_key:
+            assert (one.ticket or one.problem) == expected
+        else:
+            assert (one.ticket, one.problem is not None) == (None, True)
+
+
+def one_alone(ticket: dict[str, Any]) -> TicketRequest | Problem:
+    try:
+        return closely(json.dumps(ticket).encode())
+    except ProblemError as error:
+        return error.problem
+
+
+@pytest.mark.parametrize(
+    ("tickets", "code"),
+    [
+        (b'{"a":1,"a":2}', "JSON_DUPLICATE_KEY"),
+        (b'{"a":' + b"[" * 14 + b"]" * 14 + b"}", "JSON_TOO_DEEP"),
+        (b'{"a":' + b"[" * 20_000 + b"]" * 20_000 + b"}", "JSON_TOO_DEEP"),
+        (b"[" * 90_000, "JSON_TOO_DEEP"),
+        (b'{"a":' * 20_000 + b"1" + b"}" * 20_000, "JSON_TOO_DEEP"),
+        (b'{"a":"\\u0000"}', "TEXT_INVALID"),
+        (b'{}],"tickets":[{}', "JSON_DUPLICATE_KEY"),
+        (b'{}],"other":[{}', "VALIDATION_FAILED"),
+        (b",".join([b"{}"] * 501), "VALIDATION_FAILED"),
+        (b",".join([b"{}"] * 80_001), "JSON_TOO_MANY_PARTS"),
+        (b"{", "JSON_MALFORMED"),
+    ],
+)
+def test_what_is_wrong_with_a_batch_is_found_wherever_it_stands(tickets: bytes, code: str) -> None:
+    good = b'{"idempotencyKey":"key-12345678","sorteoId":"' + ID.encode() + b'","jugadas":[' + JUGADA + b"]}"
+    with pytest.raises(ProblemError, match=code):
+        at_once(read_batch(b'{"tickets":[' + good + b"," + tickets + b"]}"))
+
+
+def test_a_ticket_that_is_no_object_is_that_tickets_problem() -> None:
+    sent = at_once(read_batch(b'{"tickets":[1,null,[],"{}"]}'))
+    assert [one.problem is not None and one.ticket is None for one in sent] == [True] * 4

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.calendar import format_instant
-from core.domain.commissions import commission_of, policy_in_force, rate_of, seller_chain
+from core.domain.commissions import commission_of, policy_in_force, rate_of, rates_of, seller_chain
 from core.domain.money import Cents
 from core.domain.rulebook import CommissionPolicy, CommissionRule, JugadaType, Rulebook
 from core.domain.ticket import JugadaRequest
@@ -125,6 +125,33 @@ def test_com_14_both_ends_of_a_range_are_included(x: int, matches: bool) -> None
     rule = CommissionRule("R", None, None, 8_000, 9_000, 1_000)
     found = rate_of(CommissionPolicy(0, (rule,)), loteria_id=L1, bet_type=JugadaType.NUMERO, x_hundredths=x)
     assert found == ((1_000, "R") if matches else (0, None))
+
+
+BOUND = st.none() | st.integers(0, 6)
+RULES = st.builds(
+    CommissionRule,
+    id=st.uuids().map(str),
+    loteria_id=st.sampled_from((None, L1, L2)),
+    bet_type=st.sampled_from((None, *JugadaType)),
+    multiplier_min=BOUND,
+    multiplier_max=BOUND,
+    basis_points=st.integers(0, 10_000),
+)
+
+
+@given(st.lists(RULES, max_size=8), st.sampled_from(JugadaType), st.lists(st.integers(0, 6), max_size=9))
+def test_of_all_multipliers_together_each_has_the_first_rule_that_matches_it(
+    rules: list[CommissionRule], bet_type: JugadaType, xs: list[int]
+) -> None:
+    def matches(rule: CommissionRule, x: int) -> bool:
+        if rule.loteria_id not in (None, L1) or rule.bet_type not in (None, bet_type):
+            return False
+        low, high = rule.multiplier_min, rule.multiplier_max
+        is_within = (low is None or low <= x) and (high is None or x <= high)
+        return rule.bet_type is JugadaType.REVENTADO or is_within
+
+    expected = {x: next(((r.basis_points, r.id) for r in rules if matches(r, x)), (7, None)) for x in xs}
+    assert rates_of(CommissionPolicy(7, tuple(rules)), loteria_id=L1, bet_type=bet_type, xs=xs) == expected
 
 
 def test_com_16_the_ventana_gains_the_difference() -> None:

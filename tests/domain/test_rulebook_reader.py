@@ -11,7 +11,8 @@ import pytest
 
 from core.domain import restriction_rows, rulebook_json
 from core.domain.rulebook import Rulebook
-from core.domain.rulebook_json import ROWS_PER_STEP, RulebookReader, at_once, rulebook_from_text
+from core.domain.rulebook_json import BYTES_PER_STEP, RulebookReader, rulebook_from_text
+from core.domain.steps import at_once
 from tests.domain.domain_samples import (
     BANCA,
     L1,
@@ -155,7 +156,7 @@ def interleaved(readings: list[Generator[None, None, Rulebook]]) -> list[Ruleboo
 
 
 def test_an_edit_of_one_rule_reads_one_rule(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And between two steps there are never more than ROWS_PER_STEP rows."""
+    """And in a step there is never more than BYTES_PER_STEP of their text, but for the last of them."""
     rows_read = []
     read = restriction_rows.restriction_of_row
 
@@ -171,7 +172,7 @@ def test_an_edit_of_one_rule_reads_one_rule(monkeypatch: pytest.MonkeyPatch) -> 
         in_a_step.append(len(rows_read))
         rows_read.clear()
     assert sum(in_a_step) + len(rows_read) == 1_000
-    assert max(in_a_step) <= ROWS_PER_STEP
+    assert max(in_a_step) * len(json.dumps(rules[0])) <= BYTES_PER_STEP + len(json.dumps(rules[-1]))
     rows_read.clear()
     rules[500]["maxTotalCents"] = 600
     at_once(reader.read(json.dumps(document(version=2, restrictions=rules))))
