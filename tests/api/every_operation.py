@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+from api.conditional import IfMatch
 from api.operations import PATH_PARAMETER, PUBLIC, Operation
 from api.routes import OPERATIONS
 from core.domain.permissions import PERMISSIONS, Role
@@ -65,6 +66,8 @@ class EveryOperation:
             signed = request.of.signed_headers(operation.method, request.target, body, key=new_key())
             names = signed if operation.signed else ("Authorization", "Idempotency-Key", *headers)
             headers = {name: signed[name] for name in names}
+        if operation.if_match is IfMatch.REQUIRED:
+            headers["If-Match"] = "*"
         return await self.api.send(operation.method, request.target, body=body or None, headers=headers)
 
 
@@ -88,6 +91,7 @@ class World:
         sold = [(await pos.post("/api/v1/tickets", ticket(arena), key=new_key())).json() for _ in range(3)]
         world.found |= {"ticket": sold[0]["id"], "cancelled": sold[1]["id"], "number": sold[0]["ticketNumber"]}
         await pos.post(f"/api/v1/tickets/{sold[1]['id']}/cancel", b"", key=new_key())
+        await world._leave_cash_out(sold[2]["id"])
         await world._make("restriction", "/api/v1/restrictions", world.restriction(), "data", 0, "id")
         await world._make("override", "/api/v1/multiplier-overrides", world.override(arena.seller.id), "id")
         key = new_key()
@@ -127,6 +131,19 @@ class World:
         )
         for name, minutes, status in places:
             self.found[name] = str(await arena.add_sorteo(minutes=minutes, status=status))
+
+    async def _leave_cash_out(self, ticket_id: str) -> None:
+        """What a corrected result leaves behind, without the result."""
+        arena = self.arena
+        await arena.owner.execute(
+            "INSERT INTO ticket_payments (banca_id, business_date, ticket_id, ordinal, sorteo_id, sequence, evaluation,"
+            " amount_cents, method, is_final, paid_by, paid_by_role, terminal_id, created_at)"
+            " SELECT banca_id, business_date, id, 1, sorteo_id, sequence, 1, 9000, 'cash', false, vendedor_id, 'VENDEDOR',"
+            " terminal_id, now() FROM tickets WHERE id = $1",
+            UUID(ticket_id),
+        )
+        await arena.owner.execute("SELECT refresh_cash_memos($1, $2)", arena.banca_id, arena.sorteo_id)
+        self.found["memo"] = ticket_id
 
     async def _refresh_token(self) -> str:
         """Of a session of its own."""
@@ -174,6 +191,7 @@ class World:
             "restrictionId": found["restriction"],
             "overrideId": found["override"],
             "letterId": NOBODY,
+            "ticketId": found["memo"],
             "name": "settlement",
             "id": found["ticket"],
             "number": found["number"],
@@ -226,6 +244,8 @@ class World:
             ("POST", "/api/v1/tickets/{id}/finalize-payment"): {},
             ("POST", f"{draws}/{{sorteoId}}/listas/exclude"): lista,
             ("POST", f"{draws}/{{sorteoId}}/listas/include"): lista,
+            ("POST", "/api/v1/accounts/cash-memos/{ticketId}/settle"): {"amount": "1.00", "reason": "it came back"},
+            ("POST", "/api/v1/accounts/cash-memos/{ticketId}/write-off"): {"amount": "1.00", "reason": "it is gone"},
             ("POST", "/api/v1/accounts/payment"): self.movement(),
             ("POST", "/api/v1/accounts/reverse-payment"): {"paymentId": found["movement"]},
             ("POST", "/api/v1/accounts/reset-balance"): {"vendedorId": str(arena.seller.id)},

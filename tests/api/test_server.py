@@ -144,6 +144,6 @@ async def test_a_process_logs_json_and_ends_well_on_sigterm(process: asyncio.sub
     ids=str,
 )
 def test_a_missing_or_weak_secret_stops_the_start(settings: Settings, change: dict[str, str]) -> None:
-    values = {**settings.model_dump(), **change}
+    values = {**settings.model_dump(exclude_unset=True), **change}
     with pytest.raises(SettingsError):
         create_app(Settings(**values))
