@@ -192,17 +192,19 @@ def may_use(signer: Signer, principal: Principal, banca_id: UUID | None) -> bool
     if signer.banca_id != banca_id:
         return False
     match principal.role:
-        case Role.ADMIN | Role.BANCA:
-            return True
-        case Role.VENTANA:
-            return signer.ventana_id == principal.ventana_id
         case Role.VENDEDOR:
             return signer.ventana_id == principal.ventana_id and signer.vendedor_id in (None, principal.user_id)
+        case Role.VENTANA:
+            return signer.ventana_id == principal.ventana_id
+        case Role.ADMIN | Role.BANCA:
+            return True
 
 
 def refuse_repeated_headers(request: web.Request) -> None:
     headers = request.raw_headers
-    if len({name.lower() for name, _ in headers}) == len(headers):
+    # No name has a line end in it.
+    names = b"\n".join([name for name, _ in headers]).lower().split(b"\n")
+    if len(set(names)) == len(names):
         return
     seen = set()
     for name, _ in headers:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
 from aiohttp import web
+from msgspec import Struct
 from pydantic import BaseModel
 
 from api.authentication import Principal
@@ -20,8 +20,7 @@ from core.domain.permissions import Scope
 from core.domain.violations import Violation
 
 
-@dataclass(frozen=True, slots=True)
-class PublicContext:
+class PublicContext(Struct, frozen=True):
     """A request that needs no token."""
 
     app: web.Application
@@ -29,8 +28,7 @@ class PublicContext:
     request_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class RequestContext:
+class RequestContext(Struct, frozen=True):
     """A request that may do what it asks for.
 
     scope: how far its permission reaches. active_banca_id: the tenant; None only where an operation needs none.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import asyncpg
+from msgspec.structs import replace
 
 from api.context import RequestContext
 from api.operations import Answer, Operation

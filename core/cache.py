@@ -324,7 +324,7 @@ class BalanceCache:
             pass
 
     async def _publish(self, balances: Sequence[tuple[tuple[UUID, UUID], tuple[int, int]]]) -> None:
-        keys = [await self._key(*key) for key, _ in balances]
+        keys = await self._keys([key for key, _ in balances])
         values = [str(part) for _, value in balances for part in value]
         cache = self._cache
         if cache is not None:
@@ -362,7 +362,7 @@ class BalanceCache:
         cache, began = self._cache, time.monotonic()
         assert cache is not None, "without a cache nothing is hidden"
         try:
-            names = [await self._key(*account) for account in accounts]
+            names = await self._keys(accounts)
             keys = [part for name in names for part in (name, f"{name}:hidden")]
             hidden_ms = str(round(HIDDEN_S * 1000))
             await cache.run(lambda client: client.eval(HIDE, len(keys), *keys, hidden_ms))
@@ -404,8 +404,12 @@ class BalanceCache:
         return not self._unhidden and time.monotonic() - self._forgot_at > int(self._ttl_ms) / 1000
 
     async def _key(self, banca_id: UUID, account_id: UUID) -> str:
+        return (await self._keys([(banca_id, account_id)]))[0]
+
+    async def _keys(self, accounts: Sequence[Key]) -> list[str]:
         """A banca's keys share a hash tag, so that one script may take several of them in a cluster."""
         try:
-            return f"{await self._read_instance()}:balance:{{{banca_id}}}:{account_id}"
+            instance = await self._read_instance()
         except DatabaseUnavailableError as error:
             raise CacheUnavailableError("the installation's history is not known") from error
+        return [f"{instance}:balance:{{{banca_id}}}:{account_id}" for banca_id, account_id in accounts]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import assert_never
 from uuid import UUID
+
+from msgspec import Struct
 
 from core.domain.permissions import Role
 from core.domain.rulebook import Rulebook, Seller
@@ -15,8 +16,7 @@ SELLER_NOT_FOUND = "SELLER_NOT_FOUND"
 VENDEDOR_ID_REQUIRED = "VENDEDOR_ID_REQUIRED"
 
 
-@dataclass(frozen=True, slots=True)
-class ActingUser:
+class ActingUser(Struct, frozen=True, gc=False):
     """ventana_id: of VENTANA and VENDEDOR. banca_ids: those that a BANCA user is assigned to."""
 
     id: UUID

@@ -36,8 +36,9 @@ REVOKE ALL ON FUNCTION reventado_x_max FROM PUBLIC;
 -- Of each draw an upper bound of what any of its numbers may cost, from one look at the draw's sums: the dearest REVENTADO
 -- that a multiplier can pay, all numbers taken for one.
 -- Gives   one row. worst: of the dearest of the draws. uncounted: draws of which the counters do not tell all.
+-- Plans   built into the statements that call it: called by itself it would cost a sale as much again.
 DROP FUNCTION IF EXISTS worst_payout;
-CREATE FUNCTION worst_payout(p_banca uuid, p_sorteos uuid[], OUT worst numeric, OUT uncounted uuid[])
+CREATE FUNCTION worst_payout(p_banca uuid, p_sorteos uuid[]) RETURNS TABLE (worst numeric, uncounted uuid[])
 LANGUAGE sql STABLE
 AS $$
     SELECT coalesce(max(greatest(e.amount_cents, e.payout_cents + e.reventado_cents::numeric * 9999)), 0),

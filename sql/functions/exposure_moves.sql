@@ -31,17 +31,19 @@ AS $$
               OFFSET 0) t
     ), jugada AS MATERIALIZED (
         SELECT t_sorteo[j.ticket] AS sorteo, j.ticket, j.number, j.reventado, j.multiplier, j.amount,
-               CASE WHEN NOT j.reventado THEN coalesce(j.payout, ((j.amount * j.x + 50) / 100)::numeric) END AS payout
+               CASE WHEN NOT j.reventado AND j.payout IS NULL THEN (j.amount * j.x + 50) / 100 END AS payout,
+               CASE WHEN NOT j.reventado THEN j.payout END AS payouts
           FROM unnest(j_ticket, j_number, j_reventado, j_multiplier, j_amount, j_x, j_payout)
                AS j (ticket, number, reventado, multiplier, amount, x, payout)
          WHERE t_sorteo[j.ticket] IS NOT NULL
     ), move AS (
         SELECT sorteo, 'BANCA'::exposure_scope AS scope, p_banca AS scope_id,
                '00000000-0000-0000-0000-000000000000'::uuid AS multiplier_key, number, reventado, amount,
-               payout
+               payout, payouts
           FROM jugada
         UNION ALL
-        SELECT t.sorteo, t.scope, t.scope_id, t.multiplier_key, j.number, j.reventado, j.amount, j.payout
+        SELECT t.sorteo, t.scope, t.scope_id, t.multiplier_key, j.number, j.reventado, j.amount, j.payout,
+               j.payouts
           FROM tracked t
           JOIN (SELECT j.*, s.scope_id
                   FROM jugada j
@@ -51,7 +53,9 @@ AS $$
             OR t.multiplier_key = j.multiplier
             OR t.multiplier_key = '00000000-0000-0000-0000-000000000001' AND j.reventado
     )
-    SELECT m.sorteo, m.scope, m.scope_id, m.multiplier_key, n.number, sum(m.amount)::bigint, coalesce(sum(m.payout), 0),
+    SELECT m.sorteo, m.scope, m.scope_id, m.multiplier_key, n.number, sum(m.amount)::bigint,
+           -- Two sums, because one of bigint costs a third of one of numeric.
+           coalesce(sum(m.payout), 0) + coalesce(sum(m.payouts), 0),
            coalesce(sum(m.amount) FILTER (WHERE m.reventado), 0)::bigint
       FROM move m
      CROSS JOIN LATERAL (VALUES (m.number), (-1::smallint)) AS n (number)

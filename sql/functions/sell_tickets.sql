@@ -82,9 +82,13 @@ DECLARE
     -- What one number of a draw may cost at most; what any may cost now, at worst; and all stakes of the batch.
     v_payout_max bigint;
     v_worst record;
-    v_staked numeric := 0;
-    -- Of each ticket and number what it adds to that; empty unless a number comes near its bound.
-    v_payouts record;
+    v_staked bigint := 0;
+    -- Of each ticket and number what it adds to that, and what the number may cost before; empty unless one comes near its
+    -- bound.
+    h_ticket integer[] := '{}';
+    h_number smallint[] := '{}';
+    h_amount bigint[] := '{}';
+    h_used bigint[] := '{}';
     -- Of each ticket that is sold; the others have none.
     v_sequence bigint[] := array_fill(NULL::bigint, ARRAY[v_tickets]);
     v_sold_in uuid[] := array_fill(NULL::uuid, ARRAY[v_tickets]);
@@ -237,16 +241,13 @@ BEGIN
     END LOOP;
     -- A payout is at most the dearest multiplier's. Only where all of them together might pass the bound, the numbers are
     -- looked at one by one.
-    SELECT '{}'::integer[] AS tickets, '{}'::smallint[] AS numbers, '{}'::bigint[] AS amounts, '{}'::bigint[] AS used
-      INTO v_payouts;
     IF v_worst.worst + v_staked * 9999 > v_payout_max THEN
-        SELECT p.* INTO v_payouts
+        SELECT p.tickets, p.numbers, p.amounts, p.used INTO h_ticket, h_number, h_amount, h_used
           FROM (SELECT array_agg((v_draws[t.draw]).loteria_id ORDER BY t.n) AS ids
                   FROM unnest(v_draw_place) WITH ORDINALITY AS t (draw, n)) l
          CROSS JOIN LATERAL payout_claims(p_banca, t_sorteo, l.ids, j_ticket, j_number, j_reventado, j_amount, j_x) p;
         v_is_tight := v_is_tight OR EXISTS (
-            SELECT FROM unnest(v_payouts.tickets, v_payouts.numbers, v_payouts.amounts, v_payouts.used)
-                        AS p (ticket, number, amount, used)
+            SELECT FROM unnest(h_ticket, h_number, h_amount, h_used) AS p (ticket, number, amount, used)
              GROUP BY t_sorteo[p.ticket], p.number HAVING sum(p.amount) + min(p.used) > v_payout_max);
     END IF;
 
@@ -262,8 +263,7 @@ BEGIN
                    p_banca, t_sorteo, t_vendedor, t_ventana, t_total, t_seller_credit, t.digits, v_verdict,
                    v_violations, v_account_ids, a.balance, a.credit, r_sorteo, r_scope, r_multiplier_key, r_cap, r_base,
                    r_basis_points, r_accumulates, r_code, r_label, l_rule, l_scope_id, l_number,
-                   f_ticket, f_limit, f_amount, f_unbound, v_payouts.tickets, v_payouts.numbers, v_payouts.amounts,
-                   v_payouts.used, v_payout_max) j;
+                   f_ticket, f_limit, f_amount, f_unbound, h_ticket, h_number, h_amount, h_used, v_payout_max) j;
     END IF;
 
     -- Everything that is still unjudged is sold. Sequences run without a gap, draw by draw, in order of arrival.
