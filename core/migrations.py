@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from core.queries import SQL_ROOT, sql
+from core.settings import API_ROLE, WORKER_ROLE
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
@@ -50,10 +51,6 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
 )
 """
 PROGRAMS_FROM = re.compile(r"^-- Programs from: ([0-9]{4})$", re.MULTILINE)
-# The roles that hold the rights of the API and of the workers, in every banca database of a server. Processes log in as
-# these, or as members of them.
-API_ROLE = "banca_api"
-WORKER_ROLE = "banca_worker"
 
 
 class MigrationChangedError(Exception):
