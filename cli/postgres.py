@@ -161,6 +161,8 @@ class EmbeddedPostgres(EmbeddedServer):
             installation = self._find_installation_of_cluster()
             end_orphans(self.cluster, "postgres", ORPHAN_STEPS)
             (self.cluster / "postmaster.pid").unlink(missing_ok=True)
+            # The one in a damaged file may be any.
+            self.port = 0
             self._password = secrets.token_hex(16)
             statement = f"ALTER ROLE banca PASSWORD '{self._password}';\n"
             installation.run("postgres", "--single", "-D", self.cluster, "postgres", text=statement)

@@ -66,7 +66,7 @@ class Secrets:
         chosen = {name: given(environment, name.upper()) or kept.get(camel(name)) for name in names}
         missing = {name: secrets.token_hex(32) for name in names if chosen[name] is None}
         if "terminal_master_key" in missing and needs_master_key():
-            what = "has no terminalMasterKey" if kept else "is missing"
+            what = "has no terminalMasterKey" if path.exists() else "is missing"
             raise Trouble(
                 f"{path} {what}, and the database has terminals or was in use with another one: {RESTORE_SECRETS}. (Or"
                 " give the key as TERMINAL_MASTER_KEY; another --data may have the file; --fresh sets all aside)"
