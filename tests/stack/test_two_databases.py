@@ -132,6 +132,39 @@ async def test_own_logins_have_the_rights_and_the_settings_of_their_kind_and_no_
         await api.close()
 
 
+@pytest.fixture
+async def owners(server: EmbeddedPostgres) -> AsyncIterator[list[str]]:
+    """URLs of two databases, of which each has an owner that is no superuser."""
+    urls = []
+    for name in ("lone", "ltwo"):
+        await in_server(server.owner_url, f"CREATE ROLE {name} LOGIN CREATEROLE PASSWORD '{name}'")
+        await in_server(server.owner_url, f"CREATE DATABASE {name} OWNER {name}")
+        urls.append(with_login(database_of(server.owner_url, name), user=name, password=name))
+    yield urls
+    for name in ("lone", "ltwo"):
+        await in_server(server.owner_url, f"DROP DATABASE {name} WITH (FORCE)")
+    roles = ("second_api", "second_worker", "banca_api", "banca_worker", "banca_definer", "lone", "ltwo")
+    # Grants that one of them made keep another from going.
+    await in_server(server.owner_url, f"DROP ROLE IF EXISTS {', '.join(roles)}")
+
+
+async def test_owners_without_superuser_rights_have_logins_too(server: EmbeddedPostgres, owners: list[str]) -> None:
+    first, second = owners
+    for password in ("one", "later"):
+        await migrate(first, api_password=password, worker_password=password)
+        assert await logs_in(first, "banca_api", password)
+    # As docs/deploy.md says, once, by whoever may.
+    await in_server(server.owner_url, "GRANT banca_definer, banca_api, banca_worker TO ltwo WITH ADMIN OPTION")
+    for password in ("two", "later"):
+        await migrate(
+            second, api_password=password, worker_password=password, api_role="second_api", worker_role="second_worker"
+        )
+        assert await logs_in(second, "second_api", password)
+    assert await ask(with_login(second, user="second_worker", password="later"), "SELECT programs_from()") == 0
+    with pytest.raises(RoleTakenError):
+        await migrate(second, api_password="two", worker_password="two")
+
+
 async def is_right(url: str, data: Path) -> bool:
     books = await asyncio.to_thread(cli, data, "verify", settings={"DATABASE_URL": url})
     return books.returncode == 0
