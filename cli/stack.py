@@ -120,8 +120,8 @@ class Stack:
             pid=found["pid"],
             started_at=datetime.fromisoformat(found["startedAt"]),
             secrets=Secrets(**{field.name: found["secrets"][camel(field.name)] for field in fields(Secrets)}),
-            api_role=found["apiRole"],
-            worker_role=found["workerRole"],
+            api_role=found.get("apiRole", API_ROLE),
+            worker_role=found.get("workerRole", WORKER_ROLE),
         )
 
     def save(self) -> None:
