@@ -57,8 +57,7 @@ def remove_abandoned_places() -> None:
     kept = []
     for place in our_places():
         data = owner_of(place)
-        assert data is not None, "that makes it ours"
-        if is_locked(data / "postgres.lock") or processes_in(place / "postgres", "postgres"):
+        if data is None or is_locked(data / "postgres.lock") or processes_in(place / "postgres", "postgres"):
             continue
         if not is_known(place, data):
             if (place / THROWAWAY_FILE).exists():
@@ -85,8 +84,11 @@ def our_places() -> list[Path]:
 
 def owner_of(place: Path) -> Path | None:
     """The data directory that it says it belongs to."""
-    owner = place / OWNER_FILE
-    return Path(owner.read_text(encoding="utf-8")) if owner.is_file() else None
+    try:
+        return Path((place / OWNER_FILE).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        # Also of one that another start deletes just now.
+        return None
 
 
 def is_ours(place: Path) -> bool:

@@ -34,10 +34,18 @@ def everything(directory: Path) -> dict[str, bytes | None]:
     }
 
 
+def let_through(directory: Path) -> None:
+    """Whoever the server runs as: the directories of tests are closed to others."""
+    for path in (directory, *directory.parents):
+        if path.stat().st_uid == os.geteuid() and not path.stat().st_mode & 0o001:
+            path.chmod(path.stat().st_mode | 0o011)
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A data directory with a cluster in it, which holds a word."""
     data = tmp_path_factory.mktemp("made")
+    let_through(data)
     with EmbeddedPostgres(data, settings={"fsync": "off"}) as server:
         execute(server.owner_url, "CREATE TABLE kept AS SELECT 'word' AS word")
     yield data
@@ -116,6 +124,7 @@ def test_a_cluster_that_is_not_whole_is_refused_and_stays_as_it_is(
 
 
 def test_a_start_deletes_only_the_drafts_that_a_start_made(tmp_path: Path) -> None:
+    let_through(tmp_path)
     draft, unmarked, older = (tmp_path / name for name in (f"{DRAFT_PREFIX}one", f"{DRAFT_PREFIX}two", "postgres.new"))
     for path in (draft, unmarked, older):
         (path / "postgres").mkdir(parents=True)
@@ -137,6 +146,7 @@ def test_a_first_start_that_was_cut_off_before_its_cluster_was_there_begins_agai
 
 
 def test_a_cluster_that_cannot_be_made_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    let_through(tmp_path)
     monkeypatch.setattr("cli.postgres.LOCALE", ("--no-such-option",))
     with pytest.raises(Trouble, match="initdb failed"):
         EmbeddedPostgres(tmp_path).start()
@@ -346,8 +356,7 @@ def test_a_directory_that_one_may_not_use_is_refused(tmp_path: Path, command: st
     data = tmp_path / "data"
     data.mkdir(mode=0o711)
     (data / "stack.lock").touch(mode=0o600)
-    for path in [tmp_path, *tmp_path.parents][:3]:
-        path.chmod(path.stat().st_mode | 0o011)
+    let_through(tmp_path)
     run = cli(data, *command.split(), launcher=launcher)
     refused(run, str(data))
     assert run.stderr.count("\n") == 1
@@ -390,6 +399,7 @@ def test_a_disk_that_is_full_is_found_before_anything_is_written(mounted: Callab
 def test_a_new_cluster_needs_more_room_than_a_start(
     tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    let_through(tmp_path)
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage._replace(free=100_000_000))
     with pytest.raises(Trouble, match="100 MB are free, and a start needs 256 MB"):
