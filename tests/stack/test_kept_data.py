@@ -9,14 +9,17 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
 from cli import postgres_places
 from cli.data_directory import THROWAWAY_FILE, set_aside, throwaway
+from cli.main import app
 from cli.postgres import DRAFT_MARK, DRAFT_PREFIX, EmbeddedPostgres
 from cli.private_files import write_private_json
-from cli.trouble import Trouble
+from cli.trouble import Trouble, UsageTrouble
 from tests.stack.running import cli, execute, sell, started
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
@@ -287,17 +290,19 @@ COMMANDS = (
         "dead replay x",
         "dead drop x",
         "job list",
+        "job run x",
     ),
 )
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_data_directory_that_cannot_be_one_is_refused_by_every_command(tmp_path: Path, command: str) -> None:
+@pytest.fixture
+def wrong(tmp_path: Path) -> Iterator[list[tuple[Path | str, str]]]:
+    """Paths where no data directory can be, and what is said of each. Afterwards nothing was written."""
     (tmp_path / "file").write_text("mine")
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "nowhere").symlink_to("not there")
     before = everything(tmp_path)
-    for data, words in (
+    yield [
         ("", "--data is empty"),
         ("  ", "--data is empty"),
         (tmp_path / "file", "is no directory"),
@@ -306,12 +311,43 @@ def test_a_data_directory_that_cannot_be_one_is_refused_by_every_command(tmp_pat
         (tmp_path / "nowhere", "is a link to not there, which is not there"),
         (tmp_path / ("n" * 300), "File name too long"),
         (tmp_path / "/".join(["n" * 200] * 5), "is longer than"),
-    ):
-        run = cli(data, *command.split())
-        assert (run.returncode, run.stdout) == (2, ""), run.stderr
+    ]
+    assert everything(tmp_path) == before
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_data_directory_that_cannot_be_one_is_refused_by_every_command(
+    wrong: list[tuple[Path | str, str]], command: str
+) -> None:
+    for data, words in wrong:
+        with pytest.raises(UsageTrouble) as refusal:
+            app([*command.split(), "--data", str(data)], standalone_mode=False)
+        assert words in str(refusal.value)
+        assert "\n" not in str(refusal.value)
+
+
+def test_every_command_that_takes_a_data_directory_is_tried() -> None:
+    taking = {
+        " ".join(path)
+        for path, command in commands(get_command(app))
+        if any("--data" in each.opts for each in command.params)
+    }
+    assert taking <= {" ".join(command.split()[: len(path.split())]) for command in COMMANDS for path in taking}
+
+
+def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for name, each in getattr(command, "commands", {}).items():
+        yield from commands(each, (*path, name))
+    if not hasattr(command, "commands"):
+        yield path, command
+
+
+def test_a_command_line_that_is_wrong_is_one_line_and_exit_code_2(wrong: list[tuple[Path | str, str]]) -> None:
+    for data, words in wrong[:3]:
+        run = cli(data, "up")
+        assert (run.returncode, run.stdout) == (2, "")
         assert words in run.stderr
         assert run.stderr.count("\n") == 1
-    assert everything(tmp_path) == before
 
 
 def refused(run: subprocess.CompletedProcess[str], *words: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,8 +16,7 @@ from cli.postgres import EmbeddedPostgres
 from cli.stack import Stack
 from core.migrations import RoleTakenError, migrate
 from tests.databases import ask, database_of, in_server, with_login
-from tests.stack.running import cli, sell
-from tests.stack.up import Run, says_ready, start_up
+from tests.stack.running import cli, sell, started
 from tests.workers.pipeline import eventually
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
@@ -180,12 +179,10 @@ async def test_two_stacks_on_two_databases_of_one_server_both_sell(
     assert "banca: the role banca_api of this server is the login of database" in refused.stderr
     assert "Traceback" not in refused.stderr
 
-    runs: list[Run] = []
-    try:
-        given: tuple[tuple[Path, str, Mapping[str, str]], ...] = ((one, first, {}), (two, second, OWN_ROLES))
-        for data, url, roles in given:
-            runs.append(start_up(data, *options, settings={"DATABASE_URL": url, **roles}))
-            assert says_ready(runs[-1])
+    with (
+        started(one, *options, settings={"DATABASE_URL": first}),
+        started(two, *options, settings={"DATABASE_URL": second, **OWN_ROLES}),
+    ):
         for data in (one, two, one):
             sold = await asyncio.to_thread(sell, data)
             assert sold.returncode == 0, sold.stderr
@@ -198,7 +195,3 @@ async def test_two_stacks_on_two_databases_of_one_server_both_sell(
         # The other shell has none of the settings, and finds them where the stack runs.
         again = await asyncio.to_thread(cli, two, "migrate", settings={})
         assert (again.returncode, again.stdout) == (0, "nothing to do\n")
-    finally:
-        for run in runs:
-            run.terminate()
-        assert [run.wait(60) for run in runs] == [0] * len(runs)
