@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -21,6 +22,7 @@ from api.keys import (
     SESSIONS,
     SETTINGS,
     SIGNATURES,
+    STARTED_AT,
     UNEXPECTED,
 )
 from api.lifetimes import hold_cache, hold_database, hold_identity, hold_loop_watch, hold_readings, hold_till
@@ -47,6 +49,7 @@ def create_app(settings: Settings, *, operations: tuple[Operation, ...] = OPERAT
     frame = frame_of(settings, operations)
     app = web.Application(middlewares=[frame.around], client_max_size=settings.body_batch_bytes_max)
     app[SETTINGS] = settings
+    app[STARTED_AT] = datetime.now(UTC)
     app[MASTER_KEYS] = load_master_keys(settings)
     app.cleanup_ctx.append(hold_loop_watch)
     app.cleanup_ctx.append(hold_database)
