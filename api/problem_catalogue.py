@@ -147,7 +147,7 @@ SECTIONS: tuple[Section, ...] = (
             _kind(
                 "EXPLAIN_CASE_INVALID",
                 400,
-                "A case to explain is malformed. `violations` says where.",
+                "A case to explain is malformed. `detail` says where.",
                 "Correct the case.",
                 page="explain.md",
             ),

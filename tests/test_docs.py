@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from api.problem_catalogue import KINDS, SECTIONS, with_tables
 from api.rule_refusals import CONFLICTS
 from api.rule_refusals import STATUSES as RULE_STATUSES
 from api.ticket_answers import STATUSES
@@ -36,6 +37,10 @@ REFUSING_FILES = ("api/**/*.py", "core/till/*.py", "core/domain/pricing.py", "co
                   "core/domain/multiplier_blocks.py")  # fmt: skip
 # Put together, or chosen elsewhere than where the refusal is made.
 AMOUNT_CODES = {"AMOUNT_INVALID", "AMOUNT_TOO_PRECISE", "AMOUNT_NOT_POSITIVE", "AMOUNT_TOO_LARGE"}
+MAKE_PROBLEMS = (
+    '.venv/bin/python -c "from pathlib import Path; from api.problem_catalogue import with_tables;'
+    " p = Path('docs/problems.md'); p.write_text(with_tables(p.read_text()))\""
+)
 MULTIPLIER_CODES = {
     "INVALID_MULTIPLIER",
     "INVALID_MULTIPLIER_LOTERIA",
@@ -45,12 +50,26 @@ MULTIPLIER_CODES = {
 
 
 def test_every_code_that_is_answered_is_explained() -> None:
-    assert codes_answered() - codes_explained() == set()
+    assert codes_answered() - set(KINDS) == set()
 
 
 def test_every_code_that_is_explained_is_answered() -> None:
     named = {name for file in refusing_files() for name in re.findall(r'"([A-Z_]+)"', file.read_text())}
-    assert codes_explained() - named - codes_answered() == set()
+    assert set(KINDS) - named - codes_answered() == set()
+
+
+def test_every_code_is_explained_once() -> None:
+    assert len(KINDS) == sum(len(section.kinds) for section in SECTIONS)
+
+
+def test_the_page_of_problems_has_the_tables_of_the_catalogue() -> None:
+    page = (DOCS / "problems.md").read_text()
+    assert with_tables(page) == page, f"docs/problems.md is not made anew: run {MAKE_PROBLEMS}"
+    assert re.findall(r"^<!-- codes: (\w+) -->$", page, re.MULTILINE) == [section.slug for section in SECTIONS]
+
+
+def test_the_pages_that_the_catalogue_names_are_there() -> None:
+    assert [kind.code for kind in KINDS.values() if kind.page and not (DOCS / kind.page).is_file()] == []
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
@@ -109,12 +128,6 @@ def test_links_between_documents_lead_somewhere() -> None:
 def signing_vector() -> dict[str, str]:
     table = (DOCS / "signing.md").read_text().partition("## A vector to test with")[2].partition("## ")[0]
     return dict(re.findall(r"^\| ([^|]+) \| `?([^|`]+)`? \|$", table, re.MULTILINE))
-
-
-def codes_explained() -> set[str]:
-    """Codes stand in backticks; members and headers there are no codes."""
-    text = re.sub(r"```.*?```", "", (DOCS / "problems.md").read_text(), flags=re.DOTALL)
-    return {name for name in re.findall(r"`([A-Z_]+)`", text) if CODE.fullmatch(name)}
 
 
 def codes_answered() -> set[str]:
