@@ -938,6 +938,13 @@ SECTIONS: tuple[Section, ...] = (
                 WAIT,
             ),
             _kind(
+                "API_UNAVAILABLE",
+                503,
+                "The proxy in front of the API answers by itself: no process of the API does; nothing was sent to it.",
+                WAIT,
+                page="deploy.md",
+            ),
+            _kind(
                 "OUTCOME_UNKNOWN",
                 503,
                 "The answer of PostgreSQL was lost: it may be done.",

@@ -22,6 +22,7 @@ from core.till.refusals import SENTENCES
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
+PROXY = ROOT / "deploy" / "proxy" / "answers"
 CODE = re.compile(r"[A-Z]+(_[A-Z]+)+")
 # Who refuses by which names: the position of the code among the arguments.
 REFUSING: Mapping[str, int] = {
@@ -134,7 +135,8 @@ def codes_answered() -> set[str]:
     found = {code for file in refusing_files() for code in refused_in(ast.parse(file.read_text()))}
     chosen = {code for code, _ in SENTENCES.values()} | set(STATUSES) | set(_CODES.values()) | set(SignatureFault)
     written = set(RULE_STATUSES) | {code for code, _ in CONFLICTS.values()}
-    return found | chosen | written | AMOUNT_CODES | MULTIPLIER_CODES
+    proxy = {code for file in PROXY.iterdir() for code in re.findall(r'"code": ?"([A-Z_]+)"', file.read_text())}
+    return found | chosen | written | proxy | AMOUNT_CODES | MULTIPLIER_CODES
 
 
 def refusing_files() -> Iterator[Path]:
