@@ -67,7 +67,7 @@ def front_page(answer: FrontAnswer, report: Report) -> str:
 <p class="verdict {kind}">{escape(verdict)}</p>
 <dl class="card pairs">
 <div><dt>Version</dt><dd>{escape(answer.version)}</dd></div>
-<div><dt>This process runs since</dt><dd>{escape(answer.since.strftime("%Y-%m-%d %H:%M:%S"))} UTC</dd></div>
+<div><dt>Runs since</dt><dd>{escape(answer.since.strftime("%Y-%m-%d %H:%M:%S"))} UTC</dd></div>
 </dl>
 <h2>Where to go</h2>
 <ul class="card">

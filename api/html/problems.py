@@ -8,7 +8,7 @@ from api.html.page import marked, page
 from api.problem_catalogue import ADDRESS, SECTIONS, ProblemKind, Section
 
 RECORDED = "This answer stands for its `Idempotency-Key`: to try again after the cause is gone, use a new key."
-NOT_RECORDED = "Nothing is recorded: the same request may be sent again with the same key."
+NOT_RECORDED = "This answer is not kept: the same request may be sent again with the same key."
 VIOLATION = "This stands in the `violations` of a `VALIDATION_FAILED`, and is no refusal of its own."
 
 
