@@ -29,7 +29,7 @@ PATH_PARAMETERS: Mapping[str, str] = MappingProxyType(
         "ventanaId": "The ventana's id.",
         "code": "The problem's code, as in its `type`: `sorteo-closed`.",
         # Where a name is another thing's.
-        "delete_statement.id": "The statement's id, as the statement shows it: `vendedor_<id>_2026-11-21`.",
+        "delete_statement.id": "The statement's id, as the statement shows it: `vendedor:<id>:2026-11-21`.",
     }
 )
 

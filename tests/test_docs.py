@@ -38,6 +38,8 @@ REFUSING_FILES = ("api/**/*.py", "core/till/*.py", "core/domain/pricing.py", "co
                   "core/domain/multiplier_blocks.py")  # fmt: skip
 # Put together, or chosen elsewhere than where the refusal is made.
 AMOUNT_CODES = {"AMOUNT_INVALID", "AMOUNT_TOO_PRECISE", "AMOUNT_NOT_POSITIVE", "AMOUNT_TOO_LARGE"}
+# Their blocks go on from one to the next, and need nothing from elsewhere.
+PASTED = ("README.md", "statements.md")
 MAKE_PROBLEMS = (
     '.venv/bin/python -c "from pathlib import Path; from api.problem_catalogue import with_tables;'
     " p = Path('docs/problems.md'); p.write_text(with_tables(p.read_text()))\""
@@ -114,6 +116,20 @@ def test_the_documented_bash_function_computes_the_vector() -> None:
         subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
         == vector["X-Signature"]
     )
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="bash reads them")
+@pytest.mark.parametrize("path", (ROOT / "README.md", *DOCS.glob("*.md")), ids=lambda path: path.stem)
+def test_the_shell_blocks_of_a_page_are_well_formed_and_set_what_they_use(path: Path) -> None:
+    blocks = re.findall(r"^```bash\n(.*?)^```", path.read_text(), re.DOTALL | re.MULTILINE)
+    run = subprocess.run(["bash", "-n"], input="\n".join(blocks), capture_output=True, text=True, check=False, timeout=20)
+    assert (run.returncode, run.stderr) == (0, "")
+    if path.name in PASTED:
+        text = "\n".join(blocks)
+        used = set(re.findall(r"\$\{?([A-Za-z_]\w*)", text))
+        names = r"(?:^|[\s;(])(?:local |read -r |for )?([A-Za-z_]\w*)(?==| in )|read -r (\w+) (\w+)|\bnow (lines)"
+        made = {name for found in re.findall(names, text, re.MULTILINE) for name in found if name}
+        assert used - made - {"TZ"} == set()
 
 
 def test_links_between_documents_lead_somewhere() -> None:
