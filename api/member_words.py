@@ -231,7 +231,7 @@ WORDS: Mapping[str, str] = MappingProxyType(
         "liftedBy": "The user who ended it.",
         "limit": "At most so many rows.",
         "line": "The line's number, from 1.",
-        "ActivityAnswer.line": "The operation's place in its event, from 0.",
+        "ActivityAnswer.line": "The operation's place in its event, from 1.",
         "listeroCommission": "What the ventana earns.",
         "listeroCommissionAmount": "The ventana's commission of this line.",
         "listeros": "The ventanas' lists.",
