@@ -122,7 +122,9 @@ def test_the_documented_bash_function_computes_the_vector() -> None:
 @pytest.mark.parametrize("path", (ROOT / "README.md", *DOCS.glob("*.md")), ids=lambda path: path.stem)
 def test_the_shell_blocks_of_a_page_are_well_formed_and_set_what_they_use(path: Path) -> None:
     blocks = re.findall(r"^```bash\n(.*?)^```", path.read_text(), re.DOTALL | re.MULTILINE)
-    run = subprocess.run(["bash", "-n"], input="\n".join(blocks), capture_output=True, text=True, check=False, timeout=20)
+    run = subprocess.run(
+        ["bash", "-n"], input="\n".join(blocks), capture_output=True, text=True, check=False, timeout=20
+    )
     assert (run.returncode, run.stderr) == (0, "")
     if path.name in PASTED:
         text = "\n".join(blocks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from html import escape
 
 from api.html.page import marked, page
@@ -12,6 +13,7 @@ NOT_RECORDED = "This answer is not kept: the same request may be sent again with
 VIOLATION = "This stands in the `violations` of a `VALIDATION_FAILED`, and is no refusal of its own."
 
 
+@cache
 def problems_page() -> str:
     return page(
         "Refusals – Banca",

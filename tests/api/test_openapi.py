@@ -16,6 +16,8 @@ from api.operation_problems import ANYWHERE, OWN, WITHOUT_DATABASE, placed, prob
 from api.operations import Operation
 from api.problem_catalogue import KINDS
 from api.routes import OPERATIONS
+from api.rule_documents import read_rules
+from core.domain.commission_policy import read_commission_policy
 from core.domain.ticket_number import parse_ticket_number
 
 DOCUMENT = describe(OPERATIONS, version="test")
@@ -69,6 +71,15 @@ def test_the_examples_are_of_one_banca() -> None:
     for name in ("bancaId", "ventanaId", "loteriaId", "terminalId", "accountId"):
         assert len(found[name]) == 1, name
     assert all(parse_ticket_number(number) for number in found["ticketNumber"])
+
+
+def test_the_rules_of_the_examples_are_rules_that_can_be_written() -> None:
+    rules = [value for name, value in every_member() if name == "rulesJson"]
+    policies = [value for name, value in every_member() if name == "commissionPolicyJson"]
+    assert rules
+    assert policies
+    assert [found for document in rules for found in read_rules(document)[1]] == []
+    assert [found for document in policies for found in read_commission_policy(document, x_of_multiplier={})[1]] == []
 
 
 def test_the_amounts_of_example_tickets_add_up() -> None:
