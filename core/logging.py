@@ -109,3 +109,5 @@ def configure_logging(level: LogLevel) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.ERROR if level == "error" else logging.WARNING)
     logging.getLogger("banca").setLevel(level.upper())
+    # It tells of each try to connect as an error; whoever tried says it once, in our words.
+    logging.getLogger("aiormq.connection").setLevel(logging.CRITICAL)
