@@ -38,7 +38,14 @@ async def get_metrics(context: PublicContext) -> web.Response:
 def health_response(report: Report) -> web.Response:
     status = "up" if report.is_whole else "degraded" if report.is_ready else "down"
     checks = {
-        name: CheckAnswer(status=check.status, ms=check.ms, detail=check.detail, reason=check.reason)
+        name: CheckAnswer(
+            status=check.status,
+            ms=check.ms,
+            detail=check.detail,
+            reason=check.reason,
+            since=check.since,
+            consequence=check.consequence,
+        )
         for name, check in report.checks.items()
     }
     answer = HealthAnswer(status=status, checks=checks)
