@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,17 +20,20 @@ from cli.ports import LOOPBACK, free_port, is_free
 from cli.postgres import EmbeddedPostgres
 from cli.private_files import read_json_object, write_private_json
 from cli.process import BoundProcess
-from cli.progress import say, step
+from cli.progress import say, step, warn_of_misspelt
 from cli.readiness import await_ready
+from cli.server_checks import require_usable_servers
 from cli.signals import Signals
 from cli.stack import ROOT, STACK_FILE, Role, Secrets, Stack
 from cli.supervisor import Child, Supervisor
 from cli.trouble import Trouble, UsageTrouble
 from cli.valkey import EmbeddedValkey
 from core.listening import open_sockets
-from core.settings import StackSettings, load_stack_settings
+from core.settings import StackSettings, load_stack_settings, require_right_settings
 
 DEMO_TIMEOUT_S = 60.0
+# Where Linux does not say otherwise.
+PORT_FREE_FROM = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,8 @@ PROGRAMS: Mapping[str, Program] = {
 def run(*, data: Path, port: int, fresh: bool, api: int, only: str | None) -> int:
     """Run the stack until a signal asks to stop. Returns the exit code."""
     counts = chosen_programs(only, api=api)
+    require_right_settings()
+    warn_of_misspelt()
     data = data.resolve()
     try:
         with Signals() as signals, lock(data, fresh=fresh), ExitStack() as closing:
@@ -72,6 +77,7 @@ def run_locked(data: Path, port: int, counts: Mapping[str, int], signals: Signal
     (data / STACK_FILE).unlink(missing_ok=True)
     closing.callback((data / STACK_FILE).unlink, missing_ok=True)
     settings = load_stack_settings()
+    require_usable_servers(settings)
     host = settings.host or LOOPBACK
     port = choose_port(host, port) if counts.get("api") else port
     stack, servers = start_servers(data, api_address(host, port), settings, signals, closing)
@@ -106,9 +112,21 @@ def chosen_programs(only: str | None, *, api: int) -> dict[str, int]:
 def choose_port(host: str, port: int) -> int:
     if port == 0:
         return free_port()
-    if not is_free(port, host):
+    try:
+        is_taken = not is_free(port, host)
+    except OSError as error:
+        raise cannot_listen(host, port, error) from None
+    if is_taken:
         raise Trouble(f"port {port} is in use: stop what listens there, or take another --port")
     return port
+
+
+def cannot_listen(host: str, port: int, error: OSError) -> Trouble:
+    advice = f"; only root may take ports under {PORT_FREE_FROM}: take another --port" if port < PORT_FREE_FROM else ""
+    return Trouble(
+        f"cannot listen on {host}, port {port}: {error.strerror or error}"
+        + (advice if isinstance(error, PermissionError) else "")
+    )
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
@@ -116,7 +134,7 @@ def listen(host: str, port: int) -> list[socket.socket]:
     try:
         return open_sockets(host, port, reuse_port=False)
     except OSError as error:
-        raise Trouble(f"cannot listen on {host}, port {port}: {error.strerror or error}") from None
+        raise cannot_listen(host, port, error) from None
 
 
 def api_address(host: str, port: int) -> str:
@@ -237,8 +255,10 @@ def show(stack: Stack, credentials: Mapping[str, str], counts: Mapping[str, int]
         "",
         f"Stop with Ctrl-C, or kill {stack.pid}.",
     ]
-    sys.stdout.write("\n".join(lines) + "\n")
-    sys.stdout.flush()
+    # Nobody reading it is no reason to stop.
+    with suppress(BrokenPipeError):
+        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.flush()
 
 
 def section(title: str, rows: Sequence[tuple[str, str]]) -> list[str]:
