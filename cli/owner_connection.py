@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,3 +36,11 @@ def with_database(data: Path, work: Callable[[Any], Awaitable[Answer]]) -> Answe
 
     with talking_to(url):
         return asyncio.run(run())
+
+
+def operator() -> str:
+    """Who runs the command, for what it records; a container's user may have no name."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (KeyError, OSError):
+        return f"cli:{os.getuid()}"
