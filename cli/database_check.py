@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from cli.trouble import Trouble, words_of
+from core.domain.text import shown
 from core.queries import sql
 from core.setting_values import shown_url
 
@@ -27,7 +28,7 @@ def talking_to(url: str) -> Iterator[None]:
         words = words_of(error)
         if words is None:
             raise
-        raise Trouble(f"{shown_url(url)}: {words}") from error
+        raise Trouble(f"{shown_url(url)}: {shown(words)}") from error
 
 
 def require_migratable(owner_url: str, *, sets_passwords: bool) -> None:

@@ -37,7 +37,7 @@ def told(error: Exception) -> tuple[str, int]:
     if isinstance(error, SettingsError):
         return str(error), SETTINGS_EXIT_CODE
     words = words_of(error)
-    return (words, 1) if words is not None else (defect(error), 1)
+    return shown(defect(error) if words is None else words), 1
 
 
 def words_of(error: BaseException) -> str | None:

@@ -35,7 +35,7 @@ def run_process(program: Program, work: Callable[[Settings], int]) -> int:
     try:
         settings = load_settings(program=program)
     except SettingsError as error:
-        tell(program, str(error))
+        tell(program, *str(error).split("\n"))
         return SETTINGS_EXIT_CODE
     for line in misspelt_settings():
         tell(program, f"warning: {line}")
@@ -49,7 +49,7 @@ def run_process(program: Program, work: Callable[[Settings], int]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED_EXIT_CODE
     except SettingsError as error:
-        tell(program, str(error))
+        tell(program, *str(error).split("\n"))
         return SETTINGS_EXIT_CODE
     except ProcessError as error:
         log.error("PROCESS_FAILED", error=str(error))
@@ -60,10 +60,10 @@ def run_process(program: Program, work: Callable[[Settings], int]) -> int:
     return FAILED_EXIT_CODE
 
 
-def tell(program: Program, text: str) -> None:
+def tell(program: Program, *lines: str) -> None:
     """Lines for people; nobody reading them is no reason to fall over."""
     try:
-        for line in text.split("\n"):
+        for line in lines:
             sys.stderr.write(f"banca {program}: {shown(line)}\n")
         sys.stderr.flush()
     except OSError:

@@ -84,6 +84,6 @@ def test_a_defect_has_its_stack_in_the_log_and_a_line_for_the_person() -> None:
         [sys.executable, "-c", program], env={**os.environ, **RIGHT}, cwd=ROOT, capture_output=True, text=True, check=False
     )  # fmt: skip
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("banca scheduler: ValueError: two")
+    assert done.stderr.splitlines()[-1].startswith("banca scheduler: ValueError: two lines; its stack")
     assert "Traceback" not in done.stderr
     assert "Traceback" in json.loads(done.stdout.splitlines()[-1])["error"]["stack"]

@@ -18,8 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 END_TIMEOUT_S = 240
 # A build backend of its own, so that an installation needs nothing but the index that it is given.
 BACKEND = """
+import os
 import zipfile
-NAME = "place-0.1.0"
 METADATA = "Metadata-Version: 2.1\\nName: place\\nVersion: 0.1.0\\nRequires-Dist: onlyhere\\n"
 WHEEL = "Wheel-Version: 1.0\\nGenerator: x\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
 
@@ -29,6 +29,7 @@ def build_editable(wheel_directory, config_settings=None, metadata_directory=Non
         wheel.writestr("place-0.1.0.dist-info/METADATA", METADATA)
         wheel.writestr("place-0.1.0.dist-info/WHEEL", WHEEL)
         wheel.writestr("place-0.1.0.dist-info/RECORD", "")
+        wheel.writestr("place.pth", os.getcwd())
     return name
 
 build_wheel = build_editable
@@ -140,7 +141,7 @@ def test_uv_itself_says_where_it_finds_packages_when_it_is_told_so(place: Path, 
     said = tmp_path / "said"
     folder = program(
         tmp_path / "bin", "uv",
-        f'case "$*" in *--help*) echo "--group"; exit;; *venv*) exec "{sys.base_prefix}/bin/python3" -m venv --without-pip'
+        f'case "$*" in *--help*) echo "--group"; exit;; "-q venv "*) exec "{sys.base_prefix}/bin/python3" -m venv --without-pip'
         f' "{place}/.venv";; esac; env | grep ^UV_ > "{said}"; exit 2',
     )  # fmt: skip
     launch(
