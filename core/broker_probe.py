@@ -11,6 +11,7 @@ from aiormq.exceptions import (
     AuthenticationError,
     ChannelAccessRefused,
     ConnectionNotAllowed,
+    InvalidFrameError,
     ProbableAuthenticationError,
 )
 from redis.exceptions import AuthenticationError as RedisAuthenticationError
@@ -70,6 +71,9 @@ class RabbitProbe:
         except _REFUSALS as error:
             self._drop()
             raise BrokerUnusableError(REFUSED, str(error)) from error
+        except InvalidFrameError as error:
+            self._drop()
+            raise BrokerUnusableError(REFUSED, "the server ended it at once: is there such a virtual host?") from error
         except (AMQPError, OSError, RuntimeError) as error:
             self._drop()
             raise BrokerUnusableError(AWAY, f"{type(error).__name__}: {error}") from error
