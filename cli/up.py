@@ -13,6 +13,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from cli.data_directory import DEMO_FILE, METRICS_DIRECTORY, empty, lock
 from cli.migrate import migrate
@@ -188,7 +189,14 @@ def load_demo(stack: Stack) -> dict[str, str]:
     return read_json_object(path)
 
 
+def metrics_ports(first: int) -> dict[str, str]:
+    """Of scheduler, relay and worker, each its own from METRICS_PORT on; the API's metrics are on its own port."""
+    names = [name for name in PROGRAMS if name != "api"]
+    return {name: str(first + place) for place, name in enumerate(names)} if first else {}
+
+
 def children(stack: Stack, counts: Mapping[str, int], listeners: Sequence[socket.socket]) -> list[list[Child]]:
+    ports = metrics_ports(load_stack_settings().metrics_port)
     if counts.get("api", 0) > 1:
         make_metrics_directory(stack.data)
     return [
@@ -199,6 +207,7 @@ def children(stack: Stack, counts: Mapping[str, int], listeners: Sequence[socket
                 name if count == 1 else f"{name}-{number}",
                 metrics=stack.data / METRICS_DIRECTORY if name == "api" and count > 1 else None,
                 listeners=listeners if name == "api" else (),
+                settings={"METRICS_PORT": ports[name]} if name in ports else {},
             )
             for number in range(1, count + 1)
         ]
@@ -214,16 +223,22 @@ def make_metrics_directory(data: Path) -> None:
 
 
 def child(
-    stack: Stack, program: Program, name: str, *, metrics: Path | None, listeners: Sequence[socket.socket] = ()
+    stack: Stack,
+    program: Program,
+    name: str,
+    *,
+    metrics: Path | None,
+    listeners: Sequence[socket.socket] = (),
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Child:
-    """metrics: the directory where processes of this program count together; None: it counts alone."""
+    """metrics: the directory where processes of this program count together; None: it counts alone. settings: its own."""
     own = {"PROMETHEUS_MULTIPROC_DIR": str(metrics)} if metrics is not None else {}
 
     def spawn() -> BoundProcess:
         return BoundProcess(
             # -P: a folder named like a module, wherever we were started, must not be taken for it.
             [sys.executable, "-P", "-m", program.module],
-            env={**stack.process_environment(program.role), "PYTHONUNBUFFERED": "1", **own},
+            env={**stack.process_environment(program.role), "PYTHONUNBUFFERED": "1", **own, **settings},
             log=stack.data / "log" / f"{name}.log",
             directory=ROOT,
             listeners=listeners,

@@ -221,6 +221,8 @@ class StackSettings(OwnerSettings):
     redis_url: RedisUrl | None = None
     amqp_url: AmqpUrl | None = None
     host: Host | None = None
+    # Of the first of its processes that have none of their own; the others take the ports after it.
+    metrics_port: Annotated[int, Field(ge=0, le=PORT_MAX - 2)] = 0
 
 
 KINDS: tuple[type[GivenSettings], ...] = (Settings, MigrationSettings, StackSettings)

@@ -20,6 +20,7 @@ from workers.rabbitmq import connect
 
 PROGRAMS = Path("/usr/lib/rabbitmq/bin")
 START_TIMEOUT_S = 180
+STOP_TRIES = 100
 USUAL_URL = "amqp://guest:guest@127.0.0.1:5672/"
 
 
@@ -85,7 +86,12 @@ class OwnRabbitmq:
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        subprocess.run(["epmd", "-kill"], env=self._environment, capture_output=True, check=False)
+        # Its daemon goes once it has noticed that the node is gone.
+        for _ in range(STOP_TRIES):
+            told = subprocess.run(["epmd", "-kill"], env=self._environment, capture_output=True, check=False).stdout
+            if b"Killing not allowed" not in told:
+                return
+            time.sleep(0.1)
 
 
 @contextmanager
