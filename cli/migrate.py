@@ -6,10 +6,11 @@ import asyncio
 from pathlib import Path
 from typing import Protocol
 
-from cli.progress import say
-from cli.stack import SECRETS_FILE, Secrets, Stack, without_password
+from cli.database_check import require_migratable, talking_to
+from cli.progress import say, warn_of_misspelt
+from cli.stack import SECRETS_FILE, Secrets, Stack
 from cli.trouble import Trouble
-from core.settings import load_migration_settings
+from core.settings import load_migration_settings, require_right_settings
 
 # A migration may rewrite large tables; the runner bounds each statement itself.
 MIGRATE_TIMEOUT_S = 3600.0
@@ -33,6 +34,8 @@ class Logins(Protocol):
 
 def run(*, data: Path) -> int:
     """Migrate what MIGRATION_DATABASE_URL or DATABASE_URL names, else the stack in `data`."""
+    require_right_settings()
+    warn_of_misspelt()
     settings = load_migration_settings()
     url = settings.owner_url
     if url is None:
@@ -49,10 +52,10 @@ def run(*, data: Path) -> int:
 
 def migrate(owner_url: str, logins: Logins) -> list[str]:
     """The names applied. Raises Trouble when the database cannot be reached or refuses us."""
-    import asyncpg
-
     from core import migrations
 
+    sets_passwords = any((logins.api_database_password, logins.worker_database_password))
+    require_migratable(owner_url, sets_passwords=sets_passwords)
     settings = load_migration_settings()
     work = migrations.migrate(
         owner_url,
@@ -64,11 +67,8 @@ def migrate(owner_url: str, logins: Logins) -> list[str]:
         tell=say,
     )
     try:
-        return asyncio.run(asyncio.wait_for(work, MIGRATE_TIMEOUT_S))
-    except (OSError, TimeoutError, asyncpg.PostgresConnectionError) as error:
-        raise Trouble(f"no database answers at {without_password(owner_url)}: {error}") from error
-    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
-        raise Trouble(f"{without_password(owner_url)} refuses us: {error}") from error
+        with talking_to(owner_url):
+            return asyncio.run(asyncio.wait_for(work, MIGRATE_TIMEOUT_S))
     except migrations.MigrationBlockedError as error:
         raise Blocked(str(error)) from error
     except (migrations.MigrationChangedError, migrations.MigrationTooLongError) as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -17,10 +18,11 @@ from dramatiq import Message
 from core import garbage
 from core.database import Database, create_pool
 from core.events import Event
-from core.logging import Log, configure_logging
+from core.logging import Log
 from core.loop_lag import watched_loop
+from core.processes import run_process
 from core.queries import sql
-from core.settings import Settings, load_settings
+from core.settings import Settings
 from workers.backoff import backoff_s, wait
 from workers.consumers import CONSUMERS, KEEPERS, queue_name, queue_names, wants
 from workers.dead_queues import create_dead_queues
@@ -151,9 +153,16 @@ class Relay:
         ]
 
 
-async def main() -> None:
-    settings = load_settings()
-    configure_logging(settings.log_level)
+def main() -> int:
+    return run_process("relay", run)
+
+
+def run(settings: Settings) -> int:
+    asyncio.run(relay_events(settings))
+    return 0
+
+
+async def relay_events(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -225,4 +234,4 @@ async def await_instance_id(database: Database, stop: asyncio.Event) -> str | No
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    sys.exit(main())

@@ -16,9 +16,10 @@ from dramatiq.middleware import AsyncIO, Middleware, Retries
 
 from core import garbage
 from core.database import Database, create_pool
-from core.logging import Log, configure_logging
+from core.logging import Log
 from core.loop_lag import watch_loop
-from core.settings import Settings, load_settings
+from core.processes import run_process
+from core.settings import Settings
 from workers.actor_loop import run_in_loop
 from workers.audit import Auditor, declare_audit
 from workers.backoff import backoff_s
@@ -41,8 +42,10 @@ log = Log("worker")
 
 def main() -> int:
     """Work until SIGTERM or SIGINT: 0; or until a thread of ours died: 1, and the supervisor starts us again."""
-    settings = load_settings()
-    configure_logging(settings.log_level)
+    return run_process("worker", run)
+
+
+def run(settings: Settings) -> int:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())

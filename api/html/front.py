@@ -42,6 +42,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "outdated": "it is of another release",
         "broken": "it has failed",
         "writes_refused": "it takes no writes",
+        "alarm": "it lacks memory or disk",
     }
 )
 DOCUMENTS = (
@@ -89,8 +90,11 @@ def _document(link: tuple[str, str, str]) -> str:
 def _part(name: str, check: Check) -> str:
     state = escape(STATES.get(check.status, check.status))
     reason = f": {escape(REASONS.get(check.reason, check.reason.replace('_', ' ')))}" if check.reason else ""
-    about = f" – {escape(PARTS[name])}" if name in PARTS else ""
+    is_troubled = check.status not in (UP, OFF) and check.since is not None
+    since = f", since {check.since:%Y-%m-%d %H:%M:%S} UTC" if is_troubled else ""
+    about = check.consequence or PARTS.get(name)
+    more = f" – {escape(about[:1].upper() + about[1:])}" if about else ""
     return (
         f"<div><dt>{escape(name.capitalize())}</dt>"
-        f'<dd><span class="state {escape(check.status)}">{state}</span>{reason}{about}</dd></div>\n'
+        f'<dd><span class="state {escape(check.status)}">{state}</span>{reason}{since}{more}</dd></div>\n'
     )

@@ -43,7 +43,14 @@ def overall_status(report: Report) -> Literal["up", "degraded", "down"]:
 
 def health_response(report: Report) -> web.Response:
     checks = {
-        name: CheckAnswer(status=check.status, ms=check.ms, detail=check.detail, reason=check.reason)
+        name: CheckAnswer(
+            status=check.status,
+            ms=check.ms,
+            detail=check.detail,
+            reason=check.reason,
+            since=check.since,
+            consequence=check.consequence,
+        )
         for name, check in report.checks.items()
     }
     answer = HealthAnswer(status=overall_status(report), checks=checks)

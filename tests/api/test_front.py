@@ -101,6 +101,9 @@ def test_the_page_says_how_it_is_in_words() -> None:
     down = shown("down", Check("down", 1.0, {}, "read_only"))
     assert "Nothing can be sold now." in down
     assert "it takes no changes" in down
+    since = datetime(2026, 11, 21, 3, 26, 34, tzinfo=UTC)
+    told = shown("degraded", Check("down", 1.0, {}, "alarm", since, "events wait"), name="broker")
+    assert "it lacks memory or disk, since 2026-11-21 03:26:34 UTC – Events wait" in told
 
 
 def test_what_the_page_is_told_is_escaped() -> None:
