@@ -134,6 +134,12 @@ def test_the_shell_blocks_of_a_page_are_well_formed_and_set_what_they_use(path: 
         assert used - made - {"TZ"} == set()
 
 
+def test_every_page_is_in_the_index_of_the_readme() -> None:
+    index = (ROOT / "README.md").read_text().partition("## All pages")[2].partition("\n## ")[0]
+    listed = re.findall(r"^\| \[docs/([\w-]+\.md)\]\(docs/\1\) \| \S", index, re.MULTILINE)
+    assert sorted(listed) == sorted(path.name for path in DOCS.glob("*.md"))
+
+
 def test_links_between_documents_lead_somewhere() -> None:
     broken = [
         f"{path.name}: {target}"
