@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import sys
 
 import uvloop
 
-from api.app import SettingsError, create_app
+from api.app import create_app
 from api.keys import MISFIT
 from api.server import start
 from core import garbage
-from core.installation import MisfitError
 from core.listening import inherited_sockets, open_sockets
-from core.logging import Log, configure_logging
-from core.settings import Settings, load_settings
+from core.logging import Log
+from core.processes import ProcessError, run_process
+from core.settings import Settings
 
 log = Log("api")
 
 
-def main() -> None:
-    settings = load_settings()
-    configure_logging(settings.log_level)
-    try:
-        uvloop.run(serve(settings))
-    except (SettingsError, MisfitError) as error:
-        sys.exit(str(error))
+def main() -> int:
+    return run_process("api", run)
+
+
+def run(settings: Settings) -> int:
+    uvloop.run(serve(settings))
+    return 0
 
 
 async def serve(settings: Settings) -> None:
@@ -37,7 +38,7 @@ async def serve(settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
     app = create_app(settings)
     inherited = inherited_sockets()
-    listeners = inherited or open_sockets(settings.host, settings.port, reuse_port=settings.reuse_port)
+    listeners = inherited or listen(settings)
     runner = await start(app, listeners)
     garbage.tame()
     host, port = runner.addresses[0][:2]
@@ -53,5 +54,14 @@ async def serve(settings: Settings) -> None:
         await runner.cleanup()
 
 
+def listen(settings: Settings) -> list[socket.socket]:
+    """Raises ProcessError."""
+    try:
+        return open_sockets(settings.host, settings.port, reuse_port=settings.reuse_port)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ProcessError(f"cannot listen on HOST {settings.host}, PORT {settings.port}: {reason}") from error
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -21,6 +22,7 @@ from api.keys import (
     SESSIONS,
     SETTINGS,
     SIGNATURES,
+    STARTED_AT,
     UNEXPECTED,
 )
 from api.lifetimes import (
@@ -37,24 +39,21 @@ from api.rate_limits import LoginBuckets
 from api.routes import OPERATIONS
 from api.trusted_proxies import TrustedProxies
 from core.security.terminal_secrets import load_master_keys
-from core.security.tokens import SECRET_BYTES_MIN
-from core.settings import Settings
+from core.settings import Settings, SettingsError, lacks, wrong_setting
 
 if TYPE_CHECKING:
     pass
 
 
-class SettingsError(Exception):
-    """A setting that the API cannot do without is missing or too weak."""
-
-
 def create_app(settings: Settings, *, operations: tuple[Operation, ...] = OPERATIONS) -> web.Application:
     """Connects to nothing yet: the process starts, and recovers, without PostgreSQL or Valkey. Raises SettingsError."""
-    require_secrets(settings)
+    if wrong := lacks(settings, "api"):
+        raise SettingsError(wrong)
     # The routes read bodies themselves, each with its own limit; aiohttp's would be one for all.
     frame = frame_of(settings, operations)
     app = web.Application(middlewares=[frame.around], client_max_size=settings.body_batch_bytes_max)
     app[SETTINGS] = settings
+    app[STARTED_AT] = datetime.now(UTC)
     app[MASTER_KEYS] = load_master_keys(settings)
     app.cleanup_ctx.append(hold_loop_watch)
     app.cleanup_ctx.append(hold_database)
@@ -102,12 +101,16 @@ def frame_of(settings: Settings, operations: tuple[Operation, ...]) -> Frame:
     try:
         proxies = TrustedProxies(settings.trusted_proxies)
     except ValueError as error:
-        raise SettingsError(f"TRUSTED_PROXIES: {error}") from None
+        raise unusable("trusted_proxies", settings.trusted_proxies, error) from None
     try:
         origins = CorsOrigins(settings.cors_origins)
     except ValueError as error:
-        raise SettingsError(f"CORS_ORIGINS: {error}") from None
+        raise unusable("cors_origins", settings.cors_origins, error) from None
     return Frame(quiet_routes=quiet_routes(operations), trusted_proxies=proxies, origins=origins)
+
+
+def unusable(name: str, value: str, error: ValueError) -> SettingsError:
+    return SettingsError([wrong_setting(Settings, name, value, reason=str(error))])
 
 
 def quiet_routes(operations: tuple[Operation, ...]) -> frozenset[str]:
@@ -117,11 +120,3 @@ def quiet_routes(operations: tuple[Operation, ...]) -> frozenset[str]:
         for operation in operations
         if operation.signed or operation.ticket_rate or "health" in operation.tags
     )
-
-
-def require_secrets(settings: Settings) -> None:
-    for name in ("jwt_access_secret", "jwt_refresh_secret", "terminal_master_key"):
-        if len(getattr(settings, name).get_secret_value().encode()) < SECRET_BYTES_MIN:
-            raise SettingsError(f"{name.upper()} must have at least {SECRET_BYTES_MIN} bytes")
-    if settings.jwt_access_secret == settings.jwt_refresh_secret:
-        raise SettingsError("JWT_ACCESS_SECRET and JWT_REFRESH_SECRET must differ")

@@ -50,11 +50,15 @@ def tagged_response(request: web.Request, document: Mapping[str, Any], *, cache_
     What it says depends on who asks, and for which banca.
     """
     body = orjson.dumps(document)
-    tag = f'W/"{_digest(body)}"'
+    tag = weak_tag(body)
     headers = {"ETag": tag, "Cache-Control": cache_control, "Vary": "Authorization, X-Active-Banca-Id"}
     if is_known(request, tag):
         return web.Response(status=304, headers=headers)
     return web.Response(body=body, content_type="application/json", headers=headers)
+
+
+def weak_tag(body: bytes) -> str:
+    return f'W/"{_digest(body)}"'
 
 
 def refuse_condition(rule: IfMatch, request: web.Request, *, replaces_whole: bool = False) -> None:

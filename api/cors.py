@@ -6,12 +6,11 @@ aiohttp-cors is not used: it adds its headers through aiohttp's response signal,
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from aiohttp import web
 
 from api.problems import Problem, problem_response
 from api.ready_response import ReadyResponse
+from core.setting_values import origins_of
 
 # What a page may send besides the headers that need no permission.
 ALLOWED_HEADERS = (
@@ -34,7 +33,7 @@ class CorsOrigins:
 
         Raises ValueError for what is no origin; "*" and "null" are none that could be trusted.
         """
-        self._origins = frozenset(_origin(part.strip()) for part in origins.split(",") if part.strip())
+        self._origins = origins_of(origins)
 
     def preflight(self, request: web.Request) -> ReadyResponse | None:
         """The answer to a preflight, which needs no token and counts against no limit; None for other requests.
@@ -81,14 +80,3 @@ class CorsOrigins:
         if is_allowed and origin is not None:
             headers["Access-Control-Allow-Origin"] = origin
             headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
-
-
-def _origin(text: str) -> str:
-    """As browsers send it: scheme, host and a port that is not the scheme's own, in small letters."""
-    parts = urlsplit(text)
-    is_origin = parts.scheme in ("http", "https") and parts.hostname and text == f"{parts.scheme}://{parts.netloc}"
-    if not is_origin or "@" in parts.netloc or "*" in parts.netloc or text != text.lower():
-        raise ValueError(f"{text!r} is no origin such as https://pos.example.com")
-    if parts.port == {"http": 80, "https": 443}[parts.scheme]:
-        raise ValueError(f"{text!r}: browsers leave out the scheme's own port")
-    return text

@@ -3,6 +3,10 @@
 Ready is a process that can sell: its database takes writes now, in the tables of a sale. A sale that waits for a moment
 (for a lock, for a busy server) is no reason to leave; what was able to sell READY_GRACE_S ago still counts, unless it is
 certain that it cannot.
+
+Cache and broker are tried as they are used: a login, and a write. How long a check may take is its own bound,
+CHECK_TIMEOUT_S, and none of a hot path's: sales give up on Valkey after CACHE_TIMEOUT_MS, which a busy machine takes for a
+moment.
 """
 
 from __future__ import annotations
@@ -10,17 +14,19 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from math import isfinite
-from urllib.parse import urlsplit
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from math import inf, isfinite
+from types import MappingProxyType
 
 import asyncpg
-from redis.exceptions import ResponseError
 
+from core.broker_probe import BrokerUnusableError, RabbitProbe, redis_reason
 from core.cache import Cache, CacheUnavailableError
 from core.database import TROUBLES, Database, DatabaseTrouble, DatabaseUnavailableError, trouble_of
 from core.fresh import Fresh
+from core.logging import Log
 from core.metrics import (
     DEAD_LETTERS,
     EVALUATIONS_FAILED,
@@ -33,8 +39,7 @@ from core.migrations import newest_migration
 from core.queries import sql
 from core.replica import Replica, ReplicaState
 
-# Also of a PING of the cache: the sales' own client gives up after CACHE_TIMEOUT_MS, which a busy machine takes for a
-# moment, and which says nothing of whether Valkey is there.
+# Of each check, whatever it asks.
 CHECK_TIMEOUT_S = 1.0
 REPORT_AGE_MAX_S = 1.0
 # A load balancer that takes a process out whenever it is slow for a moment does more harm than the moment.
@@ -43,7 +48,6 @@ READY_GRACE_S = 5.0
 # all be busy, and still sell.
 PROBE_CONNECTIONS = 2
 OLDEST_TRANSACTION_EVERY_S = 5.0
-AMQP_PORTS = {"amqp": 5672, "amqps": 5671}
 # A second of lag is normal under load; a minute means that nobody publishes.
 OUTBOX_LAG_WARNING_S = 60.0
 # A step takes a tenth of a second; a minute means that no worker makes any.
@@ -53,17 +57,55 @@ NAMES = ("database", "sales", "replica", "cache", "broker", "outbox", "evaluatio
 UP, DOWN, OFF, LATE = "up", "down", "off", "late"
 # They may pass before anybody notices; after all others a sale fails, too.
 _MOMENTARY = frozenset((DatabaseTrouble.TIMEOUT, DatabaseTrouble.BUSY, DatabaseTrouble.OVERLOADED))
-WRITES_REFUSED = "writes_refused"
+
+# What cannot be done, in words for people. What is up has none, and neither has what is off.
+CONSEQUENCES: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "database": {DOWN: "PostgreSQL does not answer: nothing can be sold, and nobody can log in or read"},
+        "sales": {
+            DOWN: "no ticket can be sold, cancelled or paid: each gets 503",
+            LATE: "sales wait, or get 503, for a moment",
+        },
+        "replica": {
+            DOWN: "lists and reports are read from the primary, which has more to do",
+            LATE: "lists and reports are read from the primary, which has more to do",
+        },
+        "cache": {
+            DOWN: "balances are read from PostgreSQL, which is slower; sales go on",
+            LATE: "balances may be read from PostgreSQL for a moment; sales go on",
+        },
+        "broker": {
+            DOWN: "events wait in the outbox: audit trail and prizes come later; sales go on",
+            LATE: "events may wait for a moment; sales go on",
+        },
+        "outbox": {
+            DOWN: "nobody knows how long events wait",
+            LATE: "events wait: the audit trail is behind; sales go on. Does a relay run?",
+        },
+        "evaluations": {
+            DOWN: "nobody knows whether prizes are being paid",
+            LATE: "winners wait for prizes: an evaluation has failed or does not move; sales go on",
+        },
+    }
+)
+
+
+log = Log("health")
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """status: up, down, late, or off (not configured). reason: of what is not up, in a word; None: none is known."""
+    """status: up, down, late, or off (not configured). reason: of what is not up, in a word; None: none is known.
+
+    since: when this process found it so first, after it was otherwise. consequence: what cannot be done; None: all can.
+    """
 
     status: str
     ms: float
     detail: dict[str, float]
     reason: str | None = None
+    since: datetime | None = None
+    consequence: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +179,9 @@ class Health:
         self._sales = SaleProbe(probe_database)
         self._has_cache = has_cache
         self._replica = replica
-        self._amqp_url = amqp_url
+        self._rabbit = RabbitProbe(amqp_url, timeout_s=CHECK_TIMEOUT_S) if amqp_url else None
+        self._well_at_s: dict[str, float] = {}
+        self._sinces: dict[str, tuple[str, datetime]] = {}
         # Not the cache's client: that one is told to be hasty, and there may be none.
         self._redis = Cache(redis_url, timeout_ms=int(CHECK_TIMEOUT_S * 1000)) if redis_url else None
         self._redis_key = f"banca:health:{secrets.token_hex(8)}"
@@ -154,6 +198,8 @@ class Health:
             task.cancel()
         if self._running:
             await asyncio.wait(self._running.values(), timeout=CHECK_TIMEOUT_S)
+        if self._rabbit is not None:
+            await self._rabbit.close()
         if self._redis is not None:
             await self._redis.close()
 
@@ -177,7 +223,9 @@ class Health:
         late = Check(DOWN, _ms_since(started), {}, DatabaseTrouble.TIMEOUT.value)
         found_checks = {name: task.result() if task in done else late for name, task in running.items()}
         found_checks["sales"] = self._with_grace(found_checks["sales"])
-        report = Report(found_checks)
+        for name in ("cache", "broker"):
+            found_checks[name] = self._with_patience(name, found_checks[name])
+        report = Report({name: self._told(name, check) for name, check in found_checks.items()})
         for name, found in report.checks.items():
             if found.status != OFF:
                 HEALTH_PART_UP.labels(name).set(found.status != DOWN)
@@ -188,6 +236,28 @@ class Health:
         if sales.status == DOWN and sales.reason in _MOMENTARY and self._sales.is_well_of_late:
             return Check(LATE, sales.ms, sales.detail, sales.reason)
         return sales
+
+    def _with_patience(self, name: str, found: Check) -> Check:
+        """One that only took too long, on a busy machine, is late until READY_GRACE_S after it last was well."""
+        now_s = time.monotonic()
+        if found.status == UP:
+            self._well_at_s[name] = now_s
+        elif found.reason == DatabaseTrouble.TIMEOUT and now_s - self._well_at_s.get(name, -inf) <= READY_GRACE_S:
+            return replace(found, status=LATE)
+        return found
+
+    def _told(self, name: str, found: Check) -> Check:
+        """With since when it is so, and what that means; a change is logged."""
+        before, since = self._sinces.get(name, (None, None))
+        if before != found.status or since is None:
+            since = datetime.now(UTC)
+            self._sinces[name] = (found.status, since)
+            is_well = found.status in (UP, OFF)
+            if before is not None or not is_well:
+                write = log.info if is_well else log.warning
+                write("HEALTH_PART", part=name, status=found.status, before=before, reason=found.reason)
+        consequence = CONSEQUENCES[name].get(found.status)
+        return replace(found, since=since, consequence=consequence)
 
     async def _check_database(self) -> tuple[str, dict[str, float]]:
         """Whether it answers, and now and then how old its oldest transaction is."""
@@ -222,21 +292,16 @@ class Health:
         return await self._check_redis() if self._has_cache else (OFF, {})
 
     async def _check_broker(self) -> tuple[str, dict[str, float]]:
-        if self._amqp_url is None:
+        if self._rabbit is None:
             return await self._check_redis()
-        parts = urlsplit(self._amqp_url)
-        port = parts.port or AMQP_PORTS.get(parts.scheme, AMQP_PORTS["amqp"])
-        _, writer = await asyncio.open_connection(parts.hostname, port)
-        writer.close()
+        await self._rabbit.look()
         return UP, {}
 
     async def _check_redis(self) -> tuple[str, dict[str, float]]:
         """A server that refuses writes (no memory, no disk, a replica) is neither a cache nor a broker."""
         if self._redis is None:
             return OFF, {}
-        await self._redis.run(
-            lambda client: client.set(self._redis_key, b"", px=int(CHECK_TIMEOUT_S * 1000)), even_at_rest=True
-        )
+        await self._redis.probe(self._redis_key)
         return UP, {}
 
     async def _check_outbox(self) -> tuple[str, dict[str, float]]:
@@ -267,7 +332,9 @@ async def _timed(check: Callable[[], Awaitable[tuple[str, dict[str, float]]]]) -
     try:
         async with asyncio.timeout(CHECK_TIMEOUT_S):
             status, detail = await check()
-    except (DatabaseUnavailableError, asyncpg.PostgresError, CacheUnavailableError, OSError) as error:
+    except (
+        DatabaseUnavailableError, asyncpg.PostgresError, CacheUnavailableError, BrokerUnusableError, OSError,
+    ) as error:  # fmt: skip
         status, detail, reason = DOWN, {}, _reason_of(error)
     return Check(status, _ms_since(started), detail, reason)
 
@@ -278,10 +345,9 @@ def _reason_of(error: Exception) -> str:
         return error.trouble.value
     if isinstance(error, asyncpg.PostgresError):
         return (trouble_of(error) or DatabaseTrouble.BROKEN).value
-    cause = error.__cause__ if isinstance(error, CacheUnavailableError) else error
-    if isinstance(cause, ResponseError):
-        return WRITES_REFUSED
-    return DatabaseTrouble.TIMEOUT.value if isinstance(cause, TimeoutError) else DatabaseTrouble.AWAY.value
+    if isinstance(error, BrokerUnusableError):
+        return error.reason
+    return redis_reason(error.__cause__ if isinstance(error, CacheUnavailableError) else error)
 
 
 def _ms_since(started: float) -> float:

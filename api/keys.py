@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import datetime
 
 from aiohttp import web
 
@@ -30,6 +31,8 @@ from core.till.after_sale import AfterSale
 from core.till.cancels import Canceller
 from core.till.sales import Counter
 
+# When this process began.
+STARTED_AT = web.AppKey("STARTED_AT", datetime)
 SETTINGS = web.AppKey("SETTINGS", Settings)
 DATABASE = web.AppKey("DATABASE", Database)
 READINGS = web.AppKey("READINGS", Readings)

@@ -53,6 +53,7 @@ class Operation:
     tenant: the operation works in one banca. ticket_rate: counts against the seller's limit on ticket routes.
     export_rate: counts against the user's limit on exports.
     batch: the body may have the size of a batch.
+    media: what else than JSON the success may be, for clients that accept it, or where there is no model.
     may_lag: a replica may answer, with everything that was committed when the request came: nothing is decided from it. The
     handler reads from context.readings, and may be called twice.
     tagged: the answer carries the ETag of the thing that it shows. if_match: what the operation makes of If-Match; unless
@@ -78,11 +79,11 @@ class Operation:
     ticket_rate: bool = False
     export_rate: bool = False
     batch: bool = False
+    media: tuple[str, ...] = ()
     may_lag: bool = False
     tagged: bool = False
     if_match: IfMatch = IfMatch.NONE
     whole_fields: frozenset[str] = frozenset()
-    problems: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.permission is not PUBLIC and not PERMISSIONS.get(self.permission):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from api.problem_catalogue import type_of
 from api.ready_response import ReadyResponse
 from core.database import DatabaseTrouble, DatabaseUnavailableError
 from core.domain.violations import Violation
@@ -74,7 +75,7 @@ def database_problem(error: DatabaseUnavailableError) -> Problem:
 def problem_document(problem: Problem, *, instance: str | None) -> dict[str, object]:
     """The JSON object; also one ticket's problem inside a batch's answer. instance: the request's id."""
     document: dict[str, object] = {
-        "type": f"/problems/{problem.code.lower().replace('_', '-')}",
+        "type": type_of(problem.code),
         "title": problem.code.replace("_", " ").capitalize(),
         "status": problem.status,
         "code": problem.code,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from aiohttp import web
+
+from core.setting_values import networks_of
 
 Address = IPv4Address | IPv6Address
 
@@ -24,7 +26,7 @@ class TrustedProxies:
         Only X-Forwarded-For is read: a second header (Forwarded, X-Real-IP) could say something else, and a proxy that
         writes one passes the client's other one on.
         """
-        self._networks = [ip_network(part.strip()) for part in networks.split(",") if part.strip()]
+        self._networks = networks_of(networks)
 
     def seen_through(self, request: web.Request) -> web.Request:
         """The request as if the client had sent it itself."""

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from cli.stack import Secrets, without_password
+from cli.database_check import talking_to
+from cli.stack import Secrets
 from cli.trouble import Trouble
 
 CONNECT_TIMEOUT_S = 10.0
@@ -94,17 +95,12 @@ async def connect(owner_url: str) -> Any:
 
 def as_owner(owner_url: str, work: Coroutine[Any, Any, Answer]) -> Answer:
     """What the work on the database gives. Raises Trouble when the database cannot be reached or refuses us."""
-    import asyncpg
-
     from core import migrations
     from core.installation import MisfitError
 
     try:
-        return asyncio.run(work)
-    except (OSError, TimeoutError, asyncpg.PostgresConnectionError) as error:
-        raise Trouble(f"no database answers at {without_password(owner_url)}: {error}") from error
-    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
-        raise Trouble(f"{without_password(owner_url)} refuses us: {error}") from error
+        with talking_to(owner_url):
+            return asyncio.run(work)
     except migrations.MigrationBlockedError as error:
         raise Blocked(str(error)) from error
     except (

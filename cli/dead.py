@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.data_option import Data
-from cli.owner_connection import with_database
+from cli.owner_connection import operator, with_database
 from cli.printing import print_json
 from cli.stack import DEFAULT_DATA
 from cli.trouble import Trouble
@@ -74,7 +73,7 @@ async def decide_each(connection: Any, letters: list[str], decision: str) -> dic
     refused = {}
     for letter_id in dict.fromkeys(ids):
         outcome = await connection.fetchval(
-            sql("dead_letters/decide"), letter_id, decision, f"cli:{getpass.getuser()}", None, LAYER_CLI, None
+            sql("dead_letters/decide"), letter_id, decision, operator(), None, LAYER_CLI, None
         )
         if outcome == "DECIDED":
             print(f"{letter_id} {decision}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ import orjson
 import typer
 
 from cli.data_option import Data
-from cli.owner_connection import with_database
+from cli.owner_connection import operator, with_database
 from cli.printing import print_json
 from cli.stack import DEFAULT_DATA
 from cli.trouble import Trouble
@@ -77,7 +76,7 @@ def period_asked(job: Job, month: str | None) -> str:
 
 async def run_each(connection: Any, name: str, period: str, code: str | None, *, wait_s: float) -> list[dict[str, Any]]:
     """Asks all bancas first, so that their workers may do them together."""
-    who = f"cli:{getpass.getuser()}"
+    who = operator()
     asked = [
         (
             banca,

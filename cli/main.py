@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -13,10 +15,8 @@ from cli.data_option import Data, data_directory
 from cli.dead import app as dead
 from cli.job import app as job
 from cli.stack import DEFAULT_DATA, Role, Stack
-from cli.trouble import Trouble
-from core.domain.text import shown
+from cli.trouble import INTERRUPTED, PIPE_CLOSED, complain
 
-INTERRUPTED = 130
 # Python works on one processor a process. Beyond so many, the draws' locks are what is waited for.
 API_PROCESSES_MAX = 4
 API_HELP = f"How many API processes; default: one for each processor, {API_PROCESSES_MAX} at most."
@@ -230,7 +230,7 @@ def become(module: str, role: Role, data: Path, settings: dict[str, str]) -> NoR
     own = dict(os.environ) if is_elsewhere else Stack.load(data).process_environment(role)
     # What the person set for this one process wins over the stack's.
     chosen = {name: os.environ[name] for name in ("HOST", "PORT") if given(os.environ, name)} | settings
-    command = [sys.executable, "-P", "-m", module]
+    command = [sys.executable, "-P", "-m", "cli.program", module]
     os.execve(command[0], command, {**own, **chosen})
 
 
@@ -243,20 +243,45 @@ def finish(code: int) -> NoReturn:
 
 
 def main() -> None:
-    """Run the command line; expected trouble is one line on stderr and an exit code."""
+    """Run the command line; trouble is a line on stderr and an exit code, and never a traceback."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        code = run_app()
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except BrokenPipeError:
+        code = PIPE_CLOSED
+    except Exception as error:
+        code = complain(error)
+    # From here on another interrupt just ends us.
+    with suppress(ValueError):
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    sys.exit(flushed(code))
+
+
+def run_app() -> int:
+    """The exit code that Typer ends with, which tells an interrupt of itself, but hides a closed pipe."""
     try:
         app(prog_name="banca")
-    except Trouble as trouble:
-        sys.exit(complain(trouble, trouble.exit_code))
-    except OSError as error:
-        # Of a file: a disk that is full or cannot be written, a directory of somebody else's.
-        where = f"{error.filename}: " if error.filename else ""
-        sys.exit(complain(Trouble(f"{where}{error.strerror or error}"), 1))
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):
+            return PIPE_CLOSED
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0
 
 
-def complain(error: Exception, code: int) -> int:
-    said = "\n".join(map(shown, str(error).split("\n")))
-    sys.stderr.write(f"banca: {said}\n")
+def flushed(code: int) -> int:
+    """The exit code once all that was printed is on its way; another when nobody reads it."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = PIPE_CLOSED
+    except (OSError, ValueError):
+        code = code or 1
+    else:
+        return code
+    # The interpreter would try once more, and complain.
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return code

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Protocol
 
 from cli.bound_secrets import as_owner, fitting_secrets
-from cli.progress import say
+from cli.database_check import require_migratable
+from cli.progress import say, warn_of_misspelt
 from cli.stack import SECRETS_FILE, Stack
 from cli.trouble import Trouble
-from core.settings import API_ROLE, WORKER_ROLE, load_migration_settings
+from core.settings import API_ROLE, WORKER_ROLE, load_migration_settings, require_right_settings
 
 # A migration may rewrite large tables; the runner bounds each statement itself.
 MIGRATE_TIMEOUT_S = 3600.0
@@ -27,6 +28,8 @@ class Logins(Protocol):
 
 def run(*, data: Path) -> int:
     """Migrate what MIGRATION_DATABASE_URL or DATABASE_URL names, else the stack in `data`."""
+    require_right_settings()
+    warn_of_misspelt()
     settings = load_migration_settings()
     url = settings.owner_url
     if url is None:
@@ -51,6 +54,8 @@ def migrate(owner_url: str, logins: Logins, *, api_role: str = API_ROLE, worker_
     if api_role == worker_role:
         raise Trouble(f"API_DATABASE_ROLE and WORKER_DATABASE_ROLE are both {api_role}: they have different rights")
 
+    sets_passwords = any((logins.api_database_password, logins.worker_database_password))
+    require_migratable(owner_url, sets_passwords=sets_passwords)
     settings = load_migration_settings()
     work = migrations.migrate(
         owner_url,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from cli.database_check import talking_to
 from cli.stack import Stack
-from cli.trouble import Trouble
 from core.settings import load_owner_settings
 
 CONNECT_TIMEOUT_S = 10.0
@@ -32,7 +34,13 @@ def with_database(data: Path, work: Callable[[Any], Awaitable[Answer]]) -> Answe
         finally:
             await connection.close()
 
-    try:
+    with talking_to(url):
         return asyncio.run(run())
-    except (OSError, asyncpg.PostgresError) as error:
-        raise Trouble(f"the database does not do it: {error}") from error
+
+
+def operator() -> str:
+    """Who runs the command, for what it records; a container's user may have no name."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (KeyError, OSError):
+        return f"cli:{os.getuid()}"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import random
 import socket
 
@@ -11,14 +12,19 @@ TRIES = 200
 
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:
-    """Whether nobody listens there. Without SO_REUSEPORT, so that another stack's API counts too."""
+    """Whether nobody listens there. Without SO_REUSEPORT, so that another stack's API counts too.
+
+    Raises OSError when we may not listen there, or the host is not of this machine.
+    """
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
             # Linux lets two sockets bind with SO_REUSEADDR; listening is what conflicts.
             probe.listen(1)
-        except OSError:
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
             return False
     return True
 

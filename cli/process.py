@@ -90,6 +90,10 @@ class BoundProcess:
             self._end_group()
         return code
 
+    def last_lines(self) -> list[str]:
+        """What it said last, so far; all of it once poll() has told that it ended."""
+        return self._log.last_lines()
+
     def send(self, signal_number: signal.Signals) -> None:
         """To the command alone: what it started is its own business."""
         self._process.send_signal(signal_number)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+from collections import deque
 from contextlib import suppress
 from pathlib import Path
 
 import orjson
+
+from core.domain.text import shown
 
 LOG_BYTES_MAX = 10_000_000
 # Beside the one that is written: a log takes LOG_BYTES_MAX × (LOGS_KEPT + 1) at the most.
@@ -18,6 +21,11 @@ LINE_BYTES_MAX = 1_000_000
 READ_BYTES = 65_536
 # A process waits only when so much is not read yet; and what several write at once is not mixed as long as it fits.
 PIPE_BYTES = 1_048_576
+# What is told of a child that ended: of so many lines, and so much of each.
+LAST_LINES = 20
+LAST_LINE_BYTES_MAX = 20_000
+LAST_BYTES_MAX = 100_000
+TOLD_LENGTH_MAX = 500
 
 
 class LogFile:
@@ -94,13 +102,14 @@ def numbered(path: Path, number: int) -> Path:
 
 
 class LogPipe:
-    """What a child writes into: `output` is for it alone, and closed here once it has it."""
+    """What a child writes into: `output` is for it alone, and closed here once it has it. Its last lines are kept."""
 
     def __init__(self, log: Path) -> None:
         self._file = taken_log(log)
         self._input, self.output = os.pipe()
         with suppress(OSError, AttributeError):  # Linux has it, up to a limit of the machine
             fcntl.fcntl(self.output, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        self._last: deque[bytes] = deque(maxlen=LAST_LINES)
         self._thread = threading.Thread(target=self._read, name=f"log {log.name}", daemon=True)
 
     def start(self) -> None:
@@ -118,17 +127,28 @@ class LogPipe:
         """Until everything is written that was written into it; a descendant that lives on keeps it open."""
         self._thread.join(timeout_s)
 
+    def last_lines(self) -> list[str]:
+        """What the child said last, as it wrote it; LAST_LINES at most, and none that is blank."""
+        return [line.decode("utf-8", "replace") for line in list(self._last)]
+
+    def _write(self, lines: bytes) -> None:
+        """lines: each with its end."""
+        self._file.write(lines)
+        self._last.extend(
+            line[:LAST_LINE_BYTES_MAX] for line in lines[-LAST_BYTES_MAX:].splitlines()[-LAST_LINES:] if line.strip()
+        )
+
     def _read(self) -> None:
         rest = b""
         while chunk := os.read(self._input, READ_BYTES):
             lines, end, rest = (rest + chunk).rpartition(b"\n")
             if end:
-                self._file.write(lines + end)
+                self._write(lines + end)
             if len(rest) > LINE_BYTES_MAX:
-                self._file.write(rest + b"\n")
+                self._write(rest + b"\n")
                 rest = b""
         if rest:
-            self._file.write(rest + b"\n")
+            self._write(rest + b"\n")
         os.close(self._input)
         let_go(self._file)
 
@@ -143,3 +163,23 @@ def log_since(path: Path, offset_bytes: int, *, bytes_max: int = 20_000) -> str:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(offset_bytes if offset_bytes <= size else 0, size - bytes_max))
         return file.read().decode("utf-8", "replace")
+
+
+def told_line(line: str) -> str:
+    """A line of a log as a person reads it: of our own JSON the action, and what it says of an error or a reason."""
+    try:
+        entry = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return cut(shown(line.strip()))
+    if not isinstance(entry, dict) or "action" not in entry:
+        return cut(shown(line.strip()))
+    payload, error = entry.get("payload") or {}, entry.get("error")
+    if isinstance(error, dict):
+        reason = f"{error.get('type')}: {error.get('message')}"
+    else:
+        reason = next((str(payload[name]) for name in ("error", "reason") if payload.get(name)), "")
+    return cut(shown(": ".join(filter(None, (str(entry["action"]), reason)))))
+
+
+def cut(text: str) -> str:
+    return text if len(text) <= TOLD_LENGTH_MAX else f"{text[:TOLD_LENGTH_MAX]}…"

@@ -23,3 +23,11 @@ def say(line: str) -> None:
         sys.stderr.flush()
     except OSError:
         return
+
+
+def warn_of_misspelt() -> None:
+    """A line for each variable of the environment that looks like a setting and is none."""
+    from core.settings import misspelt_settings
+
+    for line in misspelt_settings():
+        say(f"warning: {line}")

@@ -183,13 +183,6 @@ def with_login(url: str, *, user: str, password: str) -> str:
     return parts._replace(netloc=f"{quote(user)}:{quote(password, safe='')}@{place}").geturl()
 
 
-def without_password(url: str) -> str:
-    """For messages."""
-    parts = urlsplit(url)
-    user, _, place = parts.netloc.rpartition("@")
-    return parts._replace(netloc=f"{user.partition(':')[0]}@{place}" if user else place, query="").geturl()
-
-
 def camel(name: str) -> str:
     first, *rest = name.split("_")
     return first + "".join(part.capitalize() for part in rest)

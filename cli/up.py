@@ -9,10 +9,11 @@ import socket
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from cli.bound_secrets import bind_secrets, fitting_secrets
 from cli.data_directory import DEMO_FILE, MEND_DEMO, METRICS_DIRECTORY, lock, set_aside
@@ -21,17 +22,20 @@ from cli.ports import LOOPBACK, free_port, is_free
 from cli.postgres import EmbeddedPostgres
 from cli.private_files import read_json_object, write_private_json
 from cli.process import BoundProcess
-from cli.progress import say, step
+from cli.progress import say, step, warn_of_misspelt
 from cli.readiness import await_ready
+from cli.server_checks import require_usable_servers
 from cli.signals import Signals
 from cli.stack import ROOT, STACK_FILE, Role, Stack
 from cli.supervisor import Child, Supervisor
 from cli.trouble import Trouble, UsageTrouble
 from cli.valkey import EmbeddedValkey
 from core.listening import open_sockets
-from core.settings import StackSettings, load_stack_settings
+from core.settings import StackSettings, load_stack_settings, require_right_settings
 
 DEMO_TIMEOUT_S = 60.0
+# Where Linux does not say otherwise.
+PORT_FREE_FROM = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,8 @@ PROGRAMS: Mapping[str, Program] = {
 def run(*, data: Path, port: int, fresh: bool, api: int, only: str | None) -> int:
     """Run the stack until a signal asks to stop. Returns the exit code."""
     counts = chosen_programs(only, api=api)
+    require_right_settings()
+    warn_of_misspelt()
     data = data.resolve()
     try:
         with Signals() as signals, lock(data, fresh=fresh), ExitStack() as closing:
@@ -72,6 +78,7 @@ def run_locked(data: Path, port: int, counts: Mapping[str, int], signals: Signal
     (data / STACK_FILE).unlink(missing_ok=True)
     closing.callback((data / STACK_FILE).unlink, missing_ok=True)
     settings = load_stack_settings()
+    require_usable_servers(settings)
     host = settings.host or LOOPBACK
     port = choose_port(host, port) if counts.get("api") else port
     stack, servers = start_servers(data, api_address(host, port), settings, signals, closing)
@@ -118,9 +125,21 @@ def chosen_programs(only: str | None, *, api: int) -> dict[str, int]:
 def choose_port(host: str, port: int) -> int:
     if port == 0:
         return free_port()
-    if not is_free(port, host):
+    try:
+        is_taken = not is_free(port, host)
+    except OSError as error:
+        raise cannot_listen(host, port, error) from None
+    if is_taken:
         raise Trouble(f"port {port} is in use: stop what listens there, or take another --port")
     return port
+
+
+def cannot_listen(host: str, port: int, error: OSError) -> Trouble:
+    advice = f"; only root may take ports under {PORT_FREE_FROM}: take another --port" if port < PORT_FREE_FROM else ""
+    return Trouble(
+        f"cannot listen on {host}, port {port}: {error.strerror or error}"
+        + (advice if isinstance(error, PermissionError) else "")
+    )
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
@@ -128,7 +147,7 @@ def listen(host: str, port: int) -> list[socket.socket]:
     try:
         return open_sockets(host, port, reuse_port=False)
     except OSError as error:
-        raise Trouble(f"cannot listen on {host}, port {port}: {error.strerror or error}") from None
+        raise cannot_listen(host, port, error) from None
 
 
 def api_address(host: str, port: int) -> str:
@@ -184,7 +203,14 @@ def load_demo(stack: Stack) -> dict[str, str]:
     return read_json_object(path, mend=MEND_DEMO)
 
 
+def metrics_ports(first: int) -> dict[str, str]:
+    """Of scheduler, relay and worker, each its own from METRICS_PORT on; the API's metrics are on its own port."""
+    names = [name for name in PROGRAMS if name != "api"]
+    return {name: str(first + place) for place, name in enumerate(names)} if first else {}
+
+
 def children(stack: Stack, counts: Mapping[str, int], listeners: Sequence[socket.socket]) -> list[list[Child]]:
+    ports = metrics_ports(load_stack_settings().metrics_port)
     if counts.get("api", 0) > 1:
         make_metrics_directory(stack.data)
     return [
@@ -195,6 +221,7 @@ def children(stack: Stack, counts: Mapping[str, int], listeners: Sequence[socket
                 name if count == 1 else f"{name}-{number}",
                 metrics=stack.data / METRICS_DIRECTORY if name == "api" and count > 1 else None,
                 listeners=listeners if name == "api" else (),
+                settings={"METRICS_PORT": ports[name]} if name in ports else {},
             )
             for number in range(1, count + 1)
         ]
@@ -210,16 +237,22 @@ def make_metrics_directory(data: Path) -> None:
 
 
 def child(
-    stack: Stack, program: Program, name: str, *, metrics: Path | None, listeners: Sequence[socket.socket] = ()
+    stack: Stack,
+    program: Program,
+    name: str,
+    *,
+    metrics: Path | None,
+    listeners: Sequence[socket.socket] = (),
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Child:
-    """metrics: the directory where processes of this program count together; None: it counts alone."""
+    """metrics: the directory where processes of this program count together; None: it counts alone. settings: its own."""
     own = {"PROMETHEUS_MULTIPROC_DIR": str(metrics)} if metrics is not None else {}
 
     def spawn() -> BoundProcess:
         return BoundProcess(
             # -P: a folder named like a module, wherever we were started, must not be taken for it.
             [sys.executable, "-P", "-m", program.module],
-            env={**stack.process_environment(program.role), "PYTHONUNBUFFERED": "1", **own},
+            env={**stack.process_environment(program.role), "PYTHONUNBUFFERED": "1", **own, **settings},
             log=stack.data / "log" / f"{name}.log",
             directory=ROOT,
             listeners=listeners,
@@ -251,8 +284,10 @@ def show(stack: Stack, credentials: Mapping[str, str], counts: Mapping[str, int]
         "",
         f"Stop with Ctrl-C, or kill {stack.pid}.",
     ]
-    sys.stdout.write("\n".join(lines) + "\n")
-    sys.stdout.flush()
+    # Nobody reading it is no reason to stop.
+    with suppress(BrokenPipeError):
+        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.flush()
 
 
 def section(title: str, rows: Sequence[tuple[str, str]]) -> list[str]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import asyncpg
-
+from cli.database_check import talking_to
 from cli.printing import plain, print_json
 from cli.stack import Stack
-from cli.trouble import Trouble
 from core.books import CHECKS, BooksReport, check_books
 from core.settings import load_owner_settings
 
@@ -18,10 +16,8 @@ FINDINGS_SHOWN_MAX = 20
 
 def run(*, json: bool, data: Path) -> int:
     owner_url = load_owner_settings().owner_url or Stack.load(data).owner_url
-    try:
+    with talking_to(owner_url):
         report = asyncio.run(check_books(owner_url))
-    except (OSError, asyncpg.PostgresError) as error:
-        raise Trouble(f"the books cannot be read: {error}") from error
     if json:
         print_json(document(report), indent=False)
     else:

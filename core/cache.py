@@ -30,6 +30,8 @@ from core.logging import Log
 
 CONNECTIONS_MAX = 4
 REST_S = 1.0
+# How long the key of a probe lives at most.
+PROBE_MS = 10_000
 # Balances that wait to be published: the newest of each account, so that this many accounts are remembered.
 PUBLISHED_ACCOUNTS_MAX = 20_000
 PUBLISHED_AT_ONCE_MAX = 200
@@ -148,6 +150,18 @@ class Cache:
         except (RedisError, OSError, TimeoutError, RuntimeError) as error:
             self._rests_until = time.monotonic() + REST_S
             raise CacheUnavailableError(f"{type(error).__name__}: {error}") from error
+
+    async def probe(self, key: str) -> None:
+        """Write a key and delete it, which a server without memory, or a replica, refuses. Raises CacheUnavailableError.
+
+        Asked at rest too, and bounded by this client's timeout; should the deletion be lost, the key goes by itself.
+        """
+
+        async def write(client: Redis) -> None:
+            await client.set(key, b"", px=PROBE_MS)
+            await client.delete(key)
+
+        await self.run(write, even_at_rest=True)
 
     async def close(self) -> None:
         # A connection that hangs must not hold up the end of the process.

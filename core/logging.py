@@ -15,6 +15,15 @@ from core.domain.text import escaped_json
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 
+# Libraries that tell of each try to connect in several errors, some with their stacks: a wrong password made forty lines a
+# second. Whoever tried says it once.
+TRIES_TO_CONNECT = (
+    "aiormq.connection",
+    "pika.connection",
+    "pika.adapters.blocking_connection",
+    "pika.adapters.utils.connection_workflow",
+)
+
 _PAYLOAD = "banca_payload"
 _REQUEST = "banca_request_id"
 
@@ -109,3 +118,5 @@ def configure_logging(level: LogLevel) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.ERROR if level == "error" else logging.WARNING)
     logging.getLogger("banca").setLevel(level.upper())
+    for name in TRIES_TO_CONNECT:
+        logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Self
 
 import aiohttp
@@ -13,7 +15,9 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from api.app import create_app
-from api.operations import Operation
+from api.operation_problems import ANYWHERE, placed, problems_of
+from api.operations import PATH_PARAMETER, Operation
+from api.problem_catalogue import KINDS
 from api.routes import OPERATIONS
 from api.server import Runner, start
 from core.listening import open_sockets
@@ -96,7 +100,9 @@ class RunningApi:
             headers=CIMultiDict(headers),
             skip_auto_headers=("Content-Type", "Accept-Encoding"),
         ) as response:
-            return Answer(response.status, response.headers, await response.read())
+            answer = Answer(response.status, response.headers, await response.read())
+        require_documented(method, target, answer)
+        return answer
 
     async def get(self, target: str, *, token: str | None = None, **headers: str) -> Answer:
         return await self.send("GET", target, headers=with_token(token, headers))
@@ -110,6 +116,30 @@ class RunningApi:
 
     async def delete(self, target: str, *, token: str | None = None) -> Answer:
         return await self.send("DELETE", target, headers=with_token(token, {}))
+
+
+def require_documented(method: str, target: str, answer: Answer) -> None:
+    """A refusal is one of those that the OpenAPI document tells of its operation. A test's own operations have none."""
+    if answer.code is None or method == "HEAD":
+        return
+    kind = KINDS.get(answer.code)
+    assert kind is not None, f"{answer.code} is not in api/problem_catalogue.py"
+    assert answer.status in kind.statuses, f"{answer.code} is answered with {answer.status}, not {kind.statuses}"
+    path = target.partition("?")[0]
+    found = next((each for each in OPERATIONS if each.method == method and _is_at(each.path, path)), None)
+    if found is None or (answer.status, answer.code) in map(placed, ANYWHERE):
+        return
+    codes = problems_of(found).get(answer.status, [])
+    assert answer.code in codes, f"api/operation_problems.py: {found.id} may answer {answer.status} {answer.code}"
+
+
+@cache
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(PATH_PARAMETER.sub("[^/]*", path))
+
+
+def _is_at(pattern: str, path: str) -> bool:
+    return _pattern(pattern).fullmatch(path) is not None
 
 
 def with_token(token: str | None, headers: Mapping[str, str]) -> dict[str, str]:

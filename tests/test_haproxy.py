@@ -68,12 +68,19 @@ async def test_a_signed_sale_goes_through_and_so_does_its_request_id(proxied: Pr
 @pytest.mark.parametrize(
     "target",
     ["/metrics", "/health", "//metrics", "/%6detrics", "/api/v1/../../metrics", "/api/v1/%2e%2e/%2e%2e/metrics",
-     "/health/live/../../metrics", "/api-docs/..//metrics", "/health/", "/METRICS", "/metrics?x=/api/v1/", "/"],
+     "/health/live/../../metrics", "/api-docs/..//metrics", "/health/", "/METRICS", "/metrics?x=/api/v1/", "/problems/../metrics", "/problemsx", "/index.html"],
 )  # fmt: skip
 async def test_what_is_inside_stays_inside(proxied: Proxied, target: str) -> None:
     status, body = await asyncio.to_thread(ask_raw, proxied.url, target)
     assert (status, b"http_requests_total" in body) == (404, False)
     assert b'"ROUTE_NOT_FOUND"' in body
+
+
+@pytest.mark.parametrize("target", ["/", "/problems", "/problems/sorteo-closed"])
+async def test_the_pages_for_people_are_passed_on(proxied: Proxied, target: str) -> None:
+    page = await proxied.get(target, Accept="text/html")
+    assert (page.status, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
 
 
 async def test_a_body_beyond_two_megabytes_is_refused_before_it_is_read(proxied: Proxied) -> None:

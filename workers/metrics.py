@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 from core.domain.jobs import JobName
+from core.processes import ProcessError
 from core.settings import Settings
 
 # The audit may trail by two seconds; beyond a minute it is not late any more but stopped.
@@ -62,11 +63,17 @@ for _job in JobName:
 
 @contextmanager
 def served(settings: Settings) -> Iterator[None]:
-    """Answer GET /metrics on METRICS_PORT, in a thread of its own; 0: nothing listens."""
+    """Answer GET /metrics on METRICS_PORT, in a thread of its own; 0: nothing listens. Raises ProcessError."""
     if settings.metrics_port == 0:
         yield
         return
-    server, thread = start_http_server(settings.metrics_port, addr=settings.host)
+    try:
+        server, thread = start_http_server(settings.metrics_port, addr=settings.host)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ProcessError(
+            f"cannot listen on HOST {settings.host}, METRICS_PORT {settings.metrics_port}: {reason}"
+        ) from error
     try:
         yield
     finally:

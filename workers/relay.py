@@ -18,11 +18,11 @@ from dramatiq import Message
 from core import garbage
 from core.database import Database, create_pool
 from core.events import Event
-from core.installation import MisfitError
-from core.logging import Log, configure_logging
+from core.logging import Log
 from core.loop_lag import watched_loop
+from core.processes import run_process
 from core.queries import sql
-from core.settings import Settings, load_settings
+from core.settings import Settings
 from workers.backoff import backoff_s, wait
 from workers.consumers import CONSUMERS, KEEPERS, queue_name, queue_names, wants
 from workers.dead_queues import create_dead_queues
@@ -153,9 +153,16 @@ class Relay:
         ]
 
 
-async def main() -> None:
-    settings = load_settings()
-    configure_logging(settings.log_level)
+def main() -> int:
+    return run_process("relay", run)
+
+
+def run(settings: Settings) -> int:
+    asyncio.run(relay_events(settings))
+    return 0
+
+
+async def relay_events(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -214,7 +221,4 @@ def parking_of(database: Database, settings: Settings, instance_id: str) -> Park
 
 
 if __name__ == "__main__":
-    try:
-        asyncio.run(main())
-    except MisfitError as misfit:
-        sys.exit(str(misfit))
+    sys.exit(main())

@@ -22,12 +22,12 @@ from core import garbage
 from core.database import Database, create_pool
 from core.domain.sorteo_closing import CLOSING_AHEAD, closing_instant, over_at
 from core.domain.sorteo_states import TRANSITIONS, SorteoAction, SorteoStatus
-from core.installation import MisfitError
-from core.logging import Log, configure_logging
+from core.logging import Log
 from core.loop_lag import watched_loop
+from core.processes import run_process
 from core.queries import sql
 from core.rulebooks import RulebookStore
-from core.settings import Settings, load_settings
+from core.settings import Settings
 from workers.backoff import backoff_s, wait
 from workers.instance import await_instance_id
 from workers.job_calendar import JobCalendar
@@ -230,9 +230,16 @@ class Scheduler:
         log.error(action, sorteo_id=str(sorteo_id), error=error)
 
 
-async def main() -> None:
-    settings = load_settings()
-    configure_logging(settings.log_level)
+def main() -> int:
+    return run_process("scheduler", run)
+
+
+def run(settings: Settings) -> int:
+    asyncio.run(schedule(settings))
+    return 0
+
+
+async def schedule(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -261,7 +268,4 @@ async def schedule_until(stop: asyncio.Event, settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        asyncio.run(main())
-    except MisfitError as misfit:
-        sys.exit(str(misfit))
+    sys.exit(main())

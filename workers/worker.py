@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -17,10 +16,10 @@ from dramatiq.middleware import AsyncIO, Middleware, Retries
 
 from core import garbage
 from core.database import Database, create_pool
-from core.installation import MisfitError
-from core.logging import Log, configure_logging
+from core.logging import Log
 from core.loop_lag import watch_loop
-from core.settings import Settings, load_settings
+from core.processes import run_process
+from core.settings import Settings
 from workers.actor_loop import run_in_loop
 from workers.audit import Auditor, declare_audit
 from workers.backoff import backoff_s
@@ -43,16 +42,15 @@ log = Log("worker")
 
 def main() -> int:
     """Work until SIGTERM or SIGINT: 0; or until a thread of ours died: 1, and the supervisor starts us again."""
-    settings = load_settings()
-    configure_logging(settings.log_level)
+    return run_process("worker", run)
+
+
+def run(settings: Settings) -> int:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     with served(settings):
-        try:
-            return work_until(stopping, settings)
-        except MisfitError as misfit:
-            sys.exit(str(misfit))
+        return work_until(stopping, settings)
 
 
 def work_until(stopping: threading.Event, settings: Settings) -> int:

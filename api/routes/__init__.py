@@ -12,6 +12,7 @@ from api.routes.commission_policies import OPERATIONS as COMMISSION_POLICIES
 from api.routes.dead_letters import OPERATIONS as DEAD_LETTERS
 from api.routes.diagnostics import OPERATIONS as DIAGNOSTICS
 from api.routes.evaluations import OPERATIONS as EVALUATIONS
+from api.routes.front import OPERATIONS as FRONT
 from api.routes.health import OPERATIONS as HEALTH
 from api.routes.job_addresses import OPERATIONS as JOB_ADDRESSES
 from api.routes.jobs import OPERATIONS as JOBS
@@ -84,4 +85,5 @@ OPERATIONS: tuple[Operation, ...] = (
     *JOBS,
     *DEAD_LETTERS,
     *HEALTH,
+    *FRONT,
 )

@@ -242,7 +242,6 @@ OPERATIONS = (
         tags=TAGS,
         body=LoginRequest,
         responses={200: LoginAnswer},
-        problems=(401, 403, 429),
     ),
     Operation(
         method="POST",
@@ -252,7 +251,6 @@ OPERATIONS = (
         tags=TAGS,
         body=RefreshRequest,
         responses={200: TokenAnswer},
-        problems=(401, 403),
     ),
     Operation(
         method="GET",

@@ -123,7 +123,6 @@ ENDING = partial(
     tags=("accounts",),
     key=Key.REQUIRED,
     responses={200: EndedMemoOut},
-    problems=(404, 409, 422, 503),
 )
 OPERATIONS = (
     Operation(

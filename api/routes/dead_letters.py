@@ -81,7 +81,6 @@ OPERATIONS = (
         tags=TAGS,
         responses={204: None},
         tenant=False,
-        problems=(404, 409),
     ),
     Operation(
         method="POST",
@@ -91,6 +90,5 @@ OPERATIONS = (
         tags=TAGS,
         responses={204: None},
         tenant=False,
-        problems=(404, 409),
     ),
 )

@@ -252,7 +252,6 @@ ASKING = partial(
     EVALUATING,
     method="POST",
     responses={202: EvaluationAnswer},
-    problems=(404, 409),
     if_match=IfMatch.OPTIONAL,
 )
 OPERATIONS = (
@@ -264,6 +263,5 @@ OPERATIONS = (
         path=f"{SORTEO}/evaluation",
         handler=read_evaluation,
         responses={200: EvaluationAnswer},
-        problems=(404,),
     ),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from aiohttp import web
 
 from api.context import PublicContext
@@ -35,13 +37,23 @@ async def get_metrics(context: PublicContext) -> web.Response:
     return web.Response(body=render_metrics(), headers={"Content-Type": CONTENT_TYPE})
 
 
+def overall_status(report: Report) -> Literal["up", "degraded", "down"]:
+    return "up" if report.is_whole else "degraded" if report.is_ready else "down"
+
+
 def health_response(report: Report) -> web.Response:
-    status = "up" if report.is_whole else "degraded" if report.is_ready else "down"
     checks = {
-        name: CheckAnswer(status=check.status, ms=check.ms, detail=check.detail, reason=check.reason)
+        name: CheckAnswer(
+            status=check.status,
+            ms=check.ms,
+            detail=check.detail,
+            reason=check.reason,
+            since=check.since,
+            consequence=check.consequence,
+        )
         for name, check in report.checks.items()
     }
-    answer = HealthAnswer(status=status, checks=checks)
+    answer = HealthAnswer(status=overall_status(report), checks=checks)
     return web.Response(
         text=answer.model_dump_json(), status=200 if report.is_ready else 503, content_type="application/json"
     )
@@ -80,5 +92,6 @@ OPERATIONS = (
         permission=PUBLIC,
         tags=TAGS,
         responses={200: None},
+        media=("text/plain",),
     ),
 )

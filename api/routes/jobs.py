@@ -87,7 +87,7 @@ def named_job(context: RequestContext) -> Job:
 
 ALL = "/api/v1/admin/jobs"
 ONE = f"{ALL}/{{name}}"
-READING = partial(Operation, method="GET", permission=Permission.JOBS_READ, tags=("jobs",), problems=(404,))
+READING = partial(Operation, method="GET", permission=Permission.JOBS_READ, tags=("jobs",))
 RUNNING = partial(
     Operation,
     method="POST",
@@ -96,7 +96,6 @@ RUNNING = partial(
     body=JobRunIn,
     body_optional=True,
     responses={202: JobRunAnswer},
-    problems=(404, 422),
 )
 OPERATIONS = (
     READING(path=ALL, handler=list_jobs, responses={200: JobList}),
@@ -112,7 +111,6 @@ OPERATIONS = (
         responses={200: JobAnswer},
         tagged=True,
         if_match=IfMatch.OPTIONAL,
-        problems=(404,),
     ),
     RUNNING(path=f"{ONE}/run", handler=run_job),
     RUNNING(path=f"{ONE}/trigger", handler=trigger_job),

@@ -111,7 +111,6 @@ EXCLUDING = partial(
     permission=Permission.LISTAS_ADMINISTER,
     tags=("listas",),
     responses={200: ListaMovedOut},
-    problems=(404, 409, 422, 503),
     key=Key.REQUIRED,
 )
 OPERATIONS = (

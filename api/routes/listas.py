@@ -152,7 +152,6 @@ OPERATIONS = (
         permission=Permission.LISTAS_READ,
         query=ListasQuery,
         responses={200: ListasAnswer},
-        problems=(404, 503),
     ),
     READING(
         path="/api/v1/listas-excluidas",

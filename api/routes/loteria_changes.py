@@ -123,7 +123,7 @@ async def told(
 
 
 MULTIPLIER = "/api/v1/multipliers/{multiplierId}"
-WRITING = partial(Operation, permission=Permission.LOTERIAS_ADMINISTER, tags=TAGS, problems=(409,), tagged=True)
+WRITING = partial(Operation, permission=Permission.LOTERIAS_ADMINISTER, tags=TAGS, tagged=True)
 CHANGING = partial(WRITING, method="PATCH", if_match=IfMatch.OPTIONAL)
 OPERATIONS = (
     CHANGING(

@@ -194,7 +194,6 @@ MOVING = partial(
     permission=Permission.MOVEMENTS_ADMINISTER,
     tags=("accounts",),
     key=Key.REQUIRED,
-    problems=(404, 409, 422, 503),
 )
 OPERATIONS = (
     MOVING(

@@ -181,7 +181,6 @@ OPERATIONS = (
         handler=create_override,
         body=OverrideIn,
         responses={201: WrittenOverride},
-        problems=(409,),
     ),
     CHANGING(method="PUT", handler=change_override, body=OverrideChange, if_match=IfMatch.REQUIRED),
     CHANGING(method="DELETE", handler=deactivate_override, if_match=IfMatch.OPTIONAL),
@@ -191,6 +190,5 @@ OPERATIONS = (
         handler=restore_override,
         if_match=IfMatch.OPTIONAL,
         responses={200: WrittenOverride},
-        problems=(409,),
     ),
 )

@@ -180,7 +180,7 @@ def columns(rule: Restriction) -> Iterable[object]:
 
 WRITING = partial(Operation, permission=Permission.RESTRICTIONS_ADMINISTER, tags=TAGS)
 SWITCHING = partial(WRITING, responses={200: WrittenRestriction}, tagged=True, if_match=IfMatch.OPTIONAL)
-JUDGING = partial(WRITING, body=RestrictionIn, raw_body=True, problems=(409,))
+JUDGING = partial(WRITING, body=RestrictionIn, raw_body=True)
 OPERATIONS = (
     JUDGING(method="POST", path=ALL, handler=create_restrictions, responses={201: WrittenRestrictions}),
     JUDGING(
@@ -196,6 +196,5 @@ OPERATIONS = (
         method="POST",
         path=f"{ONE}/restore",
         handler=restore_restriction,
-        problems=(409,),
     ),
 )

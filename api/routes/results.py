@@ -241,6 +241,5 @@ OPERATIONS = (
         handler=evaluated_summary,
         query=SummaryQuery,
         responses={200: EvaluatedSummary},
-        problems=(403, 503),
     ),
 )

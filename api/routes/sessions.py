@@ -90,6 +90,5 @@ OPERATIONS = (
         tags=TAGS,
         responses={204: None},
         tenant=False,
-        problems=(404,),
     ),
 )

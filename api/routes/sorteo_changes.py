@@ -162,9 +162,7 @@ async def record_created(context: RequestContext, connection: Any, made: list[So
     )
 
 
-ADMINISTERING = partial(
-    Operation, permission=Permission.SORTEOS_ADMINISTER, tags=TAGS, problems=(404, 409), tagged=True
-)
+ADMINISTERING = partial(Operation, permission=Permission.SORTEOS_ADMINISTER, tags=TAGS, tagged=True)
 OPERATIONS = (
     ADMINISTERING(
         method="POST",

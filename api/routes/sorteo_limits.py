@@ -123,6 +123,5 @@ OPERATIONS = (
         handler=set_sorteo_limits,
         body=SorteoLimitsIn,
         responses={200: WrittenSorteoLimits},
-        problems=(409,),
     ),
 )

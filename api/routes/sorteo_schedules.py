@@ -120,7 +120,6 @@ OPERATIONS = (
         handler=preview_schedule,
         query=PreviewQuery,
         responses={200: Preview},
-        problems=(404,),
     ),
     SCHEDULING(
         method="POST",
@@ -130,6 +129,5 @@ OPERATIONS = (
         body_optional=True,
         query=SeedQuery,
         responses={200: Seeded},
-        problems=(404,),
     ),
 )

@@ -124,7 +124,6 @@ ACTING = partial(
     body=ReasonIn,
     body_optional=True,
     responses={200: SorteoAnswer},
-    problems=(404, 409),
     tagged=True,
     if_match=IfMatch.OPTIONAL,
 )

@@ -126,7 +126,6 @@ OPERATIONS = (
         tags=("accounts",),
         key=Key.REQUIRED,
         responses={200: BalanceResetOut},
-        problems=(404, 409, 422, 503),
     ),
     Operation(
         method="DELETE",
@@ -135,6 +134,5 @@ OPERATIONS = (
         permission=Permission.STATEMENTS_DELETE,
         tags=("accounts",),
         responses={204: None},
-        problems=(404, 409, 503),
     ),
 )

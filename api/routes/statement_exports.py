@@ -140,7 +140,6 @@ OPERATIONS = (
         permission=Permission.STATEMENTS_READ,
         tags=("accounts",),
         responses={200: None},
-        problems=(403, 404, 429, 503),
         export_rate=True,
         may_lag=True,
     ),

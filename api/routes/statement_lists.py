@@ -97,6 +97,5 @@ OPERATIONS = (
         handler=list_monthly_closings,
         query=MonthlyClosingsQuery,
         responses={200: MonthlyClosings},
-        problems=(404,),
     ),
 )

@@ -114,9 +114,7 @@ async def read_current_balance(context: RequestContext, query: TargetQuery) -> w
     )
 
 
-READING = partial(
-    Operation, method="GET", permission=Permission.STATEMENTS_READ, tags=("accounts",), problems=(403, 404)
-)
+READING = partial(Operation, method="GET", permission=Permission.STATEMENTS_READ, tags=("accounts",))
 OPERATIONS = (
     READING(
         path="/api/v1/accounts/statement",

@@ -84,7 +84,6 @@ CANCELLING = partial(
     SIGNED,
     method="POST",
     permission=Permission.TICKETS_CANCEL,
-    problems=(403, 404, 409, 422, 503),
     key=Key.REQUIRED,
 )
 OPERATIONS = (

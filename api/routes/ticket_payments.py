@@ -82,7 +82,6 @@ PAYING = partial(
     SIGNED,
     method="POST",
     responses={200: SettledTicketOut},
-    problems=(403, 404, 409, 422, 503),
     key=Key.REQUIRED,
 )
 OPERATIONS = (

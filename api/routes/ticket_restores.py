@@ -54,7 +54,6 @@ OPERATIONS = (
         handler=restore_ticket,
         permission=Permission.TICKETS_RESTORE,
         responses={200: TicketOut},
-        problems=(403, 404, 409, 422, 503),
         key=Key.REQUIRED,
     ),
 )

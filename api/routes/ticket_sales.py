@@ -119,7 +119,6 @@ OPERATIONS = (
         body=TicketIn,
         read=read_ticket,
         responses={201: TicketOut},
-        problems=(403, 404, 409, 422, 503),
         key=Key.REQUIRED,
     ),
     SIGNED(
@@ -130,7 +129,6 @@ OPERATIONS = (
         body=TicketBatchIn,
         read_in_steps=read_batch,
         responses={200: TicketBatchOut},
-        problems=(403, 503),
         key=Key.OPTIONAL,
         batch=True,
     ),

@@ -130,9 +130,8 @@ OPERATIONS = (
         path="/api/v1/tickets/by-number/{number}",
         handler=read_ticket_by_number,
         responses={200: ReadTicketOut},
-        problems=(404,),
     ),
-    READING(path="/api/v1/tickets/{id}", handler=read_ticket, responses={200: ReadTicketOut}, problems=(404,)),
+    READING(path="/api/v1/tickets/{id}", handler=read_ticket, responses={200: ReadTicketOut}),
     READING(
         path="/api/v1/tickets", handler=list_tickets, query=TicketsQuery, responses={200: TicketPageOut}, may_lag=True
     ),

@@ -119,6 +119,5 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=winners_list,
         query=WinnersQuery,
         responses={200: WinnersList},
-        problems=(404, 409),
     ),
 )

@@ -9,6 +9,7 @@ from uuid import UUID
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from core.setting_values import retired_keys_of
 from core.settings import Settings
 
 SECRET_BYTES = 32
@@ -50,12 +51,8 @@ def derive(master_key: bytes, info: str) -> str:
 
 
 def load_master_keys(settings: Settings) -> MasterKeys:
-    """The current key and the retired ones ("id:key,id:key"). Raises ValueError for a malformed list."""
-    keys = {}
-    for entry in filter(None, settings.terminal_master_keys_retired.get_secret_value().split(",")):
-        key_id, separator, key = entry.strip().partition(":")
-        if not (key_id and separator and key):
-            raise ValueError("TERMINAL_MASTER_KEYS_RETIRED must read id:key,id:key")
-        keys[key_id] = key.encode()
+    """The current key and the retired ones. Raises ValueError for a malformed list, which no settings have."""
+    retired = retired_keys_of(settings.terminal_master_keys_retired.get_secret_value())
+    keys = {key_id: key.encode() for key_id, key in retired.items()}
     keys[settings.terminal_master_key_id] = settings.terminal_master_key.get_secret_value().encode()
     return MasterKeys(settings.terminal_master_key_id, keys)

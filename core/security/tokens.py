@@ -15,7 +15,6 @@ from core.domain.permissions import Role
 ALGORITHM = "HS256"
 # Servers' clocks differ by less; a client's clock does not matter.
 LEEWAY_S = 5
-SECRET_BYTES_MIN = 32
 
 
 class TokenError(Exception):

@@ -195,6 +195,7 @@ class World:
             "name": "settlement",
             "id": found["ticket"],
             "number": found["number"],
+            "code": "sorteo-closed",
             "date": (datetime.now(UTC) - timedelta(hours=6)).date().isoformat(),
         }
         draws = "/api/v1/sorteos/{sorteoId}"

@@ -120,7 +120,10 @@ class Contract:
             f"{answer.status} is not documented for {method} {path}: {answer.body!r}"
         )
         kind = answer.headers["Content-Type"].partition(";")[0]
-        schema = responses[str(answer.status)]["content"][kind]["schema"]
+        response = responses[str(answer.status)]
+        if "$ref" in response:
+            response = self._document["components"]["responses"][response["$ref"].rpartition("/")[2]]
+        schema = response["content"][kind]["schema"]
         document = answer.json()
         self.validate(document, schema)
         return document

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from api.app import SettingsError, create_app
+from api.app import create_app
 from api.cors import ALLOWED_HEADERS
-from core.settings import Settings
+from core.settings import Settings, SettingsError
 from tests.api.probes import PROBE
 from tests.arena import Arena
 from tests.pos import Pos, new_key

@@ -1,21 +1,27 @@
 from __future__ import annotations
 
+import asyncio
 import re
+import socket
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
 import pytest
 import redis
 
-from api.health import CHECK_TIMEOUT_S, READY_GRACE_S
+from api.health import CHECK_TIMEOUT_S, CONSEQUENCES, NAMES, READY_GRACE_S
+from cli.stack import with_login
 from cli.valkey import EmbeddedValkey
+from core.broker_probe import BrokerUnusableError, RabbitProbe
 from core.settings import Settings
 from tests.arena import Arena
 from tests.databases import TestDatabase
 from tests.pos import Pos
 from tests.proxy import Proxy
+from tests.rabbitmq import own_rabbitmq, reachable_rabbitmq
 from tests.running_api import RunningApi
 from tests.workers.pipeline import eventually
 
@@ -131,6 +137,134 @@ async def test_a_valkey_that_refuses_writes_is_neither_cache_nor_broker(
         assert (await api.get("/health")).json()["status"] == "degraded"
         valkey.execute_command(*cure)  # type: ignore[no-untyped-call] # the library leaves it untyped
         assert await eventually(are_well)
+
+
+Part = dict[str, object]
+
+
+async def part(api: RunningApi, name: str) -> Part:
+    found: Part = (await api.get("/health")).json()["checks"][name]
+    return found
+
+
+async def becomes(api: RunningApi, name: str, status: str, reason: str | None = None) -> Part:
+    """The part, once it is so."""
+    found: Part = {}
+
+    async def is_so() -> bool:
+        nonlocal found
+        found = await part(api, name)
+        return (found["status"], found["reason"]) == (status, reason)
+
+    assert await eventually(is_so), found
+    return found
+
+
+async def test_a_part_tells_since_when_it_is_down_and_what_cannot_be_done(settings: Settings, tmp_path: Path) -> None:
+    before = datetime.now(UTC)
+    with EmbeddedValkey(tmp_path) as server:
+        port, url = server.port, server.redis_url
+        async with RunningApi(settings.model_copy(update={"redis_url": url})) as api:
+            well = await becomes(api, "broker", "up")
+            assert well["consequence"] is None
+            server.stop()
+            down = await becomes(api, "broker", "down", "away")
+            assert down["consequence"] == CONSEQUENCES["broker"]["down"]
+            assert (await part(api, "cache"))["consequence"] == CONSEQUENCES["cache"]["down"]
+            first, second = (datetime.fromisoformat(str(each["since"])) for each in (well, down))
+            assert before - timedelta(milliseconds=1) <= first < second <= datetime.now(UTC)
+            # It does not begin anew with each look.
+            await asyncio.sleep(1.1)
+            assert (await part(api, "broker"))["since"] == down["since"]
+            with EmbeddedValkey(tmp_path, port=port):
+                again = await becomes(api, "broker", "up")
+                assert again["consequence"] is None
+                assert datetime.fromisoformat(str(again["since"])) > second
+
+
+def test_every_state_that_is_not_well_has_words() -> None:
+    assert list(CONSEQUENCES) == list(NAMES)
+    assert all("down" in words for words in CONSEQUENCES.values())
+
+
+async def test_a_password_that_valkey_refuses_is_told(settings: Settings, valkey_url: str) -> None:
+    wrong = with_login(valkey_url, user="", password="wrong")
+    async with RunningApi(settings.model_copy(update={"redis_url": wrong})) as api:
+        await becomes(api, "broker", "down", "refused")
+        await becomes(api, "cache", "down", "refused")
+        assert (await api.get("/health/ready")).status == 200
+
+
+async def test_a_slow_valkey_is_no_reason_for_health_to_flap(
+    settings: Settings, valkey: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sales' client gives up after CACHE_TIMEOUT_MS; what health asks has a bound of its own."""
+    monkeypatch.setattr("api.health.CHECK_TIMEOUT_S", 60.0)
+    place = valkey.get_connection_kwargs()
+    url = f"redis://:{place['password']}@127.0.0.1:{place['port']}/0"
+    async with RunningApi(settings.model_copy(update={"redis_url": url, "cache_timeout_ms": 1})) as api:
+        await becomes(api, "cache", "up")
+        valkey.execute_command("CLIENT", "PAUSE", "1500")  # type: ignore[no-untyped-call] # the library leaves it untyped
+        await asyncio.sleep(1.1)
+        assert (await part(api, "cache"))["status"] == "up"
+
+
+async def test_a_valkey_that_stands_still_is_late_before_it_is_down(settings: Settings, valkey_url: str) -> None:
+    async with Proxy(valkey_url) as proxy, RunningApi(settings.model_copy(update={"redis_url": proxy.url})) as api:
+        await becomes(api, "broker", "up")
+        proxy.freeze()
+        late = await becomes(api, "broker", "late", "timeout")
+        assert late["consequence"] == CONSEQUENCES["broker"]["late"]
+        await becomes(api, "broker", "down", "timeout")
+        await proxy.mend()
+        await becomes(api, "broker", "up")
+
+
+async def test_a_broker_that_only_listens_is_down(settings: Settings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"amqp://127.0.0.1:{server.getsockname()[1]}/"
+        async with RunningApi(settings.model_copy(update={"amqp_url": url})) as api:
+            await becomes(api, "broker", "down", "timeout")
+
+
+async def test_a_rabbitmq_is_asked_for_a_login_and_a_write(settings: Settings) -> None:
+    url = await reachable_rabbitmq()
+    for wrong in (with_login(url, user="nobody", password="wrong"), f"{url.rstrip('/')}/nowhere"):
+        async with RunningApi(settings.model_copy(update={"amqp_url": wrong})) as api:
+            await becomes(api, "broker", "down", "refused")
+    async with RunningApi(settings.model_copy(update={"amqp_url": url})) as api:
+        await becomes(api, "broker", "up")
+
+
+async def test_an_alarm_of_rabbitmq_is_told_until_it_is_over(settings: Settings, tmp_path: Path) -> None:
+    with own_rabbitmq(tmp_path) as node:
+        await node.until_ready()
+        async with RunningApi(settings.model_copy(update={"amqp_url": node.url})) as api:
+            await becomes(api, "broker", "up")
+            for ail, cure in ((("absolute", "1"), ("0.4",)), (("absolute", "1"), ("0.4",))):
+                await asyncio.to_thread(node.control, "set_vm_memory_high_watermark", *ail)
+                alarmed = await becomes(api, "broker", "down", "alarm")
+                assert alarmed["consequence"] == CONSEQUENCES["broker"]["down"]
+                assert (await api.get("/health/ready")).status == 200
+                await asyncio.to_thread(node.control, "set_vm_memory_high_watermark", *cure)
+                await becomes(api, "broker", "up")
+
+
+async def test_a_rabbitmq_is_asked_over_one_connection_however_it_answers(tmp_path: Path) -> None:
+    async with Proxy(await reachable_rabbitmq()) as proxy:
+        probe = RabbitProbe(proxy.url, timeout_s=5)
+        for _ in range(5):
+            await probe.look()
+        assert len(proxy._lines) == 1
+        proxy.freeze()
+        probe._timeout_s = 0.05
+        for _ in range(5):
+            with pytest.raises(BrokerUnusableError) as raised:
+                await probe.look()
+            assert raised.value.reason == "timeout"
+        assert len(proxy._lines) == 1
+        await proxy.mend()
+        await probe.close()
 
 
 async def test_a_table_that_is_held_for_a_moment_takes_no_process_out(

@@ -33,10 +33,11 @@ class TestPermissions:
         assert set(PERMISSIONS) == set(Permission)
         assert all(PERMISSIONS.values())
 
-    def test_only_login_health_and_metrics_are_public(self) -> None:
+    def test_only_login_health_metrics_and_pages_for_people_are_public(self) -> None:
         public = {operation.path for operation in OPERATIONS if operation.permission is PUBLIC}
         health = {"/health", "/health/live", "/health/ready", "/metrics"}
-        assert public == {"/api/v1/auth/login", "/api/v1/auth/refresh", *health}
+        pages = {"/", "/problems", "/problems/{code}"}
+        assert public == {"/api/v1/auth/login", "/api/v1/auth/refresh", *health, *pages}
 
     def test_everything_that_moves_a_ticket_is_signed(self) -> None:
         moving = {

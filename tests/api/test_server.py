@@ -12,12 +12,12 @@ import pytest
 from aiohttp import web
 from pydantic import BaseModel
 
-from api.app import SettingsError, create_app
+from api.app import create_app
 from api.context import PublicContext
 from api.operations import PUBLIC, Operation
 from cli.ports import free_port
 from core.listening import inherited_sockets
-from core.settings import Settings
+from core.settings import Settings, SettingsError
 from tests.arena import Arena
 from tests.running_api import RunningApi
 

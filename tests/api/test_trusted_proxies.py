@@ -6,9 +6,9 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
-from api.app import SettingsError, create_app
+from api.app import create_app
 from api.trusted_proxies import TrustedProxies
-from core.settings import Settings
+from core.settings import Settings, SettingsError
 from tests.arena import PASSWORD, Arena
 from tests.running_api import RunningApi
 

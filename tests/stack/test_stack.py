@@ -9,7 +9,7 @@ import redis
 
 from cli.data_directory import empty, lock
 from cli.private_files import DirectoryLock
-from cli.stack import LOCK_FILE, Secrets, Stack, StackNotRunning, with_login, without_password
+from cli.stack import LOCK_FILE, Secrets, Stack, StackNotRunning, with_login
 from cli.trouble import Trouble, UsageTrouble
 from cli.up import chosen_programs, make_metrics_directory
 from cli.valkey import EmbeddedValkey
@@ -82,10 +82,6 @@ def test_secrets_are_made_once_and_the_environment_wins_without_being_kept(tmp_p
 )
 def test_a_url_for_another_user_keeps_its_place(url: str, expected: str) -> None:
     assert with_login(url, user="u", password="p/") == expected
-
-
-def test_a_message_names_no_password() -> None:
-    assert without_password("postgresql://a:b@h:1/d?password=c") == "postgresql://a@h:1/d"
 
 
 def test_fresh_leaves_a_directory_alone_that_is_no_stacks(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,7 +19,8 @@ from api.lifetimes import CACHE_CLOSE_S, IDENTITY_CLOSE_S, POOL_CLOSE_S, TILL_CL
 from api.server import DRAIN_S, FIRST_REQUEST_WAIT_S, Runner
 from cli.postgres import EmbeddedPostgres
 from cli.process import BoundProcess
-from cli.supervisor import STOP_GRACE_S, STOP_STEPS, Child, Supervisor
+from cli.process_log import TOLD_LENGTH_MAX
+from cli.supervisor import STOP_GRACE_S, STOP_STEPS, Child, Misconfigured, Supervisor
 from tests.databases import ask
 from tests.running_api import api_settings
 from tests.stack.processes import alive, descendants, wait_until
@@ -103,7 +105,7 @@ def test_a_server_that_is_killed_is_started_again(doomed: Run) -> None:
     pid_file = cluster / "postmaster.pid"
     first = int(pid_file.read_text().splitlines()[0])
     os.kill(first, signal.SIGKILL)
-    assert doomed.stdout.readline().startswith("postgres ended with SIGKILL; again in 0.2 s")
+    assert re.match(r"postgres ended with SIGKILL(: .+)?; again in 0\.2 s$", doomed.stdout.readline())
     wait_until(lambda: pid_file.exists() and "ready" in pid_file.read_text() and str(first) not in pid_file.read_text())
 
 
@@ -117,6 +119,68 @@ def test_a_child_that_dies_is_started_again_after_waits_that_double(spawn: Spawn
 
     wait_until(look)
     assert lines == [f"short ended with exit code 3; again in {wait_s} s" for wait_s in ("0.2", "0.4", "0.8")]
+
+
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [
+        ("print('so far'); raise SystemExit('no such \\x1b[2Jhost')", ": no such \N{REPLACEMENT CHARACTER}[2Jhost"),
+        ("1 / 0", ": ZeroDivisionError: division by zero"),
+        (
+            'import sys; print(\'{"action": "RELAY_WAITS", "payload": {"reason": "away"}}\'); sys.exit(1)',
+            ": RELAY_WAITS: away",
+        ),
+        (
+            'import sys; print(\'{"action": "X", "error": {"type": "OSError", "message": "no"}}\\n\\n\'); sys.exit(1)',
+            ": X: OSError: no",
+        ),
+        ("print('{'); raise SystemExit(1)", ": {"),
+        ("print('x' * 10_000); raise SystemExit(1)", f": {'x' * TOLD_LENGTH_MAX}…"),
+        ("raise SystemExit(1)", ""),
+    ],
+)
+def test_a_death_is_told_with_the_last_line_that_was_said(spawn: Spawn, program: str, told: str) -> None:
+    lines: list[str] = []
+    supervisor = Supervisor([[Child("short", lambda: spawn(program))]], report=lines.append)
+
+    def look() -> bool:
+        time.sleep(min(supervisor.tick(), 0.02))
+        return len(lines) == 1
+
+    wait_until(look)
+    assert lines == [f"short ended with exit code 1{told}; again in 0.2 s"]
+
+
+def test_a_child_whose_settings_are_wrong_ends_the_start_with_all_that_it_said(spawn: Spawn) -> None:
+    said = "import sys; sys.stderr.write('LOG_LEVEL=x: must be y\\nPORT=0x: must be z\\n'); sys.exit(78)"
+    supervisor = Supervisor([[Child("api-1", lambda: spawn(said))]], report=print)
+
+    def look() -> bool:
+        time.sleep(min(supervisor.tick(), 0.02))
+        return False
+
+    with pytest.raises(Misconfigured) as raised:
+        wait_until(look)
+    assert str(raised.value).splitlines() == [
+        "api-1 does not start:", "  LOG_LEVEL=x: must be y", "  PORT=0x: must be z",
+    ]  # fmt: skip
+    assert raised.value.exit_code == 78
+
+
+def test_a_child_that_was_well_and_then_has_wrong_settings_is_started_again(
+    spawn: Spawn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A secret's file that somebody changed must not end the processes that still sell."""
+    monkeypatch.setattr("cli.supervisor.HEALTHY_AFTER_S", 0.0)
+    lines: list[str] = []
+    supervisor = Supervisor([[Child("api", lambda: spawn("raise SystemExit(78)"))]], report=lines.append)
+
+    def look() -> bool:
+        time.sleep(min(supervisor.tick(), 0.02))
+        return len(lines) == 2
+
+    wait_until(look)
+    assert lines[0] == "api ended with exit code 78; again in 0.2 s"
 
 
 def test_a_command_that_dies_takes_its_descendants_with_it(spawn: Spawn, tmp_path: Path) -> None:

@@ -8,12 +8,14 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from cli.data_directory import METRICS_DIRECTORY
+from cli.ports import free_port, is_free
 from cli.postgres import EmbeddedPostgres
 from cli.stack import Stack, StackNotRunning
 from core.settings import MigrationSettings, Settings, StackSettings
@@ -85,6 +87,27 @@ def get(url: str) -> str:
     # A connection of its own for each: the kernel chooses the process.
     with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own http URL
         return str(answer.read().decode())
+
+
+def test_each_process_without_an_api_has_a_metrics_port_of_its_own(tmp_path: Path) -> None:
+    first = next(port for port in iter(free_port, None) if all(map(is_free, range(port, port + 3))))
+    with start_up(tmp_path, "--only", "scheduler,relay,worker", settings={"METRICS_PORT": str(first)}) as up:
+        try:
+            assert says_ready(up)
+            named = ("scheduler_moves_total", "relay_events_total", "audit_events_total")
+            for port, name in zip(range(first, first + 3), named, strict=True):
+                wait_until(partial(shows, port, name), timeout_s=60)
+        finally:
+            up.terminate()
+            assert up.wait(30) == 0
+    EmbeddedPostgres(tmp_path).remove()
+
+
+def shows(port: int, name: str) -> bool:
+    try:
+        return f"\n{name}" in get(f"http://127.0.0.1:{port}/metrics")
+    except OSError:
+        return False
 
 
 def sample(metrics: str, name: str) -> float:

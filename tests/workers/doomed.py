@@ -9,7 +9,6 @@ killed, ticket by ticket, somewhere in one of its first steps of an evaluation. 
 
 from __future__ import annotations
 
-import asyncio
 import os
 import random
 import signal
@@ -42,7 +41,7 @@ def doom_relay() -> None:
 
     for kind in (transport.RabbitTransport, transport.RedisTransport):
         kind.publish = after(kind.publish)  # type: ignore[method-assign] # that is the doom
-    asyncio.run(relay.main())
+    sys.exit(relay.main())
 
 
 def doom_worker() -> None:
