@@ -166,21 +166,19 @@ def test_up_tells_all_settings_that_are_wrong_before_it_makes_anything(tmp_path:
     assert not data.exists()
 
 
-def test_up_warns_of_a_misspelt_setting_and_goes_on(tmp_path: Path) -> None:
-    done = banca(
-        "up",
-        data=tmp_path,
-        DATABSE_URL="x",
-        DATABASE_URL="postgresql://127.0.0.1:1/none",
-        REDIS_URL="redis://127.0.0.1:1/0",
-    )
-    lines = done.stderr.splitlines()
-    assert "banca: warning: DATABSE_URL is no setting and is not read; is DATABASE_URL meant?" in lines
-    # A cache that is away is no reason not to start.
-    assert any(
-        line.startswith("banca: warning: REDIS_URL=redis://127.0.0.1:1/0 cannot be used now (away: ") for line in lines
-    )
-    assert lines[-1].endswith("connection refused: nothing listens there")
+def test_up_warns_of_what_is_misspelt_or_away_and_goes_on(tmp_path: Path) -> None:
+    away = {
+        "DATABASE_URL": "postgresql://127.0.0.1:1/none",
+        "REDIS_URL": "redis://127.0.0.1:1/0",
+        "AMQP_URL": "amqp://127.0.0.1:1/",
+    }
+    done = banca("up", data=tmp_path, DATABSE_URL="x", **away)
+    misspelt, cache, broker, database = done.stderr.splitlines()
+    assert misspelt == "banca: warning: DATABSE_URL is no setting and is not read; is DATABASE_URL meant?"
+    # Neither is a reason not to start.
+    assert cache.startswith("banca: warning: REDIS_URL=redis://127.0.0.1:1/0 cannot be used now (away: ")
+    assert broker.startswith("banca: warning: AMQP_URL=amqp://127.0.0.1:1/ cannot be used now (away: ")
+    assert database.endswith("connection refused: nothing listens there")
     assert done.returncode == 1
 
 
