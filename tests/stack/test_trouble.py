@@ -286,16 +286,15 @@ def is_connected(pid: int, port: int) -> bool:
     return any(f"socket:[{inode}]" in open_files for inode in inodes)
 
 
-@pytest.mark.parametrize("after_s", [0.05, 0.15, 0.3, 0.5])
+@pytest.mark.parametrize("after_s", [0.0, 0.05, 0.15, 0.3])
 def test_an_interrupt_while_modules_load_is_no_traceback(after_s: float) -> None:
-    """Wherever it comes: the interpreter's own first milliseconds are before the earliest."""
     process = subprocess.Popen(
         [sys.executable, "-P", "-X", "importtime", "-m", "cli", "verify", "--data", "/nonexistent"],
         cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stderr is not None
-    # The first of our own: the interrupt is ours from here on.
-    told = [line for line in iter(process.stderr.readline, "") if "cli" in line or line.startswith("banca")][:1]
+    # What cli/main.py imports is being loaded: cli/__main__.py has begun.
+    told = [next(line for line in process.stderr if "typer" in line)]
     time.sleep(after_s)
     process.send_signal(signal.SIGINT)
     told.append(process.communicate(timeout=END_TIMEOUT_S)[1])
