@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -15,7 +16,7 @@ from cli.data_option import Data, data_directory
 from cli.dead import app as dead
 from cli.job import app as job
 from cli.stack import DEFAULT_DATA, Role, Stack
-from cli.trouble import INTERRUPTED, PIPE_CLOSED, complain
+from cli.trouble import INTERRUPTED, PIPE_CLOSED, complain, is_debugged
 
 # Python works on one processor a process. Beyond so many, the draws' locks are what is waited for.
 API_PROCESSES_MAX = 4
@@ -244,6 +245,8 @@ def finish(code: int) -> NoReturn:
 
 def main() -> None:
     """Run the command line; trouble is a line on stderr and an exit code, and never a traceback."""
+    # What libraries log, some with a stack, is for no person; without a handler it would go to standard error.
+    logging.getLogger().addHandler(logging.StreamHandler() if is_debugged() else logging.NullHandler())
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

@@ -117,10 +117,14 @@ def complain(error: Exception) -> int:
     text, code = told(error)
     with suppress(OSError):
         sys.stderr.writelines(f"banca: {line}\n" for line in shown_lines(text))
-        if os.environ.get("LOG_LEVEL", "").strip().lower() == "debug":
+        if is_debugged():
             traceback.print_exception(error)
         sys.stderr.flush()
     return code
+
+
+def is_debugged() -> bool:
+    return os.environ.get("LOG_LEVEL", "").strip().lower() == "debug"
 
 
 def shown_lines(text: str) -> Iterator[str]:
