@@ -116,16 +116,22 @@ async def migrate(
 @asynccontextmanager
 async def _runner(owner_url: str, patience: Patience, tell: Callable[[str], None]) -> AsyncIterator[_Runner]:
     """The only one on the database while the context lasts."""
-    connection, watcher = await _connect(owner_url), await _connect(owner_url)
-    try:
-        await connection.execute(sql("migrations/timeouts"), f"{patience.lock_timeout_s}s", f"{STATEMENT_TIMEOUT_S}s")
+    async with _connected(owner_url) as connection, _connected(owner_url) as watcher, _connected(owner_url) as turn:
         runner = _Runner(connection, watcher, patience, tell)
-        await runner.wait_for_turn()
-        await connection.execute(LEDGER)
-        yield runner
+        # The lock is a transaction's, in which nothing else is done: behind a pooler a session's would outlive us.
+        async with turn.transaction():
+            await runner.wait_for_turn(turn)
+            await connection.execute(LEDGER)
+            yield runner
+
+
+@asynccontextmanager
+async def _connected(owner_url: str) -> AsyncIterator[Connection]:
+    connection = await _connect(owner_url)
+    try:
+        yield connection
     finally:
         await connection.close()
-        await watcher.close()
 
 
 async def _connect(owner_url: str) -> Connection:
@@ -134,6 +140,8 @@ async def _connect(owner_url: str) -> Connection:
         timeout=CONNECT_TIMEOUT_S,
         # The server ends a statement that takes too long; this is for a server that went away.
         command_timeout=STATEMENT_TIMEOUT_S + CONNECT_TIMEOUT_S,
+        # A pooler may give each transaction another session.
+        statement_cache_size=0,
         server_settings={"application_name": APPLICATION_NAME},
     )
 
@@ -151,11 +159,15 @@ class _Runner:
         self._pid = connection.get_server_pid()
         self._blockers: list[str] = []
 
-    async def wait_for_turn(self) -> None:
-        """Take the lock that one runner holds at a time. It is asked for again and again: nothing waits behind that."""
+    async def wait_for_turn(self, turn: Connection) -> None:
+        """Take the lock that one runner holds at a time, until turn's transaction ends.
+
+        It is asked for again and again: nothing waits behind that.
+        """
+        await turn.execute(sql("migrations/no_idle_timeout"))
         deadline_s = time.monotonic() + self._patience.total_s
         is_told = False
-        while not await self._connection.fetchval("SELECT pg_try_advisory_lock($1)", MIGRATION_LOCK):
+        while not await turn.fetchval("SELECT pg_try_advisory_xact_lock($1)", MIGRATION_LOCK):
             others = [_described(row) for row in await self._watcher.fetch(sql("migrations/runners"), MIGRATION_LOCK)]
             if time.monotonic() > deadline_s:
                 raise MigrationBlockedError(
@@ -165,6 +177,8 @@ class _Runner:
                 self._tell(f"another migration runs: {_listed(others)}")
                 is_told = True
             await asyncio.sleep(WATCH_S)
+        # Otherwise its snapshot would keep old rows from being cleaned up.
+        await turn.execute(sql("scheduler/keep_no_snapshot"))
 
     async def migrate_tables(self, root: Path) -> list[str]:
         known = await self._known()
@@ -189,13 +203,13 @@ class _Runner:
         statement = await self._connection.fetchval(
             "SELECT format('ALTER ROLE %I LOGIN PASSWORD %L', $1::text, $2::text)", role, password
         )
-        await self._patiently(f"the login of {role}", lambda: self._connection.execute(statement))
+        await self._patiently(f"the login of {role}", lambda: self._in_transaction(statement))
 
     async def _apply(self, script: Script) -> None:
         await self._patiently(script.name, lambda: self._apply_once(script))
 
     async def _apply_once(self, script: Script) -> None:
-        async with self._connection.transaction():
+        async with self._transaction():
             await self._connection.execute(script.text)
             await self._connection.execute(
                 "INSERT INTO schema_migrations (name, checksum) VALUES ($1, $2)"
@@ -203,6 +217,19 @@ class _Runner:
                 script.name,
                 script.checksum,
             )
+
+    async def _in_transaction(self, statement: str) -> None:
+        async with self._transaction():
+            await self._connection.execute(statement)
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[None]:
+        """One with timeouts of its own: a session's would stay with a pooler's connection."""
+        async with self._connection.transaction():
+            await self._connection.execute(
+                sql("migrations/timeouts"), f"{self._patience.lock_timeout_s}s", f"{STATEMENT_TIMEOUT_S}s"
+            )
+            yield
 
     async def _patiently(self, name: str, work: Callable[[], Awaitable[object]]) -> None:
         """Try until it is done. Each try lets go of all that it holds when it has waited too long for a lock."""
@@ -266,6 +293,11 @@ def _described(row: asyncpg.Record) -> str:
 
 def _listed(blockers: Sequence[str]) -> str:
     return "; ".join(blockers) or "by now they have let go"
+
+
+def known_migrations() -> dict[str, str]:
+    """Name and checksum of every migration that this program has."""
+    return {script.name: script.checksum for script in _scripts(SQL_ROOT, "migrations")}
 
 
 async def pending(owner_url: str) -> list[str]:

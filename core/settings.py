@@ -45,6 +45,8 @@ def _lowered(value: object) -> object:
 
 
 SECRETS_DIRECTORY = Path("/run/secrets")
+# Statements that a connection keeps prepared where no pooler is in the way: the driver's own default.
+STATEMENT_CACHE_SIZE = 100
 
 
 def given(environment: Mapping[str, str], name: str) -> str | None:
@@ -84,7 +86,11 @@ def _without_blanks(source: PydanticBaseSettingsSource) -> Callable[[], dict[str
 class Settings(GivenSettings):
     # Where things are. An absent AMQP_URL means Dramatiq's Redis broker.
     database_url: str
+    # The same database past a pooler, for what needs a session of its own (LISTEN). None: DATABASE_URL is no pooler's.
+    database_direct_url: str | None = None
     migration_database_url: str | None = None
+    # Statements that a connection keeps prepared; 0 behind a pooler that gives each transaction another session.
+    database_statement_cache_size: Annotated[int, Field(ge=0, le=10_000)] = STATEMENT_CACHE_SIZE
     database_url_replica: str | None = None
     # How far the replica may be behind before readings do not even wait for it.
     replica_lag_max_ms: Annotated[int, Field(gt=0)] = 2_000
@@ -174,6 +180,11 @@ class Settings(GivenSettings):
     log_level: Annotated[LogLevel, BeforeValidator(_lowered)] = "info"
 
     @property
+    def session_url(self) -> str:
+        """Of the database, where a connection is a session and stays one."""
+        return self.database_direct_url or self.database_url
+
+    @property
     def sale_caps(self) -> SaleCaps:
         return SaleCaps(self.jugada_amount_max, self.ticket_amount_max, self.multiplier_max)
 
@@ -182,11 +193,17 @@ class OwnerSettings(GivenSettings):
     """Where commands that work as the database's owner find it."""
 
     database_url: str | None = None
+    database_direct_url: str | None = None
     migration_database_url: str | None = None
 
     @property
     def owner_url(self) -> str | None:
-        return self.migration_database_url or self.database_url
+        return self.migration_database_url or self.database_direct_url or self.database_url
+
+    @property
+    def pooled_url(self) -> str | None:
+        """Of a pooler before the database that owner_url names; None: there is none."""
+        return self.database_url if self.database_direct_url is not None else None
 
 
 class MigrationSettings(OwnerSettings):
@@ -197,6 +214,18 @@ class MigrationSettings(OwnerSettings):
     # Whatever sells waits behind a migration that waits for a lock, so long at most.
     migration_lock_timeout_ms: Annotated[int, Field(ge=10)] = 800
     migration_wait_max_s: Annotated[float, Field(ge=0)] = 120.0
+
+
+class SecretSettings(GivenSettings):
+    """What a database is worth little without: a backup keeps it."""
+
+    jwt_access_secret: str | None = None
+    jwt_refresh_secret: str | None = None
+    terminal_master_key: str | None = None
+    api_database_password: str | None = None
+    worker_database_password: str | None = None
+    terminal_master_key_id: str | None = None
+    terminal_master_keys_retired: str | None = None
 
 
 class StackSettings(OwnerSettings):
@@ -222,6 +251,10 @@ def load_owner_settings(secrets: Path = SECRETS_DIRECTORY) -> OwnerSettings:
 
 def load_stack_settings(secrets: Path = SECRETS_DIRECTORY) -> StackSettings:
     return StackSettings(_secrets_dir=existing(secrets))
+
+
+def load_secret_settings(secrets: Path = SECRETS_DIRECTORY) -> SecretSettings:
+    return SecretSettings(_secrets_dir=existing(secrets))
 
 
 def existing(directory: Path) -> Path | None:
