@@ -14,10 +14,12 @@ from cli.trouble import Trouble
 
 DEMO_FILE = "demo.json"
 METRICS_DIRECTORY = "metrics"
+# There while `./banca restore` fills the directory.
+RESTORING_FILE = "restoring"
 # All that a stack writes there, its lock and the cluster aside; nothing else is ever deleted.
 CONTENTS = (
     *("postgres.lock", "valkey", "valkey.json", "valkey.lock"),
-    *(STACK_FILE, SECRETS_FILE, DEMO_FILE, METRICS_DIRECTORY, "log"),
+    *(STACK_FILE, SECRETS_FILE, DEMO_FILE, RESTORING_FILE, METRICS_DIRECTORY, "log"),
 )
 
 
@@ -28,6 +30,8 @@ def lock(data: Path, *, fresh: bool) -> DirectoryLock:
     """
     if fresh and data.exists() and any(data.iterdir()) and not (data / LOCK_FILE).exists():
         raise Trouble(f"{data} is not empty and no stack's: --fresh will not touch it")
+    if not fresh and (data / RESTORING_FILE).exists():
+        raise Trouble(f"a restore into {data} is under way, or was cut off: then delete the folder and restore again")
     make_data_directory(data)
     return DirectoryLock(
         data / LOCK_FILE, taken=f"a stack already runs in {data}: stop it first, or take another --data"
