@@ -48,9 +48,9 @@ async def in_server(server_url: str, statement: str) -> None:
         await connection.close()
 
 
-async def ask(url: str, query: str) -> object:
+async def ask(url: str, query: str, *, statement_cache_size: int = 100) -> object:
     """The one value that the query gives."""
-    connection = await asyncpg.connect(url, timeout=5)
+    connection = await asyncpg.connect(url, timeout=5, statement_cache_size=statement_cache_size)
     try:
         return await connection.fetchval(query, timeout=5)
     finally:

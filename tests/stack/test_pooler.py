@@ -1,0 +1,184 @@
+"""Everything behind a PgBouncer that gives each transaction another session."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import json
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from api.keys import RULEBOOKS
+from cli.stack import ROOT
+from core.books import check_books
+from core.migrations import migrate
+from core.settings import Settings
+from tests.arena import Arena
+from tests.databases import API_PASSWORD, WORKER_PASSWORD, TestDatabase, ask
+from tests.pgbouncer import running_pgbouncer
+from tests.pos import Pos, new_key
+from tests.running_api import RunningApi
+from tests.stack.up import own_environment, says_ready, start_up
+from tests.workers.pipeline import eventually
+
+SALES = 60
+# Of a start, five sales and their audit, on a busy machine.
+DEADLINE_S = 240.0
+AT_ONCE = 12
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """The database of a test, straight and through the pooler."""
+
+    direct: TestDatabase
+    pooled: TestDatabase
+
+
+@pytest.fixture
+async def pair(database: TestDatabase) -> AsyncIterator[Pooled]:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    # Fewer than there are clients, so that these take turns on them.
+    async with running_pgbouncer(database.owner_url, port=port, pool_size=3) as url:
+        yield Pooled(database, TestDatabase(url))
+
+
+@pytest.fixture
+def settings(settings: Settings, pair: Pooled) -> Settings:
+    return settings.model_copy(
+        update={
+            "database_url": pair.pooled.api_url,
+            "database_direct_url": pair.direct.api_url,
+            "database_statement_cache_size": 0,
+        }
+    )
+
+
+async def test_it_sells_and_hears_of_new_rules(pair: Pooled, api: RunningApi, arena: Arena) -> None:
+    other = RunningApi(api.settings)
+    limit = asyncio.Semaphore(AT_ONCE)
+    ticket = {
+        "sorteoId": str(arena.sorteo_id),
+        "jugadas": [{"type": "NUMERO", "number": "07", "amount": "500.00"}],
+    }
+
+    async def sell(place: int) -> int:
+        async with limit:
+            pos = Pos((api, other)[place % 2], arena.sellers[place % len(arena.sellers)])
+            return (await pos.post("/api/v1/tickets", ticket, key=new_key())).status
+
+    async with other:
+        statuses = await asyncio.gather(*(sell(place) for place in range(SALES)))
+        assert statuses == [201] * SALES
+        listed = await api.get(f"/api/v1/tickets?sorteoId={arena.sorteo_id}", token=arena.seller.token)
+        assert listed.status == 200, listed.body
+        # Nobody asks for it: the process hears of it, on a connection past the pooler.
+        store = api.app[RULEBOOKS]
+        was = (await store.rulebook(arena.banca_id)).version
+        await arena.owner.execute("UPDATE bancas SET sales_cutoff_minutes = 7 WHERE id = $1", arena.banca_id)
+
+        async def is_newer() -> bool:
+            kept = store._standing.peek(arena.banca_id, max_age_s=3600)
+            return kept is not None and kept.version > was
+
+        await eventually(is_newer)
+    assert not [found for found in (await check_books(pair.direct.owner_url)).findings if "audit" not in found.check]
+
+
+async def test_a_migration_leaves_nothing_of_itself_with_the_poolers_connections(pair: Pooled) -> None:
+    """A lock of a session, or a setting, would be there for whoever gets the connection next."""
+    async with await_owner(pair.direct) as owner:
+        await owner.execute("DELETE FROM schema_migrations WHERE name LIKE 'functions/%'")
+    for _ in range(2):
+        await migrate(pair.pooled.owner_url, api_password=API_PASSWORD, worker_password=WORKER_PASSWORD)
+        locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database ="
+        assert (
+            await ask(
+                pair.direct.owner_url, f"{locks} (SELECT oid FROM pg_database WHERE datname = current_database())"
+            )
+            == 0
+        )
+        for setting in ("lock_timeout", "statement_timeout"):
+            shown = {await ask(pair.pooled.owner_url, f"SHOW {setting}", statement_cache_size=0) for _ in range(4)}
+            assert shown == {"0"}
+
+
+def await_owner(database: TestDatabase) -> asyncpg.pool.Pool[asyncpg.Record]:
+    return asyncpg.create_pool(database.owner_url, min_size=1, max_size=1)
+
+
+async def test_the_whole_system_runs_behind_it(pair: Pooled, tmp_path: Path, valkey_url: str) -> None:
+    """Sold through the API, carried by the relay, recorded by a worker, while a scheduler leads."""
+    environment = {
+        "DATABASE_URL": pair.pooled.owner_url,
+        "DATABASE_DIRECT_URL": pair.direct.owner_url,
+        "DATABASE_STATEMENT_CACHE_SIZE": "0",
+        "REDIS_URL": valkey_url,
+        "API_DATABASE_PASSWORD": API_PASSWORD,
+        "WORKER_DATABASE_PASSWORD": WORKER_PASSWORD,
+    }
+
+    is_enough = threading.Event()
+
+    def run_it() -> None:
+        with start_up(tmp_path, "--port", "0", "--api", "2", "--demo", settings=environment) as up:
+            try:
+                assert says_ready(up)
+                for _ in range(5):
+                    assert banca("sell", "07", "500", "--data", str(tmp_path)).returncode == 0
+                whole = banca("status", "--json", "--data", str(tmp_path))
+                assert json.loads(whole.stdout)["health"]["checks"]["sales"]["status"] == "up"
+                is_enough.wait(DEADLINE_S)
+            finally:
+                up.terminate()
+                assert up.wait(60) == 0
+
+    def banca(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-P", "-m", "cli", *arguments],
+            cwd=ROOT, env=own_environment(), capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+
+    running = asyncio.create_task(asyncio.to_thread(run_it))
+    recorded = "SELECT count(*) FROM activity_log WHERE action = 'TICKET_CREATE'"
+
+    async def is_recorded() -> bool:
+        return await ask(pair.direct.owner_url, recorded) == 5 or running.done()
+
+    try:
+        await eventually(is_recorded, deadline_s=DEADLINE_S)
+    finally:
+        is_enough.set()
+        await running
+    assert await ask(pair.direct.owner_url, recorded) == 5
+    logs = "".join(path.read_text() for path in (tmp_path / "log").glob("*.log"))
+    assert "prepared statement" not in logs
+    assert "SCHEDULER_LEADS" in logs
+
+
+def test_every_connection_says_how_many_statements_it_keeps() -> None:
+    silent = []
+    for folder in ("api", "core", "workers"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Call) and called(node) in {
+                    "create_pool",
+                    "asyncpg.connect",
+                    "asyncpg.create_pool",
+                }:
+                    names = {keyword.arg for keyword in node.keywords}
+                    silent += [] if "statement_cache_size" in names else [f"{path.name}:{node.lineno}"]
+    assert silent == []
+
+
+def called(node: ast.Call) -> str:
+    return ast.unparse(node.func)
