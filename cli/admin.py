@@ -135,10 +135,15 @@ def replace_password(username: str, encoded: str) -> Any:
                 raise Trouble(f"there is no user {username}")
             ended = await end_sessions(connection, user["id"])
         # Who found the old password right a moment ago has a session by now. Nobody knows the new one yet.
-        await asyncio.sleep(LOGIN_S)
+        await log_ins_under_way()
         return user, ended + await end_sessions(connection, user["id"])
 
     return work
+
+
+async def log_ins_under_way() -> None:
+    """Until those that had begun have their sessions."""
+    await asyncio.sleep(LOGIN_S)
 
 
 async def end_sessions(connection: Any, user_id: Any) -> int:

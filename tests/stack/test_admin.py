@@ -69,17 +69,13 @@ async def test_who_logged_in_with_the_old_password_meanwhile_is_out_too(
     run: Any, api: RunningApi, arena: Arena, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A log-in that found the old password right before the change opens its session after it."""
-    sleep = asyncio.sleep
-
-    async def open_session(_: float) -> None:
-        await arena.add_session(arena.seller.id, arena.banca_id)
-        await sleep(0)
-
-    def in_this_loop(delay_s: float) -> Any:
-        return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(open_session(delay_s), loop))
-
     loop = asyncio.get_running_loop()
-    monkeypatch.setattr("cli.admin.asyncio.sleep", in_this_loop)
+
+    async def log_in_late() -> None:
+        opening = arena.add_session(arena.seller.id, arena.banca_id)
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(opening, loop))
+
+    monkeypatch.setattr(admin, "log_ins_under_way", log_in_late)
     reset = json.loads(await run("reset-password", arena.seller.username, "--json"))
     assert reset["sessionsEnded"] == 2
     live = "SELECT count(*) FROM sessions WHERE user_id = $1 AND revoked_at IS NULL"
