@@ -8,6 +8,7 @@ import os
 import signal
 import stat
 import sys
+from asyncio.subprocess import PIPE
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,10 @@ from core.books import check_books
 from core.queries import sql
 from tests.arena import Arena
 from tests.databases import TestDatabase, database_of, in_server
+from tests.databases import ask as ask_one
 from tests.pos import Pos, new_key
 from tests.running_api import RunningApi
+from tests.stack.up import own_environment
 from tests.workers.pipeline import eventually
 
 COUNTS = """
@@ -36,7 +39,7 @@ SELECT json_build_object('tickets', (SELECT count(*) FROM tickets), 'transfers',
 """
 PRIVILEGES = """
 SELECT json_agg(x ORDER BY x)::text FROM (
-    SELECT i.type || ' ' || i.identity || ' ' || r.rolname || ' ' || d.deptype AS x
+    SELECT i.type || ' ' || i.identity || ' ' || r.rolname || ' ' || d.deptype::text AS x
       FROM pg_shdepend d JOIN pg_roles r ON r.oid = d.refobjid AND d.refclassid = 'pg_authid'::regclass
      CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) i
      WHERE d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())) y
@@ -86,11 +89,18 @@ async def made(
 
 
 async def ask(url: str, query: str) -> Any:
-    connection = await asyncpg.connect(url)
-    try:
-        return await connection.fetchval(query)
-    finally:
-        await connection.close()
+    return await ask_one(url, query)
+
+
+async def banca(*arguments: object, **settings: str) -> tuple[int, str, str]:
+    """Exit code, output and complaints of a command: it starts servers, which a thread must not."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", "cli", *map(str, arguments)),
+        cwd=ROOT, env={**own_environment(), **settings}, stdout=PIPE, stderr=PIPE,
+    )  # fmt: skip
+    said, complained = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, said.decode(), complained.decode()
 
 
 def test_a_backup_is_private_and_says_what_is_in_it(made: Path) -> None:
@@ -105,17 +115,15 @@ def test_a_backup_is_private_and_says_what_is_in_it(made: Path) -> None:
     assert list(made.parent.iterdir()) == [made]
 
 
-async def test_a_backup_that_is_tried_leaves_nothing_behind(
-    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_a_backup_that_is_tried_leaves_nothing_behind(made: Path, tmp_path: Path) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    monkeypatch.setenv("TMPDIR", str(scratch))
-    # It is about the scratch server, whatever the environment names.
-    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
     data = tmp_path / "new"
-    assert await asyncio.to_thread(restore.run, made, data=data, check=True) == 0
-    assert "The books are right" in capsys.readouterr().out
+    # It is about the scratch server, whatever the environment names.
+    elsewhere = {"TMPDIR": str(scratch), "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
+    code, said, complained = await banca("restore", "--check", made, "--data", data, **elsewhere)
+    assert code == 0, complained
+    assert "The books are right" in said
     assert list(scratch.iterdir()) == []
     assert not data.exists()
 
@@ -124,7 +132,8 @@ async def test_a_restored_stack_is_the_same_with_another_history(
     made: Path, database: TestDatabase, tmp_path: Path
 ) -> None:
     data = tmp_path / "new"
-    assert await asyncio.to_thread(restore.run, made, data=data, check=False) == 0
+    code, _, complained = await banca("restore", made, "--data", data)
+    assert code == 0, complained
     assert json.loads((data / SECRETS_FILE).read_text()) == SECRETS
     assert not (data / RESTORING_FILE).exists()
     server = EmbeddedPostgres(data)
@@ -226,8 +235,9 @@ async def test_a_dump_that_cannot_be_loaded_leaves_the_data_directory_as_it_was(
     (made / MANIFEST_FILE).write_text(manifest.model_copy(update={"files": files}).model_dump_json(by_alias=True))
     (tmp_path / "there").mkdir()
     for data in (tmp_path / "there", tmp_path / "new"):
-        with pytest.raises(Trouble, match="pg_restore failed"):
-            await asyncio.to_thread(restore.run, made, data=data, check=False)
+        code, _, complained = await banca("restore", made, "--data", data)
+        assert code == 1
+        assert complained.splitlines()[-1].startswith("banca: pg_restore failed: ")
     assert list((tmp_path / "there").iterdir()) == []
     assert not (tmp_path / "new").exists()
 
@@ -277,7 +287,7 @@ async def test_a_backup_that_is_killed_half_way_is_never_taken_for_one(
 
         async def waits() -> bool:
             # Other tests have databases in this server, too.
-            return bool(await owner.fetchval(f"{waiting} AND datname = current_database()"))
+            return bool(await ask(database.owner_url, f"{waiting} AND datname = current_database()"))
 
         await eventually(waits)
         os.killpg(process.pid, signal.SIGKILL)
@@ -303,14 +313,14 @@ async def test_findings_are_told_and_the_data_is_there_all_the_same(
     data: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     await owner.execute("UPDATE accounts SET balance_cents = balance_cents - 1 WHERE id = $1", sold.seller.id)
     assert (await check_books(database.owner_url)).findings
     monkeypatch.setenv("MIGRATION_DATABASE_URL", database.owner_url)
     assert await asyncio.to_thread(backup.run, tmp_path / "first", data=data) == 0
-    assert await asyncio.to_thread(restore.run, tmp_path / "first", data=tmp_path / "new", check=True) == 1
-    assert "account_balances: " in capsys.readouterr().out
+    code, said, _ = await banca("restore", "--check", tmp_path / "first")
+    assert code == 1
+    assert "account_balances: " in said
 
 
 def test_a_size_is_told_in_the_unit_that_fits() -> None:
