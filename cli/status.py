@@ -114,10 +114,11 @@ def children_of(pid: int) -> Iterator[Running]:
 
 def name_of(entry: Path) -> str | None:
     """None: a helper of the supervisor, or nothing of ours."""
-    words = (entry / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
-    program = Path(words[0]).name
+    # Servers write what they like into their command line.
+    program = (entry / "comm").read_text(encoding="utf-8", errors="replace").strip()
     if program in {"postgres", "valkey-server"}:
         return program.partition("-")[0]
+    words = (entry / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
     return NAMES.get(words[words.index("-m") + 1]) if "-m" in words else None
 
 

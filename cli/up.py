@@ -95,8 +95,9 @@ def run_locked(
         with step("answers", stack.api_url):
             await_ready(stack, supervisor)
     stack.save()
-    show(stack, credentials, counts, seconds=time.monotonic() - started_s)
+    # Before anybody is told how to stop it.
     signals.patient()
+    show(stack, credentials, counts, seconds=time.monotonic() - started_s)
     while not signals.requests:
         signals.wait(supervisor.tick())
 
