@@ -68,15 +68,20 @@ def document(data: Path) -> dict[str, Any]:
         **about,
         "startedAt": stack.started_at.isoformat(),
         "api": stack.api_url if has_api else None,
-        "database": without_password(stack.owner_url),
-        "redis": without_password(stack.redis_url),
-        "rabbitmq": without_password(stack.amqp_url) if stack.amqp_url else None,
+        "database": place_of(stack.owner_url),
+        "redis": place_of(stack.redis_url),
+        "rabbitmq": place_of(stack.amqp_url) if stack.amqp_url else None,
         "processes": [
             {"name": each.name, "pid": each.pid, "startedAt": each.started_at and each.started_at.isoformat()}
             for each in processes
         ],
         "health": health,
     }
+
+
+def place_of(url: str) -> str:
+    """Without a password; of a login that has no name nothing is left."""
+    return without_password(url).replace("://@", "://")
 
 
 def ask_health(api_url: str) -> dict[str, Any]:
