@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,8 @@ SALES = 60
 # Of a start, five sales and their audit, on a busy machine.
 DEADLINE_S = 240.0
 AT_ONCE = 12
+# Fewer than there are clients, so that these take turns on them.
+POOL_SIZE = 3
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,7 @@ class Pooled:
 async def pair(database: TestDatabase) -> AsyncIterator[Pooled]:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    # Fewer than there are clients, so that these take turns on them.
-    async with running_pgbouncer(database.owner_url, port=port, pool_size=3) as url:
+    async with running_pgbouncer(database.owner_url, port=port, pool_size=POOL_SIZE) as url:
         yield Pooled(database, TestDatabase(url))
 
 
@@ -108,8 +110,19 @@ async def test_a_migration_leaves_nothing_of_itself_with_the_poolers_connections
             == 0
         )
         for setting in ("lock_timeout", "statement_timeout"):
-            shown = {await ask(pair.pooled.owner_url, f"SHOW {setting}", statement_cache_size=0) for _ in range(4)}
-            assert shown == {"0"}
+            assert await of_every_session(pair.pooled.owner_url, f"SHOW {setting}") == {"0"}
+
+
+async def of_every_session(url: str, query: str) -> set[object]:
+    """What the query gives on each of the pooler's connections: it has to give another one while a transaction lasts."""
+    async with AsyncExitStack() as opened:
+        said = set()
+        for _ in range(POOL_SIZE):
+            connection = await asyncpg.connect(url, timeout=5, statement_cache_size=0)
+            opened.push_async_callback(connection.close)
+            await opened.enter_async_context(connection.transaction())
+            said.add(await connection.fetchval(query))
+        return said
 
 
 def await_owner(database: TestDatabase) -> asyncpg.pool.Pool[asyncpg.Record]:
