@@ -40,7 +40,11 @@ def run(directory: Path, *, data: Path) -> int:
     """Back up what MIGRATION_DATABASE_URL or DATABASE_URL names, else the stack in `data`, running or not."""
     target = new_folder(directory)
     data = data.resolve()
-    draft = Path(tempfile.mkdtemp(prefix=f"{target.name}.draft-", dir=target.parent))
+    try:
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f"{target.name}.draft-", dir=target.parent))
+    except OSError as error:
+        raise Trouble(f"{target.parent} takes no backup: {error.strerror or error}") from error
     try:
         with database_of(data) as owner_url, step("dumped", without_password(owner_url)):
             manifest = asyncio.run(dump(owner_url, draft))
@@ -64,10 +68,6 @@ def new_folder(directory: Path) -> Path:
     target = directory.absolute()
     if target.is_symlink() or (target.exists() and (not target.is_dir() or any(target.iterdir()))):
         raise UsageTrouble(f"{target} is there already: nothing is overwritten, name a new folder")
-    try:
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise UsageTrouble(f"{target.parent} is no folder") from error
     return target
 
 

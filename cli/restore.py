@@ -47,6 +47,13 @@ def run(directory: Path, *, data: Path, check: bool) -> int:
     check: into a server of its own that is thrown away, whatever `data` and DATABASE_URL say.
     """
     directory, data = directory.absolute(), data.resolve()
+    try:
+        return restore(directory, data, check=check)
+    except OSError as error:
+        raise Trouble(f"it cannot be restored: {error}") from error
+
+
+def restore(directory: Path, data: Path, *, check: bool) -> int:
     with step("checked", f"the files of {directory}"):
         manifest = read_backup(directory)
     require_known(manifest)

@@ -255,7 +255,7 @@ def test_nothing_is_overwritten(made: Path, data: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UsageTrouble, match="is there already"):
         backup.run(tmp_path / "file", data=data)
-    with pytest.raises(UsageTrouble, match="is no folder"):
+    with pytest.raises(Trouble, match="takes no backup"):
         backup.run(tmp_path / "file" / "backup", data=data)
     assert sorted(tmp_path.rglob("*")) == [*before, tmp_path / "file"]
 
@@ -304,6 +304,18 @@ async def test_a_restore_that_was_cut_off_is_never_started(made: Path, tmp_path:
     (data / RESTORING_FILE).touch()
     with pytest.raises(Trouble, match="was cut off"):
         lock(data, fresh=False)
+
+
+@pytest.mark.parametrize("arguments", [("backup", "/proc/none/b"), ("restore", "--check", "DIR")])
+async def test_a_place_where_nothing_can_be_made_is_told_in_a_line(
+    made: Path, data: Path, database: TestDatabase, arguments: tuple[str, ...]
+) -> None:
+    words = [str(made) if word == "DIR" else word for word in arguments]
+    elsewhere = {"TMPDIR": "/proc/none", "MIGRATION_DATABASE_URL": database.owner_url}
+    code, _, complained = await banca(*words, "--data", data, **elsewhere)
+    assert code == 1
+    assert "Traceback" not in complained
+    assert "/proc/none" in complained.splitlines()[-1]
 
 
 async def test_findings_are_told_and_the_data_is_there_all_the_same(
