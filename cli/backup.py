@@ -18,7 +18,7 @@ from typing import Any
 
 import asyncpg
 
-from cli.backups import DUMP_FILE, Belonging, Manifest, finish, part_of, size_text
+from cli.backups import DUMP_FILE, Belonging, Grantee, Manifest, finish, part_of, size_text
 from cli.data_directory import DEMO_FILE
 from cli.postgres import EmbeddedPostgres
 from cli.postgres_tools import run_tool
@@ -114,7 +114,7 @@ async def dump(owner_url: str, draft: Path) -> Manifest:
         taken_at=snapshot["taken_at"],
         duration_s=round(time.monotonic() - started_s, 3),
         migrations={row["name"]: row["checksum"] for row in migrations},
-        roles=[row["name"] for row in roles],
+        roles=[Grantee(**dict(row)) for row in roles],
         belongings=[Belonging(kind=row["kind"], identity=row["identity"], owner=row["owner"]) for row in owners],
         files={DUMP_FILE: part_of(draft / DUMP_FILE)},
         **facts,

@@ -34,6 +34,16 @@ class Part(BaseModel):
     sha256: str
 
 
+class Grantee(BaseModel):
+    """A role with rights in the database: its settings, each "name=value", and what it is a member of."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+    name: str
+    settings: list[str]
+    member_of: list[str]
+
+
 class Belonging(BaseModel):
     """What another role than the database's owner owns; kind and identity as ALTER takes them."""
 
@@ -65,7 +75,7 @@ class Manifest(BaseModel):
     instance: str
     history: str
     migrations: dict[str, str]
-    roles: list[str]
+    roles: list[Grantee]
     belongings: list[Belonging]
     files: dict[str, Part]
 

@@ -159,7 +159,7 @@ async def load(directory: Path, manifest: Manifest, owner_url: str) -> None:
     """What the dump holds, with the owners that it had; whose it was at all, we are now."""
     async with connected(owner_url) as connection:
         for role in manifest.roles:
-            await execute(connection, "backups/make_role", role)
+            await execute(connection, "backups/role_statements", role.name, role.settings, role.member_of)
         dump = str(directory / DUMP_FILE)
         await run_tool("pg_restore", owner_url, "--no-owner", "--single-transaction", "--exit-on-error", dump)
         async with connection.transaction():
@@ -170,10 +170,10 @@ async def load(directory: Path, manifest: Manifest, owner_url: str) -> None:
         await connection.execute(sql("backups/analyze"), timeout=ANALYZE_TIMEOUT_S)
 
 
-async def execute(connection: Any, query: str, *arguments: str) -> None:
-    """Run the statement that the query answers, if it answers one."""
-    if statement := await connection.fetchval(sql(query), *arguments):
-        await connection.execute(statement)
+async def execute(connection: Any, query: str, *arguments: Any) -> None:
+    """Run the statements that the query answers."""
+    for row in await connection.fetch(sql(query), *arguments):
+        await connection.execute(row[0])
 
 
 async def begin_history(owner_url: str) -> None:

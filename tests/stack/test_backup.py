@@ -44,6 +44,15 @@ SELECT json_agg(x ORDER BY x)::text FROM (
      CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) i
      WHERE d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())) y
 """
+ROLES = """
+SELECT json_agg(x ORDER BY x)::text FROM (
+    SELECT r.rolname || ' ' || setting AS x
+      FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole CROSS JOIN unnest(s.setconfig) setting
+     WHERE s.setdatabase = 0
+    UNION ALL
+    SELECT m.member::regrole::text || ' is ' || m.roleid::regrole::text FROM pg_auth_members m
+     WHERE m.member::regrole::text LIKE 'banca%') y
+"""
 SECRETS = {
     "jwtAccessSecret": "a" * 32,
     "jwtRefreshSecret": "r" * 32,
@@ -143,6 +152,9 @@ async def test_a_restored_stack_is_the_same_with_another_history(
         assert json.loads(await ask(database.owner_url, COUNTS))["tickets"] == 2
         # Who owns and may do what, to the last function.
         assert await ask(server.owner_url, PRIVILEGES) == await ask(database.owner_url, PRIVILEGES)
+        # Roles' settings and memberships, which no dump has.
+        assert await ask(server.owner_url, ROLES) == await ask(database.owner_url, ROLES)
+        assert "banca_api" in await ask(server.owner_url, ROLES)
         history = sql("installation/history")
         was, now = await ask(database.owner_url, history), await ask(server.owner_url, history)
         assert was.partition(".")[0] == now.partition(".")[0]
