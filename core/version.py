@@ -37,7 +37,7 @@ def release() -> str:
 def revision() -> str | None:
     """What git calls the commit that is checked out here, "-dirty" when files were changed since; None: no clone."""
     if not (ROOT / ".git").exists():
-        return os.environ.get("BANCA_REVISION") or None
+        return None
     try:
         done = subprocess.run(  # noqa: S603 - fixed words
             ["git", "-C", str(ROOT), "describe", "--always", "--tags", "--dirty"],  # noqa: S607 - the person's git
