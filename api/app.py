@@ -23,7 +23,15 @@ from api.keys import (
     SIGNATURES,
     UNEXPECTED,
 )
-from api.lifetimes import hold_cache, hold_database, hold_identity, hold_loop_watch, hold_readings, hold_till
+from api.lifetimes import (
+    hold_cache,
+    hold_database,
+    hold_identity,
+    hold_installation,
+    hold_loop_watch,
+    hold_readings,
+    hold_till,
+)
 from api.operations import Operation
 from api.rate_limits import LoginBuckets
 from api.routes import OPERATIONS
@@ -50,6 +58,7 @@ def create_app(settings: Settings, *, operations: tuple[Operation, ...] = OPERAT
     app[MASTER_KEYS] = load_master_keys(settings)
     app.cleanup_ctx.append(hold_loop_watch)
     app.cleanup_ctx.append(hold_database)
+    app.cleanup_ctx.append(hold_installation)
     app.cleanup_ctx.append(hold_readings)
     app.cleanup_ctx.append(hold_cache)
     app.cleanup_ctx.append(hold_identity)

@@ -29,6 +29,7 @@ from core.metrics import (
     OUTBOX_LAG_SECONDS,
     OUTBOX_UNPUBLISHED,
 )
+from core.migrations import newest_migration
 from core.queries import sql
 from core.replica import Replica, ReplicaState
 
@@ -96,7 +97,12 @@ class SaleProbe:
         """Raises DatabaseUnavailableError."""
         began_s = time.monotonic()
         async with self._database.connection() as connection:
-            await connection.execute(sql("health/probe_writes"), timeout=CHECK_TIMEOUT_S)
+            # A release that this process cannot run on may have come since it began.
+            programs_from = await connection.fetchval(sql("health/probe_writes"), timeout=CHECK_TIMEOUT_S)
+            if programs_from > newest_migration():
+                raise DatabaseUnavailableError(
+                    f"only programs of migration {programs_from:04d}", DatabaseTrouble.OUTDATED
+                )
             # A row that is there can be written on a full disk. Only after a call has found one is room looked for.
             if TROUBLES.last_s(DatabaseTrouble.FULL) > self._had_room_at_s:
                 transaction = connection.transaction()

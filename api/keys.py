@@ -36,6 +36,8 @@ READINGS = web.AppKey("READINGS", Readings)
 CACHE = web.AppKey("CACHE", BalanceCache)
 PASSWORDS = web.AppKey("PASSWORDS", Passwords)
 MASTER_KEYS = web.AppKey("MASTER_KEYS", MasterKeys)
+# Gets a MisfitError when the process finds out only after it began that it must not run on this database.
+MISFIT = web.AppKey("MISFIT", asyncio.Future[None])
 SESSIONS = web.AppKey("SESSIONS", Sessions)
 TERMINALS = web.AppKey("TERMINALS", Terminals)
 RULEBOOKS = web.AppKey("RULEBOOKS", RulebookStore)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
 from aiohttp import web
 
 from api.health import CHECK_TIMEOUT_S, PROBE_CONNECTIONS, Health
@@ -23,6 +24,7 @@ from api.keys import (
     LOGIN_DECOYS,
     LOGIN_QUEUE,
     MASTER_KEYS,
+    MISFIT,
     MOVEMENTS,
     PASSWORDS,
     READINGS,
@@ -43,8 +45,8 @@ from core.balance_doubts import BalanceDoubts
 from core.balance_resets import BalanceResets
 from core.cache import HIDDEN_S, BalanceCache, Cache
 from core.cash_memos import CashMemos
-from core.database import Database, create_pool
-from core.installation import Installation
+from core.database import Database, DatabaseUnavailableError, create_pool
+from core.installation import Installation, require_fit
 from core.logging import Log
 from core.loop_lag import watched_loop
 from core.metrics import show_pool
@@ -52,6 +54,7 @@ from core.movements import Movements
 from core.rulebook_notices import RulebookNotices
 from core.rulebooks import RulebookStore
 from core.security.passwords import Passwords, password_hasher
+from core.security.terminal_secrets import MasterKeys
 from core.till.after_sale import AfterSale
 from core.till.batch import prepare_till_connection
 from core.till.caller import Caller
@@ -70,6 +73,9 @@ IDENTITY_CLOSE_S = 1.0
 CACHE_CLOSE_S = 2.0
 POOL_CLOSE_S = 3.0
 POOL_GAUGE_S = 1.0
+# How long a start waits for the database to say whether it is the right one, and the pause between two questions.
+FIT_TIMEOUT_S = 2.0
+FIT_PAUSE_S = 0.5
 # A sum over a draw's jugadas takes its time; the other connections are the till's.
 SUMS_AT_ONCE = 1
 # A file of a statement takes memory, and time that others would have.
@@ -135,6 +141,46 @@ async def hold_database(app: web.Application) -> AsyncIterator[None]:
     yield
     gauge.cancel()
     await close_pool(pool)
+
+
+async def hold_installation(app: web.Application) -> AsyncIterator[None]:
+    """Begins only on a database that this program and its master keys belong to. Raises MisfitError.
+
+    While the database is away the process starts all the same, and finds it out as soon as it is there: app[MISFIT].
+    """
+    app[MISFIT] = misfit = asyncio.get_running_loop().create_future()
+    looking = asyncio.create_task(find_misfit(app[DATABASE], app[MASTER_KEYS]), name="installation")
+    await asyncio.wait([looking], timeout=FIT_TIMEOUT_S)
+    if looking.done():
+        looking.result()
+    else:
+        looking.add_done_callback(lambda task: tell_misfit(task, misfit))
+    yield
+    looking.cancel()
+    await asyncio.wait([looking])
+    if not misfit.cancel():
+        misfit.exception()  # seen, or nobody waits for it
+
+
+async def find_misfit(database: Database, master_keys: MasterKeys) -> None:
+    """Returns once a migrated database says that all is well. Raises MisfitError."""
+    is_told = False
+    while True:
+        try:
+            async with database.connection() as connection:
+                await require_fit(connection, master_keys)
+        except (DatabaseUnavailableError, asyncpg.PostgresError) as error:
+            if not is_told:
+                log.warning("DATABASE_AWAITED", reason=f"{type(error).__name__}: {error}")
+                is_told = True
+            await asyncio.sleep(FIT_PAUSE_S)
+        else:
+            return
+
+
+def tell_misfit(looking: asyncio.Task[None], misfit: asyncio.Future[None]) -> None:
+    if not looking.cancelled() and not misfit.done() and (error := looking.exception()) is not None:
+        misfit.set_exception(error)
 
 
 async def hold_readings(app: web.Application) -> AsyncIterator[None]:

@@ -200,5 +200,7 @@ async def start(app: web.Application, listeners: Sequence[socket.socket]) -> Run
             await ListeningSite(runner, listener).start()
     except BaseException:
         await runner.cleanup()
+        for listener in listeners:
+            listener.close()
         raise
     return runner

@@ -6,12 +6,12 @@ import asyncio
 import re
 import secrets
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
 
 import typer
 
+from cli.data_option import Data
 from cli.owner_connection import with_database
 from cli.printing import print_json
 from cli.stack import DEFAULT_DATA
@@ -28,7 +28,6 @@ RESET = "password_reset"
 app = typer.Typer(
     help="Who administers. Only `admin create` and `demo` make an ADMIN.", no_args_is_help=True, rich_markup_mode=None
 )
-Data = Annotated[Path, typer.Option("--data", help="Where the stack keeps its data.", show_default=".banca")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

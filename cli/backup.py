@@ -19,12 +19,13 @@ from typing import Any
 import asyncpg
 
 from cli.backups import DUMP_FILE, Belonging, Grantee, Manifest, finish, part_of, size_text
-from cli.data_directory import DEMO_FILE
+from cli.data_directory import DEMO_FILE, MEND_DEMO
 from cli.postgres import EmbeddedPostgres
+from cli.postgres_places import MEND_STATE
 from cli.postgres_tools import run_tool
 from cli.private_files import is_locked, read_json_object, write_private_json
 from cli.progress import say, step
-from cli.stack import LOCK_FILE, SECRETS_FILE, Secrets, Stack, StackNotRunning, camel, without_password
+from cli.stack import LOCK_FILE, RESTORE_SECRETS, SECRETS_FILE, Secrets, Stack, StackNotRunning, camel, without_password
 from cli.trouble import Trouble, UsageTrouble
 from core.queries import sql
 from core.settings import SecretSettings, load_owner_settings, load_secret_settings
@@ -138,8 +139,8 @@ def keep_files(data: Path, draft: Path) -> dict[str, Any]:
     """Copy what stands beside the database; says so when the terminals' key is not among it."""
     documents = {
         SECRETS_FILE: secrets_in_use(data),
-        POSTGRES_FILE: read_json_object(data / POSTGRES_FILE),
-        DEMO_FILE: read_json_object(data / DEMO_FILE),
+        POSTGRES_FILE: read_json_object(data / POSTGRES_FILE, mend=MEND_STATE),
+        DEMO_FILE: read_json_object(data / DEMO_FILE, mend=MEND_DEMO),
     }
     kept = {name: document for name, document in documents.items() if document}
     for name, document in kept.items():
@@ -154,7 +155,7 @@ def keep_files(data: Path, draft: Path) -> dict[str, Any]:
 
 def secrets_in_use(data: Path) -> dict[str, str]:
     """What is kept, and over it what the running stack, or else our environment, was given instead."""
-    kept: dict[str, str] = read_json_object(data / SECRETS_FILE)
+    kept: dict[str, str] = read_json_object(data / SECRETS_FILE, mend=RESTORE_SECRETS)
     given = {camel(name): value for name, value in load_secret_settings().model_dump().items() if value is not None}
     try:
         stack = Stack.load(data)

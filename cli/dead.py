@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.data_option import Data
 from cli.owner_connection import with_database
 from cli.printing import print_json
 from cli.stack import DEFAULT_DATA
@@ -22,7 +23,6 @@ PARKED = "PARKED"
 REFUSALS = {"NOT_FOUND": "there is no such letter", "NOT_PARKED": "it was replayed or dropped already"}
 
 app = typer.Typer(help="Dead letters: what no worker could do.", no_args_is_help=True, rich_markup_mode=None)
-Data = Annotated[Path, typer.Option("--data", help="Where the stack keeps its data.", show_default=".banca")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Ids = Annotated[list[str], typer.Argument(help="Ids as `list` shows them, or `all` that are parked.")]
 

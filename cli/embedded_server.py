@@ -31,6 +31,8 @@ class EmbeddedServer(ABC):
     stop_steps: ClassVar[Steps]
     start_timeout_s: ClassVar[float]
     port_taken_words: ClassVar[str]
+    # What a person is to do when its file in data is damaged.
+    mend_state: ClassVar[str]
 
     def __init__(self, data: Path, *, port: int | None = None) -> None:
         self.data = data.resolve()
@@ -49,7 +51,7 @@ class EmbeddedServer(ABC):
         make_data_directory(self.data)
         self._lock.acquire()
         try:
-            self._restore(read_json_object(self._state_file))
+            self._restore(read_json_object(self._state_file, mend=self.mend_state))
             self._prepare()
             self._run_on_some_port()
         except BaseException:

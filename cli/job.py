@@ -7,12 +7,12 @@ import getpass
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
 import typer
 
+from cli.data_option import Data
 from cli.owner_connection import with_database
 from cli.printing import print_json
 from cli.stack import DEFAULT_DATA
@@ -27,7 +27,6 @@ LOOK_EVERY_S = 0.2
 NAMES = ", ".join(JobName)
 
 app = typer.Typer(help="The scheduled jobs.", no_args_is_help=True, rich_markup_mode=None)
-Data = Annotated[Path, typer.Option("--data", help="Where the stack keeps its data.", show_default=".banca")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Banca = Annotated[str | None, typer.Option(help="The code of one; default: every active banca.")]
 

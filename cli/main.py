@@ -12,6 +12,7 @@ import typer
 from cli.admin import app as admin
 from cli.completion import VARIABLE as COMPLETION_VARIABLE
 from cli.completion import Shell
+from cli.data_option import Data, data_directory
 from cli.dead import app as dead
 from cli.job import app as job
 from cli.stack import DEFAULT_DATA, Role, Stack
@@ -54,7 +55,6 @@ def every_command(
     """The transaction engine that lottery banks run on."""
 
 
-Data = Annotated[Path, typer.Option("--data", help="Where the stack keeps its data.", show_default=".banca")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -62,7 +62,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def up(
     data: Data = DEFAULT_DATA,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Of the API; 0 takes a free one.")] = 8080,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Delete the data first.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Set the data aside first, and start empty.")] = False,
     api: Annotated[int | None, typer.Option(min=1, max=64, help=API_HELP)] = None,
     only: Annotated[str | None, typer.Option(help="Start only these: api,scheduler,relay,worker.")] = None,
     demo: Annotated[
@@ -263,6 +263,14 @@ def restored(data: Data = DEFAULT_DATA) -> None:
     finish(command.run(data=data))
 
 
+@app.command("postgres-password")
+def postgres_password(data: Data = DEFAULT_DATA) -> None:
+    """Give the stack's own PostgreSQL a new password, when postgres.json is lost; its data stay as they are."""
+    from cli import postgres_password as command
+
+    finish(command.run(data=data))
+
+
 @app.command()
 def load(
     scenario: Annotated[str, typer.Argument(help="day, rush or offline; docs/load.md tells them.")],
@@ -305,9 +313,12 @@ def bench(  # noqa: PLR0913, PLR0917 - a command's options
     seconds: Annotated[float | None, typer.Option(min=0.2, help="Of each measurement; default 10, quick 2.")] = None,
     scale: Annotated[int, typer.Option(min=1, help="Of pgbench; the goals mean 50.")] = 50,
     api: Annotated[int | None, typer.Option(min=1, max=64, help=API_HELP)] = None,
-    data: Annotated[Path, typer.Option(help="Where its stack lives meanwhile.", show_default=".banca/bench")] = (
-        DEFAULT_DATA / "bench"
-    ),
+    data: Annotated[
+        Path,
+        typer.Option(
+            help="Where its stack lives meanwhile.", show_default=".banca/bench", metavar="PATH", parser=data_directory
+        ),
+    ] = DEFAULT_DATA / "bench",
 ) -> None:
     """Measure how fast it is, on a stack of its own; exit code 1 when a request failed or the books are wrong."""
     from cli import bench as command
@@ -320,9 +331,12 @@ def bench(  # noqa: PLR0913, PLR0917 - a command's options
 def faults(
     rounds: Annotated[int, typer.Option(min=1, help="How many, one after the other.")] = 5,
     seed: Annotated[int | None, typer.Option(min=0, help="Of the first; default: a new one.")] = None,
-    data: Annotated[Path, typer.Option(help="Where its stacks live meanwhile.", show_default=".banca/faults")] = (
-        DEFAULT_DATA / "faults"
-    ),
+    data: Annotated[
+        Path,
+        typer.Option(
+            help="Where its stacks live meanwhile.", show_default=".banca/faults", metavar="PATH", parser=data_directory
+        ),
+    ] = DEFAULT_DATA / "faults",
 ) -> None:
     """Break a stack of its own while it sells, seeded and replayable; exit code 1 on any finding."""
     from cli import faults as command
@@ -360,8 +374,10 @@ def main() -> None:
         app(prog_name="banca")
     except Trouble as trouble:
         sys.exit(complain(trouble, trouble.exit_code))
-    except (ConnectionRefusedError, PermissionError) as error:
-        sys.exit(complain(error, 1))
+    except OSError as error:
+        # Of a file: a disk that is full or cannot be written, a directory of somebody else's.
+        where = f"{error.filename}: " if error.filename else ""
+        sys.exit(complain(Trouble(f"{where}{error.strerror or error}"), 1))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 

@@ -6,20 +6,14 @@ import asyncio
 from pathlib import Path
 from typing import Protocol
 
+from cli.bound_secrets import as_owner, fitting_secrets
 from cli.progress import say
-from cli.stack import SECRETS_FILE, Secrets, Stack, without_password
+from cli.stack import SECRETS_FILE, Stack
 from cli.trouble import Trouble
-from core.settings import load_migration_settings
+from core.settings import API_ROLE, WORKER_ROLE, load_migration_settings
 
 # A migration may rewrite large tables; the runner bounds each statement itself.
 MIGRATE_TIMEOUT_S = 3600.0
-
-
-class Blocked(Trouble):
-    """Others hold what the migration must lock: nothing is wrong, it may be tried again later."""
-
-    # EX_TEMPFAIL of sysexits.h.
-    exit_code = 75
 
 
 class Logins(Protocol):
@@ -37,39 +31,36 @@ def run(*, data: Path) -> int:
     url = settings.owner_url
     if url is None:
         stack = Stack.load(data)
-        applied = migrate(stack.owner_url, stack.secrets)
+        applied = migrate(stack.owner_url, stack.secrets, api_role=stack.api_role, worker_role=stack.worker_role)
     else:
-        known = (data / SECRETS_FILE).exists()
-        applied = migrate(url, Secrets.load_or_create(data) if known else settings)
+        logins: Logins = settings
+        if (data / SECRETS_FILE).exists():
+            # The passwords in it are set only where its master key belongs.
+            logins = fitting_secrets(data, url)
+        applied = migrate(url, logins, api_role=settings.api_database_role, worker_role=settings.worker_database_role)
     for name in applied:
         print(name)
     print(f"{len(applied)} applied" if applied else "nothing to do")
     return 0
 
 
-def migrate(owner_url: str, logins: Logins) -> list[str]:
+def migrate(owner_url: str, logins: Logins, *, api_role: str = API_ROLE, worker_role: str = WORKER_ROLE) -> list[str]:
     """The names applied. Raises Trouble when the database cannot be reached or refuses us."""
-    import asyncpg
-
     from core import migrations
+
+    if api_role == worker_role:
+        raise Trouble(f"API_DATABASE_ROLE and WORKER_DATABASE_ROLE are both {api_role}: they have different rights")
 
     settings = load_migration_settings()
     work = migrations.migrate(
         owner_url,
         api_password=logins.api_database_password,
         worker_password=logins.worker_database_password,
+        api_role=api_role,
+        worker_role=worker_role,
         patience=migrations.Patience(
             lock_timeout_s=settings.migration_lock_timeout_ms / 1000, total_s=settings.migration_wait_max_s
         ),
         tell=say,
     )
-    try:
-        return asyncio.run(asyncio.wait_for(work, MIGRATE_TIMEOUT_S))
-    except (OSError, TimeoutError, asyncpg.PostgresConnectionError) as error:
-        raise Trouble(f"no database answers at {without_password(owner_url)}: {error}") from error
-    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
-        raise Trouble(f"{without_password(owner_url)} refuses us: {error}") from error
-    except migrations.MigrationBlockedError as error:
-        raise Blocked(str(error)) from error
-    except (migrations.MigrationChangedError, migrations.MigrationTooLongError) as error:
-        raise Trouble(str(error)) from error
+    return as_owner(owner_url, asyncio.wait_for(work, MIGRATE_TIMEOUT_S))

@@ -6,15 +6,18 @@ import os
 import secrets
 import shutil
 import signal
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from cli.disk_space import NEW_STACK_BYTES, START_BYTES, require_room
 from cli.embedded_server import EmbeddedServer
 from cli.ports import LOOPBACK
-from cli.postgres_installation import ENVIRONMENT, Installation, can_reach, find_installation
-from cli.postgres_places import make_place_elsewhere, place_elsewhere
+from cli.postgres_installation import ENVIRONMENT, SHARED_PLACE, Installation, can_reach, find_installation
+from cli.postgres_places import MEND_STATE, make_place_elsewhere, place_elsewhere, places_of
+from cli.private_files import read_json_object
 from cli.process import BoundProcess, Steps, end_orphans
 from cli.trouble import Trouble
 
@@ -41,6 +44,12 @@ DATABASE = "banca"
 LOCALE = ("-E", "UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
 ORPHAN_STEPS: Steps = ((signal.SIGINT, 5.0), (signal.SIGQUIT, 3.0))
 DEATH_SIGNALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)
+# Without one of them a server does not start, or the data are not whole.
+ESSENTIAL = ("PG_VERSION", "global/pg_control", "base", "pg_wal", "pg_xact", "postgresql.conf", "pg_hba.conf")
+# A cluster is made in a directory of this beginning that has the mark. Nothing else that is found is ever deleted.
+DRAFT_PREFIX = "postgres.new-"
+DRAFT_MARK = "made-by-banca"
+SHOWN_MAX = 4
 # In postmaster.pid: the line where the server says how it is, counted from 0.
 STATUS_LINE = 7
 
@@ -61,11 +70,14 @@ class EmbeddedPostgres(EmbeddedServer):
     # A start may have to replay max_wal_size after a kill.
     start_timeout_s = 120.0
     port_taken_words = "Address already in use"
+    mend_state = MEND_STATE
 
     def __init__(self, data: Path, *, port: int | None = None, settings: Mapping[str, str] | None = None) -> None:
         super().__init__(data, port=port)
         self._settings = {**SETTINGS, **(settings or {})}
         self.cluster = self.data / "postgres"
+        # Whether there has been a cluster, by what the last start wrote down.
+        self._is_made = False
         self._installation: Installation | None = None
 
     @property
@@ -99,18 +111,63 @@ class EmbeddedPostgres(EmbeddedServer):
         return self.process
 
     def remove(self) -> None:
-        """Delete the cluster for good, wherever it is. Raises Trouble when another process runs it."""
+        """Delete the cluster for good, wherever it is: of a stack that is thrown away.
+
+        Raises Trouble when another process runs it.
+        """
         self.stop()
         if not self.data.exists():
             return
         with self._lock:
             elsewhere = place_elsewhere(self.data)
-            cluster = (elsewhere or self.data) / "postgres"
+            place = elsewhere or self.data
             # After a kill -9 it may still be on its way down.
-            end_orphans(cluster, "postgres", ORPHAN_STEPS)
-            for path in (cluster, cluster.with_name("postgres.new"), *([elsewhere] if elsewhere else [])):
+            end_orphans(place / "postgres", "postgres", ORPHAN_STEPS)
+            remove_drafts(place)
+            for path in (place / "postgres", *([elsewhere] if elsewhere else [])):
                 remove_tree(path)
             self._state_file.unlink(missing_ok=True)
+
+    def end_leftovers(self) -> None:
+        """End a server that a supervisor which died left behind. Raises Trouble when another process runs it."""
+        with self._lock:
+            with suppress(Trouble):
+                self._restore(read_json_object(self._state_file, mend=""))
+            for cluster in {
+                self.cluster,
+                self.data / "postgres",
+                *(place / "postgres" for place in places_of(self.data)),
+            }:
+                end_orphans(cluster, "postgres", ORPHAN_STEPS)
+
+    def renew_password(self) -> None:
+        """Give the superuser a new password, and write postgres.json anew: when that is lost or damaged.
+
+        Nothing else in the cluster changes. Raises Trouble when there is no cluster, or another process runs it.
+        """
+        with self._lock:
+            with suppress(Trouble):
+                self._restore(read_json_object(self._state_file, mend=""))
+            if not has_content(self.cluster):
+                match places_of(self.data):
+                    case [place]:
+                        self.cluster = place / "postgres"
+                    case []:
+                        raise Trouble(f"{self.data} has no cluster of PostgreSQL: nothing was changed")
+                    case places:
+                        raise Trouble(
+                            f"several clusters say that they belong to {self.data}: {listed(places)}. Move away all but one"
+                        )
+            installation = self._find_installation_of_cluster()
+            end_orphans(self.cluster, "postgres", ORPHAN_STEPS)
+            (self.cluster / "postmaster.pid").unlink(missing_ok=True)
+            # The one in a damaged file may be any.
+            self.port = 0
+            self._password = secrets.token_hex(16)
+            statement = f"ALTER ROLE banca PASSWORD '{self._password}';\n"
+            installation.run("postgres", "--single", "-D", self.cluster, "postgres", text=statement)
+            self._is_made = True
+            self._save()
 
     def is_ready(self) -> bool:
         if self.process is None or self.process.poll() is not None:
@@ -122,29 +179,71 @@ class EmbeddedPostgres(EmbeddedServer):
         return len(lines) > STATUS_LINE and lines[0] == str(self.process.pid) and lines[STATUS_LINE].strip() == "ready"
 
     def _prepare(self) -> None:
-        if (self.cluster / "PG_VERSION").exists():
+        if has_content(self.cluster):
+            self._installation = self._find_installation_of_cluster()
             if not self._password:
                 raise Trouble(
-                    f"{self.cluster} has data, but its password ({self._state_file}) is gone; --fresh starts anew"
+                    f"{self.cluster} has data, but {self._state_file} with its password is gone: restore that file from a"
+                    f" backup, or make a new password with ./banca postgres-password --data {self.data}"
                 )
-            self._installation = find_installation(self.cluster.stat().st_uid)
-        else:
-            self._installation = find_installation()
-            self._create_cluster(self._installation)
+            require_room(self.cluster, START_BYTES)
+            return
+        if self._is_made:
+            raise Trouble(
+                f"{self._state_file} tells of a cluster in {self.cluster}, and none is there: restore it from a backup, or"
+                " begin with an empty database with --fresh"
+            )
+        if places := places_of(self.data):
+            raise Trouble(
+                f"{listed(places)} has this stack's data, but {self._state_file} that names it is gone: restore that file"
+                f" from a backup, or make it anew with ./banca postgres-password --data {self.data}"
+            )
+        self._installation = find_installation()
+        self._create_cluster(self._installation)
+
+    def _find_installation_of_cluster(self) -> Installation:
+        """The binaries that can run the cluster. Raises Trouble when it is not whole, or of another version."""
+        missing = [name for name in ESSENTIAL if not (self.cluster / name).exists()]
+        if missing:
+            found = sorted(path.name for path in self.cluster.iterdir()) if self.cluster.is_dir() else ["no directory"]
+            raise Trouble(
+                f"{self.cluster} is no whole cluster of PostgreSQL: it has {listed(found)}, and lacks {listed(missing)}."
+                " Nothing was touched: restore it from a backup, or set it aside and begin with an empty database with --fresh"
+            )
+        installation = find_installation(self.cluster.stat().st_uid)
+        version = (self.cluster / "PG_VERSION").read_text(encoding="ascii", errors="replace").strip()
+        if version != installation.major:
+            raise Trouble(
+                f"{self.cluster} is of PostgreSQL {version[:20]}, and the programs in {installation.bin} are of"
+                f" {installation.major}: set BANCA_PG_BIN to the programs of {version[:20]}, or upgrade the data with pg_upgrade"
+            )
+        return installation
 
     def _create_cluster(self, installation: Installation) -> None:
-        """Make the cluster under another name first, so that one cut off half way is never used."""
-        place = self.data if can_reach(installation.identity, self.data) else make_place_elsewhere(self.data)
-        draft = place / "postgres.new"
+        """Make the cluster in another directory first, so that one cut off half way is never used."""
+        place = self.data
+        if not can_reach(installation.identity, self.data):
+            require_room(SHARED_PLACE, NEW_STACK_BYTES)
+            place = make_place_elsewhere(self.data, is_throwaway=self._settings["fsync"] == "off")
+        require_room(place, NEW_STACK_BYTES)
         self.cluster = place / "postgres"
-        for leftover in (self.cluster, draft):
-            remove_tree(leftover)
-        draft.mkdir(mode=0o700)
-        give(draft, installation)
-        self._fill(draft, installation)
-        # The password before the cluster: a cluster whose password is lost is of no use.
+        remove_drafts(place)
+        workshop = Path(tempfile.mkdtemp(prefix=DRAFT_PREFIX, dir=place))
+        try:
+            (workshop / DRAFT_MARK).touch()
+            workshop.chmod(0o711)
+            draft = workshop / "postgres"
+            draft.mkdir(mode=0o700)
+            give(draft, installation)
+            self._fill(draft, installation)
+            # The password before the cluster: a cluster whose password is lost is of no use.
+            self._save()
+            # Over an empty directory only.
+            draft.rename(self.cluster)
+        finally:
+            remove_tree(workshop)
+        self._is_made = True
         self._save()
-        draft.rename(self.cluster)
 
     def _fill(self, draft: Path, installation: Installation) -> None:
         """Make the cluster in an empty directory that its server's user owns, and set its password."""
@@ -165,9 +264,35 @@ class EmbeddedPostgres(EmbeddedServer):
     def _restore(self, state: dict[str, Any]) -> None:
         super()._restore(state)
         self.cluster = Path(state.get("cluster", self.cluster))
+        # Before it was written down, the file was written when the cluster was there.
+        self._is_made = state.get("made", bool(self._password))
 
     def _state(self) -> dict[str, Any]:
-        return {**super()._state(), **({} if self.cluster.parent == self.data else {"cluster": str(self.cluster)})}
+        elsewhere = {} if self.cluster.parent == self.data else {"cluster": str(self.cluster)}
+        return {**super()._state(), "made": self._is_made, **elsewhere}
+
+
+def has_content(directory: Path) -> bool:
+    """Whether anything is there; what is no directory counts, too."""
+    try:
+        return any(directory.iterdir())
+    except FileNotFoundError:
+        # A link to a disk that is not mounted is something.
+        return directory.is_symlink()
+    except NotADirectoryError:
+        return True
+
+
+def listed(names: Sequence[object]) -> str:
+    shown = ", ".join(map(str, names[:SHOWN_MAX]))
+    return shown if len(names) <= SHOWN_MAX else f"{shown} and {len(names) - SHOWN_MAX} more"
+
+
+def remove_drafts(place: Path) -> None:
+    """Clusters that a start which was cut off did not finish: only what is marked as such."""
+    for workshop in place.glob(f"{DRAFT_PREFIX}*"):
+        if (workshop / DRAFT_MARK).is_file() and not workshop.is_symlink():
+            remove_tree(workshop)
 
 
 def remove_tree(path: Path) -> None:

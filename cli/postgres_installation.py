@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from cli.embedded_server import reason
 from cli.process import leash
 from cli.trouble import Trouble
 from core.settings import given
@@ -49,11 +50,17 @@ class Installation:
     bin: Path
     identity: Identity
 
+    @property
+    def major(self) -> str:
+        """Of its programs, as "18"."""
+        version = re.search(r"\) (\d+)", self.run("postgres", "--version"))
+        return version[1] if version else "an unknown version"
+
     def run(self, tool: str, *arguments: str | Path, text: str = "", env: Mapping[str, str] = ENVIRONMENT) -> str:
         """Run one of the tools to its end; its output. Raises Trouble with what it said."""
         done = run_as(self.identity, [str(self.bin / tool), *map(str, arguments)], text=text, env=env)
         if done.returncode:
-            raise Trouble(f"{tool} failed: {(done.stderr or done.stdout).strip()[-2000:]}")
+            raise Trouble(f"{tool} failed: {reason(done.stderr or done.stdout)}")
         return done.stdout
 
 

@@ -31,16 +31,19 @@ def write_private_text(path: Path, text: str) -> None:
         raise
 
 
-def read_json_object(path: Path) -> dict[str, Any]:
-    """The object in the file; empty when there is no such file."""
+def read_json_object(path: Path, *, mend: str) -> dict[str, Any]:
+    """The object in the file; empty when there is no such file.
+
+    mend: what a person is to do with a damaged one.
+    """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except ValueError as error:
-        raise Trouble(f"{path} is damaged ({error}); move it away and start again") from error
+        raise Trouble(f"{path} is damaged ({error}): {mend}") from error
     if not isinstance(value, dict):
-        raise Trouble(f"{path} is damaged (no JSON object); move it away and start again")
+        raise Trouble(f"{path} is damaged (no JSON object): {mend}")
     return value
 
 

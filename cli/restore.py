@@ -16,6 +16,7 @@ import asyncpg
 
 from cli.backup import secret_names
 from cli.backups import DUMP_FILE, Manifest, read_backup, size_text
+from cli.bound_secrets import fitting_secrets
 from cli.data_directory import DEMO_FILE, RESTORING_FILE
 from cli.embedded_server import make_data_directory
 from cli.migrate import migrate
@@ -25,7 +26,7 @@ from cli.postgres_tools import run_tool
 from cli.private_files import read_json_object, write_private_json, write_private_text
 from cli.progress import say, step
 from cli.restored import NUMBERS_SKIPPED
-from cli.stack import DEFAULT_DATA, SECRETS_FILE, Secrets, camel, without_password
+from cli.stack import DEFAULT_DATA, SECRETS_FILE, camel, without_password
 from cli.trouble import Trouble, UsageTrouble
 from cli.verify import show_briefly
 from core.books import PIPELINE_GRACE, BooksReport, check_books
@@ -34,6 +35,7 @@ from core.queries import sql
 from core.settings import given, load_migration_settings, load_owner_settings
 
 CONNECT_TIMEOUT_S = 10.0
+MEND = "take another backup"
 STATEMENT_TIMEOUT_S = 60.0
 # The statistics of all tables.
 ANALYZE_TIMEOUT_S = 3600.0
@@ -144,8 +146,14 @@ def restore_database(directory: Path, manifest: Manifest, owner_url: str, data: 
         with step("loaded", size_text(manifest.files[DUMP_FILE].bytes)):
             asyncio.run(load(directory, manifest, owner_url))
         with step("migrated", "the database"):
+            settings = load_migration_settings()
             known = (data / SECRETS_FILE).exists()
-            migrate(owner_url, Secrets.load_or_create(data) if known else load_migration_settings())
+            migrate(
+                owner_url,
+                fitting_secrets(data, owner_url) if known else settings,
+                api_role=settings.api_database_role,
+                worker_role=settings.worker_database_role,
+            )
         asyncio.run(begin_history(owner_url))
         with step("checked", "the books"):
             # What was on its way when the backup was made has been waiting since.
@@ -208,12 +216,12 @@ def put_files(directory: Path, manifest: Manifest, data: Path) -> None:
     """What stood beside the database. Its server is a new one here, with a password of its own."""
     for name in (SECRETS_FILE, DEMO_FILE):
         if name in manifest.files:
-            write_private_json(data / name, read_json_object(directory / name))
+            write_private_json(data / name, read_json_object(directory / name, mend=MEND))
 
 
 def tell_the_rest(directory: Path, manifest: Manifest, data: Path) -> None:
     """What a restore cannot do by itself."""
-    kept = read_json_object(directory / SECRETS_FILE) if SECRETS_FILE in manifest.files else {}
+    kept = read_json_object(directory / SECRETS_FILE, mend=MEND) if SECRETS_FILE in manifest.files else {}
     if "terminalMasterKey" not in kept:
         say("bring TERMINAL_MASTER_KEY from where you keep it, before anything starts: the backup does not have it")
     if others := [name.upper() for name in secret_names() if camel(name) in kept]:

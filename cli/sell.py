@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from cli.data_directory import DEMO_FILE
+from cli.data_directory import DEMO_FILE, MEND_DEMO
 from cli.pos import Answer, NoAnswer, Pos
 from cli.printing import print_json
 from cli.private_files import read_json_object
@@ -47,7 +47,7 @@ def run(
 
 
 def read_demo(data: Path) -> Mapping[str, str]:
-    demo: dict[str, str] = read_json_object(data / DEMO_FILE)
+    demo: dict[str, str] = read_json_object(data / DEMO_FILE, mend=MEND_DEMO)
     if not demo:
         raise Trouble(f"{data / DEMO_FILE} is missing: `./banca up` writes it when it loads the demo banca")
     return demo

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 from cli.private_files import is_locked, read_json_object, write_private_json
 from cli.trouble import Trouble
-from core.settings import given
+from core.settings import API_ROLE, WORKER_ROLE, given
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT_DATA = ROOT / ".banca"
@@ -21,8 +21,10 @@ DEFAULT_DATA = ROOT / ".banca"
 STACK_FILE = "stack.json"
 SECRETS_FILE = "secrets.json"
 LOCK_FILE = "stack.lock"
-API_ROLE = "banca_api"
-WORKER_ROLE = "banca_worker"
+RESTORE_SECRETS = (
+    "restore it from a backup. Without its terminal master key every terminal needs a new secret, so none is made anew"
+)
+START_AGAIN = "stop that `up` and start it again, it writes the file anew"
 
 Role = Literal["owner", "api", "worker"]
 
@@ -33,7 +35,9 @@ class StackNotRunning(Trouble):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secrets:
-    """Made once per data directory; what the environment of `up` sets wins, and is kept only while that runs."""
+    """Made once per data directory, for the database that it first ran on; what the environment of `up` sets wins, and is
+    kept only while that runs.
+    """
 
     jwt_access_secret: str
     jwt_refresh_secret: str
@@ -42,15 +46,43 @@ class Secrets:
     worker_database_password: str
 
     @classmethod
-    def load_or_create(cls, data: Path, environment: Mapping[str, str] = os.environ) -> Self:
+    def load_or_create(
+        cls,
+        data: Path,
+        environment: Mapping[str, str] = os.environ,
+        *,
+        needs_master_key: Callable[[], bool] = lambda: False,
+    ) -> Self:
+        """What environment and secrets.json have; the rest is made, and kept in the file.
+
+        needs_master_key: asked before a master key is made: whether there are terminals of another one.
+        Raises Trouble when there are, or the file is damaged.
+        """
         path = data / SECRETS_FILE
-        kept = read_json_object(path)
+        kept = read_json_object(path, mend=RESTORE_SECRETS)
         names = [field.name for field in fields(cls)]
-        missing = {camel(name): secrets.token_hex(32) for name in names if camel(name) not in kept}
+        if damaged := [name for name in map(camel, names) if name in kept and not is_secret(kept[name])]:
+            raise Trouble(f"{path} is damaged ({', '.join(damaged)}: no text): {RESTORE_SECRETS}")
+        chosen = {name: given(environment, name.upper()) or kept.get(camel(name)) for name in names}
+        missing = {name: secrets.token_hex(32) for name in names if chosen[name] is None}
+        if "terminal_master_key" in missing and needs_master_key():
+            what = "has no terminalMasterKey" if path.exists() else "is missing"
+            raise Trouble(
+                f"{path} {what}, and the database has terminals or was in use with another one: {RESTORE_SECRETS}. (Or"
+                " give the key as TERMINAL_MASTER_KEY; another --data may have the file; --fresh sets all aside)"
+            )
         if missing:
-            kept |= missing
-            write_private_json(path, kept)
-        return cls(**{name: given(environment, name.upper()) or kept[camel(name)] for name in names})
+            write_private_json(path, kept | {camel(name): value for name, value in missing.items()})
+        return cls(**{name: value for name, value in (chosen | missing).items() if value is not None})
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """As settings: for another `up` on the same database."""
+        return {name.upper(): value for name, value in asdict(self).items()}
+
+
+def is_secret(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +99,9 @@ class Stack:
     secrets: Secrets
     # Of a pooler before the database, for the processes; None: they go to the database itself.
     pooled_url: str | None = None
+    # What the processes log in as.
+    api_role: str = API_ROLE
+    worker_role: str = WORKER_ROLE
 
     @classmethod
     def load(cls, data: Path) -> Self:
@@ -75,7 +110,7 @@ class Stack:
         if not is_locked(data / LOCK_FILE):
             option = "" if data == DEFAULT_DATA else f" --data {data}"
             raise StackNotRunning(f"no stack runs in {data}: start one with ./banca up{option}")
-        found = read_json_object(data / STACK_FILE)
+        found = read_json_object(data / STACK_FILE, mend=START_AGAIN)
         if not found:
             raise StackNotRunning(f"the stack in {data} is still starting: try again in a moment")
         return cls(
@@ -88,6 +123,8 @@ class Stack:
             started_at=datetime.fromisoformat(found["startedAt"]),
             pooled_url=found.get("pooledUrl"),
             secrets=Secrets(**{field.name: found["secrets"][camel(field.name)] for field in fields(Secrets)}),
+            api_role=found.get("apiRole", API_ROLE),
+            worker_role=found.get("workerRole", WORKER_ROLE),
         )
 
     def save(self) -> None:
@@ -99,6 +136,8 @@ class Stack:
                 "pooledUrl": self.pooled_url,
                 "apiDatabaseUrl": self.api_database_url,
                 "workerDatabaseUrl": self.worker_database_url,
+                "apiRole": self.api_role,
+                "workerRole": self.worker_role,
                 "redisUrl": self.redis_url,
                 "amqpUrl": self.amqp_url,
                 "pid": self.pid,
@@ -110,18 +149,20 @@ class Stack:
 
     @property
     def api_database_url(self) -> str:
-        return with_login(self.pooled_url or self.owner_url, user=API_ROLE, password=self.secrets.api_database_password)
+        return with_login(
+            self.pooled_url or self.owner_url, user=self.api_role, password=self.secrets.api_database_password
+        )
 
     @property
     def worker_database_url(self) -> str:
         return with_login(
-            self.pooled_url or self.owner_url, user=WORKER_ROLE, password=self.secrets.worker_database_password
+            self.pooled_url or self.owner_url, user=self.worker_role, password=self.secrets.worker_database_password
         )
 
     @property
     def api_session_url(self) -> str:
         """Past the pooler, for what needs a session of its own."""
-        return with_login(self.owner_url, user=API_ROLE, password=self.secrets.api_database_password)
+        return with_login(self.owner_url, user=self.api_role, password=self.secrets.api_database_password)
 
     def environment(self, role: Role) -> dict[str, str]:
         """The settings that this stack decides, for a process of that role. Only the owner may migrate."""

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cli.data_directory import DEMO_FILE, METRICS_DIRECTORY, empty, lock
+from cli.bound_secrets import bind_secrets, fitting_secrets
+from cli.data_directory import DEMO_FILE, MEND_DEMO, METRICS_DIRECTORY, lock, set_aside
 from cli.migrate import migrate
 from cli.ports import LOOPBACK, free_port, is_free
 from cli.postgres import EmbeddedPostgres
@@ -23,7 +24,7 @@ from cli.process import BoundProcess
 from cli.progress import say, step
 from cli.readiness import await_ready
 from cli.signals import Signals
-from cli.stack import ROOT, STACK_FILE, Role, Secrets, Stack
+from cli.stack import ROOT, STACK_FILE, Role, Stack
 from cli.supervisor import Child, Supervisor
 from cli.trouble import Trouble, UsageTrouble
 from cli.valkey import EmbeddedValkey
@@ -58,8 +59,7 @@ def run(*, data: Path, port: int, fresh: bool, api: int, only: str | None, demo:
     try:
         with Signals() as signals, lock(data, fresh=fresh), ExitStack() as closing:
             if fresh:
-                with step("emptied", str(data)):
-                    empty(data)
+                begin_anew(data)
             run_locked(data, port, counts, signals, closing, demo=demo)
             say("stopping; once more to hasten")
     except KeyboardInterrupt:
@@ -81,7 +81,8 @@ def run_locked(
     port = choose_port(host, port) if counts.get("api") else port
     stack, servers = start_servers(data, api_address(host, port), settings, signals, closing)
     with step("migrated", "the database"):
-        migrate(stack.owner_url, stack.secrets)
+        migrate(stack.owner_url, stack.secrets, api_role=stack.api_role, worker_role=stack.worker_role)
+        bind_secrets(stack.owner_url, stack.secrets)
     wants_demo = settings.owner_url is None if demo is None else demo
     credentials = load_demo(stack) if wants_demo else {}
     listeners = listen(host, port) if counts.get("api") else []
@@ -100,6 +101,17 @@ def run_locked(
     show(stack, credentials, counts, seconds=time.monotonic() - started_s)
     while not signals.requests:
         signals.wait(supervisor.tick())
+
+
+def begin_anew(data: Path) -> None:
+    """Set aside what is there, and say where it went. Raises Trouble where that would not make an empty stack."""
+    if load_stack_settings().owner_url is not None:
+        raise Trouble(
+            "--fresh begins with an empty database, and DATABASE_URL names one that is not in the data directory: unset"
+            " it, or empty that database yourself"
+        )
+    if aside := set_aside(data):
+        say(f"set aside what was there: {aside}. Delete it when nobody misses it; up --data {aside.directory} runs it")
 
 
 def chosen_programs(only: str | None, *, api: int) -> dict[str, int]:
@@ -162,7 +174,9 @@ def start_servers(
         pooled_url=settings.pooled_url,
         pid=os.getpid(),
         started_at=datetime.now(UTC),
-        secrets=Secrets.load_or_create(data),
+        secrets=fitting_secrets(data, owner_url),
+        api_role=settings.api_database_role,
+        worker_role=settings.worker_database_role,
     )
     return stack, servers
 
@@ -175,7 +189,7 @@ def load_demo(stack: Stack) -> dict[str, str]:
 
         with step("loaded", "the demo banca"):
             write_private_json(path, asyncio.run(asyncio.wait_for(load_first_banca(stack), DEMO_TIMEOUT_S)))
-    return read_json_object(path)
+    return read_json_object(path, mend=MEND_DEMO)
 
 
 def children(stack: Stack, counts: Mapping[str, int], listeners: Sequence[socket.socket]) -> list[list[Child]]:

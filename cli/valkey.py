@@ -41,6 +41,7 @@ class EmbeddedValkey(EmbeddedServer):
     # Loading a large append-only file takes its time.
     start_timeout_s = 60.0
     port_taken_words = "in use"
+    mend_state = "delete it, the next start makes another and nothing is lost"
 
     def __init__(self, data: Path, *, port: int | None = None) -> None:
         super().__init__(data, port=port)

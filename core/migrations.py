@@ -1,23 +1,33 @@
 """Forward-only migrations, and the functions that follow them.
 
 sql/migrations/NNNN_name.sql run once each, in order, each in a transaction of its own; a file that was applied may
-never change (its checksum is kept). sql/functions/*.sql are replaced whenever their text changed.
+never change (its checksum is kept). sql/functions/*.sql are replaced whenever their text changed, unless the database has
+a migration that this program does not know: then it was made by a newer version, and nothing is touched.
+
+A migration that older programs cannot run on says from which on they can, in a line of its own:
+
+    -- Programs from: 0045
+
+Then only programs that know migration 0045 run on a database that has this one. Without the line everyone may.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import asyncpg
 
 from core.queries import SQL_ROOT, sql
+from core.settings import API_ROLE, WORKER_ROLE
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
@@ -27,20 +37,34 @@ MIGRATION_LOCK = 0x62616E6361
 CONNECT_TIMEOUT_S = 60.0
 STATEMENT_TIMEOUT_S = 300.0
 APPLICATION_NAME = "banca migrate"
+NAMES_SHOWN_MAX = 3
 # How often a runner looks who holds what it waits for.
 WATCH_S = 0.1
 
+# programs_from: the least migration that a program must know to run on a database that has this one.
 LEDGER = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
     name text PRIMARY KEY,
     checksum text NOT NULL,
-    applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    applied_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    programs_from integer
 )
 """
+PROGRAMS_FROM = re.compile(r"^-- Programs from: ([0-9]{4})$", re.MULTILINE)
 
 
 class MigrationChangedError(Exception):
     """A migration that was already applied has another text now; write a new one instead."""
+
+
+class DatabaseNewerError(Exception):
+    """The database has migrations that this program does not know: a newer version made it. Nothing was touched."""
+
+
+class RoleTakenError(Exception):
+    """A role that a process is to log in as belongs to another database of the server, or to a person. Nothing was
+    touched.
+    """
 
 
 class MigrationBlockedError(Exception):
@@ -76,12 +100,32 @@ class Script:
     def checksum(self) -> str:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
+    @property
+    def programs_from(self) -> int | None:
+        found = PROGRAMS_FROM.search(self.text)
+        return int(found[1]) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A role that processes log in as, with the rights of base, which it may be itself.
+
+    setting: the name of the setting that names the role.
+    """
+
+    base: str
+    role: str
+    password: str
+    setting: str
+
 
 async def migrate(
     owner_url: str,
     *,
     api_password: str | None = None,
     worker_password: str | None = None,
+    api_role: str = API_ROLE,
+    worker_role: str = WORKER_ROLE,
     root: Path = SQL_ROOT,
     patience: Patience | None = None,
     tell: Callable[[str], None] = lambda _: None,
@@ -92,8 +136,10 @@ async def migrate(
 
     Args:
         owner_url: of the database's owner.
-        api_password: when given, banca_api can log in with it.
-        worker_password: when given, banca_worker can log in with it.
+        api_password: when given, api_role can log in with it.
+        worker_password: when given, worker_role can log in with it.
+        api_role: what the API logs in as. Another one than banca_api is made when it is not there, as its member.
+        worker_role: the same of the workers.
         root: the folder that holds migrations/ and functions/.
         patience: with what others hold.
         tell: gets a line for each try that had to give way, naming who holds the lock.
@@ -102,14 +148,25 @@ async def migrate(
         The names applied, in order.
 
     Raises:
-        MigrationChangedError, MigrationBlockedError, MigrationTooLongError; asyncpg's errors pass through. Nothing of
-        the failing file stays.
+        DatabaseNewerError, RoleTakenError: before anything is touched. MigrationChangedError, MigrationBlockedError,
+        MigrationTooLongError; asyncpg's errors pass through. Nothing of the failing file stays.
     """
+    logins = [
+        Login(base, role, password, setting)
+        for base, role, password, setting in (
+            (API_ROLE, api_role, api_password, "API_DATABASE_ROLE"),
+            (WORKER_ROLE, worker_role, worker_password, "WORKER_DATABASE_ROLE"),
+        )
+        if password is not None
+    ]
     async with _runner(owner_url, patience or Patience(), tell) as runner:
+        await runner.require_known(root)
+        for login in logins:
+            await runner.require_own(login)
+        await runner.prepare_ledger()
         applied = await runner.migrate_tables(root) + await runner.replace_functions(root)
-        for role, password in (("banca_api", api_password), ("banca_worker", worker_password)):
-            if password is not None:
-                await runner.allow_login(role=role, password=password)
+        for login in logins:
+            await runner.allow_login(login)
         return applied
 
 
@@ -121,7 +178,6 @@ async def _runner(owner_url: str, patience: Patience, tell: Callable[[str], None
         # The lock is a transaction's, in which nothing else is done: behind a pooler a session's would outlive us.
         async with turn.transaction():
             await runner.wait_for_turn(turn)
-            await connection.execute(LEDGER)
             yield runner
 
 
@@ -180,6 +236,50 @@ class _Runner:
         # Otherwise its snapshot would keep old rows from being cleaned up.
         await turn.execute(sql("scheduler/keep_no_snapshot"))
 
+    async def require_known(self, root: Path) -> None:
+        """Raises DatabaseNewerError."""
+        if not await self._connection.fetchval("SELECT to_regclass('schema_migrations') IS NOT NULL"):
+            return
+        here = [script.name for script in _scripts(root, "migrations")]
+        there = await self._known()
+        unknown = sorted(name for name in there if name.startswith("migrations/") and name not in here)
+        if unknown:
+            raise DatabaseNewerError(
+                f"a newer version made this database: it has {_some(unknown)}, and this program knows migrations up to"
+                f" {here[-1].rpartition('/')[2][:4]} only. Use that version, or restore a backup from before; nothing was"
+                " changed"
+            )
+
+    async def require_own(self, login: Login) -> None:
+        """Whether the login may be made, or its password changed, for this database. Raises RoleTakenError."""
+        row = await self._connection.fetchrow(sql("migrations/role"), login.role)
+        if row is None:
+            return
+        reason = None
+        if row["of_database"] is not None:
+            reason = f'is the login of database "{row["of_database"]}"'
+        elif row["is_marked"]:
+            return
+        elif login.role != login.base:
+            reason = "was not made for this database"
+        elif row["can_login"] and row["granted_in"]:
+            reason = f"may be the login of another database ({_some(row['granted_in'])})"
+        if reason is not None:
+            raise RoleTakenError(
+                f"the role {login.role} of this server {reason}: its password is not changed. Set API_DATABASE_ROLE and"
+                f" WORKER_DATABASE_ROLE to roles of this database's own; or, if {login.role} is to be its login,"
+                f" say so: {row['claim']}"
+            )
+
+    async def prepare_ledger(self) -> None:
+        await self._connection.execute(LEDGER)
+        if not await self._connection.fetchval(sql("migrations/knows_programs")):
+            # Of a database from before the column, whose migrations run before the one that could add it.
+            await self._patiently(
+                "the ledger",
+                lambda: self._in_transaction("ALTER TABLE schema_migrations ADD COLUMN programs_from integer"),
+            )
+
     async def migrate_tables(self, root: Path) -> list[str]:
         known = await self._known()
         applied = []
@@ -198,12 +298,20 @@ class _Runner:
             await self._apply(script)
         return [script.name for script in changed]
 
-    async def allow_login(self, *, role: str, password: str) -> None:
-        # ALTER ROLE takes no parameters; the server quotes the password.
-        statement = await self._connection.fetchval(
-            "SELECT format('ALTER ROLE %I LOGIN PASSWORD %L', $1::text, $2::text)", role, password
-        )
-        await self._patiently(f"the login of {role}", lambda: self._in_transaction(statement))
+    async def allow_login(self, login: Login) -> None:
+        await self._patiently(f"the login of {login.role}", lambda: self._allow_login_once(login))
+
+    async def _allow_login_once(self, login: Login) -> None:
+        async with self._transaction():
+            # No such statement takes parameters; the server puts them together.
+            rows = await self._connection.fetch(sql("migrations/login"), login.base, login.role, login.password)
+            first, *others = [row["statement"] for row in rows]
+            await self._connection.execute(first)
+            if not first.startswith("CREATE"):
+                # Once its row is ours: another database's runner may have taken the role a moment ago.
+                await self.require_own(login)
+            for statement in others:
+                await self._connection.execute(statement)
 
     async def _apply(self, script: Script) -> None:
         await self._patiently(script.name, lambda: self._apply_once(script))
@@ -212,10 +320,11 @@ class _Runner:
         async with self._transaction():
             await self._connection.execute(script.text)
             await self._connection.execute(
-                "INSERT INTO schema_migrations (name, checksum) VALUES ($1, $2)"
+                "INSERT INTO schema_migrations (name, checksum, programs_from) VALUES ($1, $2, $3)"
                 " ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum, applied_at = clock_timestamp()",
                 script.name,
                 script.checksum,
+                script.programs_from,
             )
 
     async def _in_transaction(self, statement: str) -> None:
@@ -300,16 +409,15 @@ def known_migrations() -> dict[str, str]:
     return {script.name: script.checksum for script in _scripts(SQL_ROOT, "migrations")}
 
 
-async def pending(owner_url: str) -> list[str]:
-    """Names of migrations that the database lacks."""
-    connection = await _connect(owner_url)
-    try:
-        if await connection.fetchval("SELECT to_regclass('schema_migrations')") is None:
-            return [script.name for script in _scripts(SQL_ROOT, "migrations")]
-        known = await _known(connection)
-        return [script.name for script in _scripts(SQL_ROOT, "migrations") if script.name not in known]
-    finally:
-        await connection.close()
+def _some(names: Sequence[str]) -> str:
+    """All of them, or the first and how many more."""
+    return ", ".join(names) if len(names) <= NAMES_SHOWN_MAX else f"{names[0]} and {len(names) - 1} more"
+
+
+@cache
+def newest_migration(root: Path = SQL_ROOT) -> int:
+    """The number of the newest migration that this program knows."""
+    return int(_scripts(root, "migrations")[-1].name.rpartition("/")[2][:4])
 
 
 async def _known(connection: Connection) -> dict[str, str]:

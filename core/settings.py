@@ -6,11 +6,12 @@ What is empty, or nothing but blanks, is unset: in the environment the file then
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from core.domain.commission_policy import MULTIPLIER_X_MAX
@@ -189,12 +190,31 @@ class Settings(GivenSettings):
         return SaleCaps(self.jugada_amount_max, self.ticket_amount_max, self.multiplier_max)
 
 
+# The roles that hold the rights of the API and of the workers, in every banca database of a server. Processes log in as
+# these, or as members of them.
+API_ROLE = "banca_api"
+WORKER_ROLE = "banca_worker"
+
+
+def _role_name(value: str) -> str:
+    # So that it needs no quotes, and the server neither cuts it nor keeps it for itself.
+    if not re.fullmatch(r"(?!pg_)[a-z_][a-z0-9_]{0,62}", value):
+        raise ValueError("must be a role's name: 1 to 63 of a-z, 0-9 and _, no digit first, not pg_…")
+    return value
+
+
+RoleName = Annotated[str, AfterValidator(_role_name)]
+
+
 class OwnerSettings(GivenSettings):
     """Where commands that work as the database's owner find it."""
 
     database_url: str | None = None
     database_direct_url: str | None = None
     migration_database_url: str | None = None
+    # What the processes log in as. Roles belong to the whole server: a second database in it needs others.
+    api_database_role: RoleName = API_ROLE
+    worker_database_role: RoleName = WORKER_ROLE
 
     @property
     def owner_url(self) -> str | None:

@@ -16,14 +16,7 @@ from cli.valkey import EmbeddedValkey
 from core.migrations import migrate
 from core.settings import Settings, given
 from tests.arena import Arena
-from tests.databases import (
-    API_PASSWORD,
-    WORKER_PASSWORD,
-    DatabaseStock,
-    TestDatabase,
-    database_of,
-    in_server,
-)
+from tests.databases import DatabaseStock, TestDatabase, allow_logins, database_of, in_server
 from tests.running_api import RunningApi, api_settings
 
 # A deadline would say how busy the machine is, and nothing about the code.
@@ -58,7 +51,8 @@ async def template_database(server_url: str) -> AsyncIterator[str]:
     for attempt in range(1, MIGRATION_TRIES + 1):
         try:
             url = database_of(server_url, TEMPLATE)
-            await migrate(url, api_password=API_PASSWORD, worker_password=WORKER_PASSWORD)
+            await migrate(url)
+            await allow_logins(url)
             break
         except asyncpg.InternalServerError:  # tuple concurrently updated
             if attempt == MIGRATION_TRIES:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from dramatiq import Message
 from core import garbage
 from core.database import Database, create_pool
 from core.events import Event
+from core.installation import MisfitError
 from core.logging import Log, configure_logging
 from core.loop_lag import watched_loop
 from core.queries import sql
@@ -24,7 +26,7 @@ from core.settings import Settings, load_settings
 from workers.backoff import backoff_s, wait
 from workers.consumers import CONSUMERS, KEEPERS, queue_name, queue_names, wants
 from workers.dead_queues import create_dead_queues
-from workers.instance import InstanceUnknownError, read_instance_id
+from workers.instance import await_instance_id
 from workers.metrics import NEW, RELAY_FAILURES, RESENT, served
 from workers.packing import packed
 from workers.parking import Parking
@@ -174,7 +176,7 @@ async def main() -> None:
 
 
 async def relay_until(stop: asyncio.Event, database: Database, settings: Settings) -> None:
-    instance_id = await await_instance_id(database, stop)
+    instance_id = await await_instance_id(database, stop, log)
     if instance_id is None:
         return
     transport = transport_of(settings, instance_id)
@@ -215,18 +217,8 @@ def parking_of(database: Database, settings: Settings, instance_id: str) -> Park
     return Parking(database, dead_queues, transport_of(settings, instance_id), instance_id=instance_id)
 
 
-async def await_instance_id(database: Database, stop: asyncio.Event) -> str | None:
-    """The instance id as soon as a migrated database answers; None when stop came first."""
-    failures = 0
-    while not stop.is_set():
-        try:
-            return await read_instance_id(database)
-        except InstanceUnknownError as error:
-            failures += 1
-            log.warning("DATABASE_AWAITED", reason=str(error), failures=failures)
-            await wait(stop, backoff_s(failures))
-    return None
-
-
 if __name__ == "__main__":
-    asyncio.run(main())
+    try:
+        asyncio.run(main())
+    except MisfitError as misfit:
+        sys.exit(str(misfit))

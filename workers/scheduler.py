@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -21,12 +22,14 @@ from core import garbage
 from core.database import Database, create_pool
 from core.domain.sorteo_closing import CLOSING_AHEAD, closing_instant, over_at
 from core.domain.sorteo_states import TRANSITIONS, SorteoAction, SorteoStatus
+from core.installation import MisfitError
 from core.logging import Log, configure_logging
 from core.loop_lag import watched_loop
 from core.queries import sql
 from core.rulebooks import RulebookStore
 from core.settings import Settings, load_settings
 from workers.backoff import backoff_s, wait
+from workers.instance import await_instance_id
 from workers.job_calendar import JobCalendar
 from workers.leadership import Leadership
 from workers.metrics import SCHEDULER_FAILURES, SCHEDULER_LATE_SECONDS, SCHEDULER_MOVES, served
@@ -250,6 +253,8 @@ async def schedule_until(stop: asyncio.Event, settings: Settings) -> None:
     async with AsyncExitStack() as closing:
         closing.push_async_callback(close_pool, pool)
         database = Database(pool, acquire_timeout_s=settings.db_timeout_s)
+        if await await_instance_id(database, stop, log) is None:
+            return
         rulebooks = RulebookStore(database)
         closing.push_async_callback(rulebooks.close)
         scheduler = Scheduler(database, rulebooks, jobs=JobCalendar(database))
@@ -260,4 +265,7 @@ async def schedule_until(stop: asyncio.Event, settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    try:
+        asyncio.run(main())
+    except MisfitError as misfit:
+        sys.exit(str(misfit))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from dramatiq.middleware import AsyncIO, Middleware, Retries
 
 from core import garbage
 from core.database import Database, create_pool
+from core.installation import MisfitError
 from core.logging import Log, configure_logging
 from core.loop_lag import watch_loop
 from core.settings import Settings, load_settings
@@ -47,7 +49,10 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     with served(settings):
-        return work_until(stopping, settings)
+        try:
+            return work_until(stopping, settings)
+        except MisfitError as misfit:
+            sys.exit(str(misfit))
 
 
 def work_until(stopping: threading.Event, settings: Settings) -> int:

@@ -33,10 +33,20 @@ class MasterKeys:
             raise MasterKeyMissingError(master_key_id) from None
         return derive_secret(master, terminal_id, key_version=key_version, master_key_id=master_key_id)
 
+    def checks(self, installation_id: str) -> dict[str, str]:
+        """Of each key by its id a value that only this key gives in this installation, and that tells nothing of it."""
+        return {
+            key_id: derive(key, f"banca installation v1|{installation_id}|{key_id}")
+            for key_id, key in self.keys.items()
+        }
+
 
 def derive_secret(master_key: bytes, terminal_id: UUID, *, key_version: int, master_key_id: str) -> str:
-    info = f"banca terminal v1|{terminal_id}|{key_version}|{master_key_id}".encode()
-    return HKDF(algorithm=SHA256(), length=SECRET_BYTES, salt=None, info=info).derive(master_key).hex()
+    return derive(master_key, f"banca terminal v1|{terminal_id}|{key_version}|{master_key_id}")
+
+
+def derive(master_key: bytes, info: str) -> str:
+    return HKDF(algorithm=SHA256(), length=SECRET_BYTES, salt=None, info=info.encode()).derive(master_key).hex()
 
 
 def load_master_keys(settings: Settings) -> MasterKeys:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Self
 
-from cli.data_directory import empty, lock
+from cli.data_directory import THROWAWAY_FILE, throwaway
 from cli.process import BoundProcess, Steps
 from cli.process_log import log_since
 from cli.stack import LOCK_FILE, ROOT, Role, Stack, StackNotRunning
@@ -42,7 +42,8 @@ PROGRAMS: Mapping[str, Callable[[list[str]], bool]] = MappingProxyType(
 class BenchStack:
     """with BenchStack(data) as bench: with bench.running(only="api"): ….
 
-    data: emptied at the end, and deleted when it was not there before. Raises Trouble when it is somebody else's.
+    data: emptied at the end, and deleted when it was not there before. Raises Trouble when something is in it that no
+    benchmark made.
     """
 
     def __init__(self, data: Path, *, api: int) -> None:
@@ -52,14 +53,13 @@ class BenchStack:
         self._up: BoundProcess | None = None
 
     def __enter__(self) -> Self:
-        with lock(self.data, fresh=True):
-            empty(self.data)
-        return self
+        with throwaway(self.data):
+            return self
 
     def __exit__(self, *_: object) -> None:
-        with lock(self.data, fresh=True):
-            empty(self.data)
-        for name in (LOCK_FILE, LOG_FILE):
+        with throwaway(self.data):
+            pass
+        for name in (LOCK_FILE, LOG_FILE, THROWAWAY_FILE):
             (self.data / name).unlink(missing_ok=True)
         with suppress(OSError):
             for directory in self._own:

@@ -126,7 +126,10 @@ class FaultStack:
             self.broker = await closing.enter_async_context(Proxy(self.amqp_url))
             urls["AMQP_URL"] = self.broker.url
         self.programs = Up(
-            self.folder / "programs", "--port", "0", "--api", str(API_PROCESSES), environment=own | SETTINGS | urls
+            self.folder / "programs",
+            *("--port", "0", "--api", str(API_PROCESSES)),
+            # The database has terminals of its own stack's master key.
+            environment=own | SETTINGS | urls | found.secrets.environment,
         )
         closing.push_async_callback(self.programs.stop)
         self.stack = await self.programs.ready()

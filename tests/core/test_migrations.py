@@ -15,6 +15,7 @@ import asyncpg
 import pytest
 
 from cli import migrate as command
+from cli.bound_secrets import Blocked
 from core.migrations import MigrationBlockedError, MigrationTooLongError, Patience, migrate
 from core.queries import SQL_ROOT
 from tests.api.selling import ticket
@@ -212,7 +213,7 @@ async def test_the_command_says_who_is_in_the_way_and_that_it_may_be_tried_again
     ):
         monkeypatch.setenv(setting, value)
     async with reading(database, "DROP FUNCTION outbox_lag", name="by hand"):
-        with pytest.raises(command.Blocked, match=r"functions/auth .*by hand") as raised:
+        with pytest.raises(Blocked, match=r"functions/auth .*by hand") as raised:
             await asyncio.to_thread(command.run, data=tmp_path)
     assert raised.value.exit_code == 75
     assert await asyncio.to_thread(command.run, data=tmp_path) == 0

@@ -28,7 +28,7 @@ import pytest
 from cli.postgres import EmbeddedPostgres
 from core.migrations import migrate
 from core.queries import SQL_ROOT
-from tests.databases import API_PASSWORD, WORKER_PASSWORD, database_of, in_server
+from tests.databases import allow_logins, database_of, in_server
 from tests.mutations.sql_patches import PATCHES, Edit, Patch
 
 NOTICED_MIN = 0.95
@@ -125,7 +125,8 @@ def _try(patch: Patch, server_url: str) -> tuple[Fate, str]:
 async def _make_good(server_url: str) -> None:
     await in_server(server_url, f"CREATE DATABASE {GOOD}")
     url = database_of(server_url, GOOD)
-    await migrate(url, api_password=API_PASSWORD, worker_password=WORKER_PASSWORD)
+    await migrate(url)
+    await allow_logins(url)
 
 
 async def _make_mutated(server_url: str, text: str) -> None:

@@ -20,10 +20,11 @@ from cli import backup, restore
 from cli.backups import DUMP_FILE, MANIFEST_FILE, Manifest, part_of, read_backup, size_text
 from cli.data_directory import RESTORING_FILE, lock
 from cli.postgres import EmbeddedPostgres
-from cli.stack import API_ROLE, ROOT, SECRETS_FILE, with_login
+from cli.stack import ROOT, SECRETS_FILE, with_login
 from cli.trouble import Trouble, UsageTrouble
 from core.books import check_books
 from core.queries import sql
+from core.settings import API_ROLE
 from tests.arena import Arena
 from tests.databases import TestDatabase, database_of, in_server
 from tests.databases import ask as ask_one

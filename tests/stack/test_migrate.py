@@ -1,18 +1,38 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from cli import migrate
-from tests.databases import API_PASSWORD, WORKER_PASSWORD, TestDatabase
+from cli.postgres import EmbeddedPostgres
+from core.migrations import migrate as migrate_tables
+from tests.databases import API_PASSWORD, WORKER_PASSWORD, TestDatabase, allow_logins
 
 ROLES = {
     "API_DATABASE_PASSWORD": ("banca_api", API_PASSWORD),
     "WORKER_DATABASE_PASSWORD": ("banca_worker", WORKER_PASSWORD),
 }
+
+
+@pytest.fixture(scope="module")
+async def database(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestDatabase]:
+    """The only one of its server: others would have a say in its roles."""
+    with EmbeddedPostgres(tmp_path_factory.mktemp("server"), settings={"fsync": "off"}) as server:
+        await migrate_tables(server.owner_url)
+        await allow_logins(server.owner_url)
+        yield TestDatabase(server.owner_url)
+    server.remove()
+
+
+@pytest.fixture
+async def owner(database: TestDatabase) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    connection = await asyncpg.connect(database.owner_url)
+    yield connection
+    await connection.close()
 
 
 @pytest.mark.parametrize("given", [set(), {"API_DATABASE_PASSWORD"}, set(ROLES)], ids=len)
@@ -25,7 +45,6 @@ async def test_migrating_sets_the_passwords_that_it_is_given_and_no_other(
 ) -> None:
     monkeypatch.setenv("MIGRATION_DATABASE_URL", database.owner_url)
     for name, (_, password) in ROLES.items():
-        # As they are already: roles are the server's, and other tests log in with them.
         monkeypatch.setenv(name, password) if name in given else monkeypatch.delenv(name, raising=False)
     before = await verifiers(owner)
     assert await asyncio.to_thread(migrate.run, data=tmp_path) == 0
