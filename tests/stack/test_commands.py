@@ -20,7 +20,6 @@ from cli.postgres import EmbeddedPostgres
 from cli.process_log import LogFile
 from cli.stack import ROOT, Stack
 from cli.trouble import UsageTrouble
-from tests.databases import TestDatabase
 from tests.stack.processes import descendants
 from tests.stack.up import Run, own_environment, says_ready, start_up
 
@@ -157,24 +156,19 @@ def test_a_backup_of_a_stack_that_does_not_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("options", "is_loaded"), [((), False), (("--demo",), True), (("--no-demo",), False)])
 def test_a_database_of_ones_own_gets_a_demo_only_when_asked(
-    database: TestDatabase, tmp_path: Path, valkey_url: str, options: tuple[str, ...], is_loaded: bool
+    tmp_path: Path, valkey_url: str, options: tuple[str, ...], is_loaded: bool
 ) -> None:
-    from tests.databases import API_PASSWORD, WORKER_PASSWORD
-
-    settings = {
-        "DATABASE_URL": database.owner_url,
-        "REDIS_URL": valkey_url,
-        # Roles are the server's, and other tests log in with them.
-        "API_DATABASE_PASSWORD": API_PASSWORD,
-        "WORKER_DATABASE_PASSWORD": WORKER_PASSWORD,
-    }
-    with start_up(tmp_path, "--only", "relay", *options, settings=settings) as process:
-        try:
-            assert says_ready(process)
-        finally:
-            process.terminate()
-            assert process.wait(30) == 0
-    assert (tmp_path / DEMO_FILE).exists() is is_loaded
+    server, data = EmbeddedPostgres(tmp_path / "server", settings={"fsync": "off"}), tmp_path / "data"
+    with server:
+        settings = {"DATABASE_URL": server.owner_url, "REDIS_URL": valkey_url}
+        with start_up(data, "--only", "relay", *options, settings=settings) as process:
+            try:
+                assert says_ready(process)
+            finally:
+                process.terminate()
+                assert process.wait(60) == 0
+    server.remove()
+    assert (data / DEMO_FILE).exists() is is_loaded
 
 
 def test_the_version_is_the_packages(monkeypatch: pytest.MonkeyPatch) -> None:
