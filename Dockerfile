@@ -34,6 +34,8 @@ LABEL org.opencontainers.image.title="banca" \
       org.opencontainers.image.description="Transaction engine for lottery banks: api, relay, worker and migrate in one image" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION"
+# What --version says: the image has not the package that would say it.
+ENV BANCA_VERSION=$VERSION
 COPY --from=build /opt/banca /opt/banca
 COPY cli cli
 COPY workers workers

@@ -109,7 +109,7 @@ async def hold_till(app: web.Application) -> AsyncIterator[None]:
         base_multiplier_default_x=settings.multiplier_base_default_x,
         caps=settings.sale_caps,
     )
-    notices = RulebookNotices(settings.database_url, rulebooks, application_name="banca api rulebooks")
+    notices = RulebookNotices(settings.session_url, rulebooks, application_name="banca api rulebooks")
     listening = asyncio.create_task(notices.run(), name="rulebook notices")
     app[COUNTER] = Counter(database=database, rulebooks=rulebooks, till=till)
     app[CANCELLER] = Canceller(caller, database=database, rulebooks=rulebooks, publish_balance=cache.publish)
@@ -133,6 +133,7 @@ async def hold_database(app: web.Application) -> AsyncIterator[None]:
         size=settings.db_pool_size,
         timeout_s=settings.db_timeout_s,
         application_name="banca api",
+        statement_cache_size=settings.database_statement_cache_size,
         prepare=prepare_till_connection,
     )
     app[DATABASE] = Database(pool, acquire_timeout_s=ACQUIRE_TIMEOUT_S)
@@ -205,7 +206,11 @@ async def hold_cache(app: web.Application) -> AsyncIterator[None]:
         doubts=BalanceDoubts(database, lasts_s=settings.cache_balance_ttl_s + HIDDEN_S),
     )
     probes: Pool = await create_pool(
-        settings.database_url, size=PROBE_CONNECTIONS, timeout_s=CHECK_TIMEOUT_S, application_name="banca api health"
+        settings.database_url,
+        size=PROBE_CONNECTIONS,
+        timeout_s=CHECK_TIMEOUT_S,
+        application_name="banca api health",
+        statement_cache_size=settings.database_statement_cache_size,
     )
     app[HEALTH] = health = Health(
         database,

@@ -59,4 +59,5 @@ def replica_of(settings: Settings) -> Replica | None:
         lag_max_s=settings.replica_lag_max_ms / 1000,
         pool_size=settings.db_pool_size,
         timeout_s=settings.db_timeout_s,
+        statement_cache_size=settings.database_statement_cache_size,
     )

@@ -23,10 +23,12 @@ from cli.trouble import Trouble
 DEMO_FILE = "demo.json"
 MEND_DEMO = "restore it from a backup, or delete it: the next `up` adds another admin and seller to the demo banca"
 METRICS_DIRECTORY = "metrics"
+# There while `./banca restore` fills the directory.
+RESTORING_FILE = "restoring"
 # All that a stack writes there, its locks and the cluster aside; nothing else is ever touched.
 CONTENTS = (
     *("valkey", "valkey.json"),
-    *(STACK_FILE, SECRETS_FILE, DEMO_FILE, METRICS_DIRECTORY, "log"),
+    *(STACK_FILE, SECRETS_FILE, DEMO_FILE, RESTORING_FILE, METRICS_DIRECTORY, "log"),
 )
 CLUSTER = ("postgres", "postgres.json")
 LOCKS = ("postgres.lock", "valkey.lock")
@@ -57,6 +59,8 @@ def lock(data: Path, *, fresh: bool) -> DirectoryLock:
     """
     if fresh and data.exists() and any(data.iterdir()) and not (data / LOCK_FILE).exists():
         raise Trouble(f"{data} is not empty and no stack's: --fresh will not touch it")
+    if not fresh and (data / RESTORING_FILE).exists():
+        raise Trouble(f"a restore into {data} is under way, or was cut off: then delete the folder and restore again")
     require_usable(data)
     make_data_directory(data)
     return DirectoryLock(

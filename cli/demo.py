@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ TOKEN_TTL_S = 24 * 3600
 CONNECT_TIMEOUT_S = 10.0
 STATEMENT_TIMEOUT_S = 120.0
 FIRST_DRAW_IN_S = 24 * 3600
+SHOWN_MAX = 20
 
 
 def run(
@@ -49,8 +51,29 @@ def run(
     if json:
         sys.stdout.buffer.write(orjson.dumps(document) + b"\n")
     else:
-        print(f"{sellers} sellers and {sorteos} open draws in banca {document['bancaId']}; --json prints them all")
+        print("\n".join(labelled(document)))
     return 0
+
+
+def labelled(document: Mapping[str, Any]) -> list[str]:
+    """What was made, for a person; the tokens are in --json only."""
+    admin, people, draws = document["admin"], document["sellers"], document["sorteoIds"]
+    lines = [
+        f"Banca       {document['bancaId']}",
+        f"Loteria     {document['loteriaId']}",
+        f"Multiplier  {document['multiplierId']}",
+        *(f"Draw        {draw}" for draw in draws[:SHOWN_MAX]),
+        "",
+        f"Admin       {admin['username']}  password {admin['password']}",
+        *(f"Seller      {seller['username']}  password {seller['password']}\n"
+          f"  terminal  {seller['terminalId']}\n  secret    {seller['secret']}" for seller in people[:SHOWN_MAX]),
+    ]  # fmt: skip
+    hidden = [
+        f"{len(rows) - SHOWN_MAX} {name}"
+        for name, rows in (("draws", draws), ("sellers", people))
+        if len(rows) > SHOWN_MAX
+    ]
+    return [*lines, "", f"{'And ' + ' and '.join(hidden) + ' more. ' if hidden else ''}--json prints all, with tokens."]
 
 
 async def prepare(

@@ -12,11 +12,14 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from cli.admin import app as admin
+from cli.completion import VARIABLE as COMPLETION_VARIABLE
+from cli.completion import Shell
 from cli.data_option import Data, data_directory
 from cli.dead import app as dead
 from cli.job import app as job
 from cli.stack import DEFAULT_DATA, Role, Stack
-from cli.trouble import INTERRUPTED, PIPE_CLOSED, complain, is_debugged
+from cli.trouble import INTERRUPTED, PIPE_CLOSED, UsageTrouble, complain, is_debugged
 
 # Python works on one processor a process. Beyond so many, the draws' locks are what is waited for.
 API_PROCESSES_MAX = 4
@@ -31,8 +34,27 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+app.add_typer(admin, name="admin")
 app.add_typer(dead, name="dead")
 app.add_typer(job, name="job")
+
+
+def show_version(wanted: bool) -> None:
+    if wanted:
+        from core.version import version_text
+
+        print(f"banca {version_text()}")
+        raise typer.Exit
+
+
+@app.callback()
+def every_command(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """The transaction engine that lottery banks run on."""
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -44,11 +66,19 @@ def up(
     fresh: Annotated[bool, typer.Option("--fresh", help="Set the data aside first, and start empty.")] = False,
     api: Annotated[int | None, typer.Option(min=1, max=64, help=API_HELP)] = None,
     only: Annotated[str | None, typer.Option(help="Start only these: api,scheduler,relay,worker.")] = None,
+    demo: Annotated[
+        bool | None,
+        typer.Option(
+            "--demo/--no-demo",
+            help="Load a demo banca; default: not into a database of DATABASE_URL.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Run everything until Ctrl-C: servers, API, scheduler, relay, worker."""
     from cli import up as command
 
-    finish(command.run(data=data, port=port, fresh=fresh, api=api or api_processes(), only=only))
+    finish(command.run(data=data, port=port, fresh=fresh, api=api or api_processes(), only=only, demo=demo))
 
 
 @app.command()
@@ -115,7 +145,7 @@ def demo(
     json: Json = False,
     data: Data = DEFAULT_DATA,
 ) -> None:
-    """Prepare sellers and open draws on the running stack."""
+    """Prepare sellers and open draws on the running stack, and an ADMIN: only this and `admin create` make one."""
     from cli import demo as command
 
     finish(
@@ -127,11 +157,103 @@ def demo(
 
 
 @app.command()
-def verify(json: Json = False, data: Data = DEFAULT_DATA) -> None:
+def verify(
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Each check, and what it proves.")] = False,
+    json: Json = False,
+    data: Data = DEFAULT_DATA,
+) -> None:
     """Check the books; exit code 1 on any finding."""
     from cli import verify as command
 
+    finish(command.run(json=json, verbose=verbose, data=data))
+
+
+@app.command()
+def backup(
+    directory: Annotated[Path, typer.Argument(help="A new folder; nothing is overwritten.")], data: Data = DEFAULT_DATA
+) -> None:
+    """Back up the database and the secrets that belong to it, while it sells or not; docs/operate.md."""
+    from cli import backup as command
+
+    finish(command.run(directory, data=data))
+
+
+@app.command()
+def restore(
+    directory: Annotated[Path, typer.Argument(help="What `backup` made.")],
+    check: Annotated[bool, typer.Option("--check", help="Only try it, in a scratch server.")] = False,
+    data: Data = DEFAULT_DATA,
+) -> None:
+    """Put a backup into a data directory (or a DATABASE_URL's database) with nothing in it, and check the books.
+
+    Exit code 1 when it cannot be done, or when the books have findings.
+    """
+    from cli import restore as command
+
+    finish(command.run(directory, data=data, check=check))
+
+
+@app.command()
+def status(json: Json = False, data: Data = DEFAULT_DATA) -> None:
+    """Say what runs, since when, and how it is; exit code 0 when it can sell, else 1."""
+    from cli import status as command
+
     finish(command.run(json=json, data=data))
+
+
+@app.command()
+def logs(
+    name: Annotated[str | None, typer.Argument(help="api, relay, postgres, …; default: all.")] = None,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on with what comes, until Ctrl-C.")] = False,
+    lines: Annotated[int, typer.Option("-n", "--lines", min=0, help="How many of each, to begin with.")] = 20,
+    data: Data = DEFAULT_DATA,
+) -> None:
+    """Print what the processes and servers of a stack said."""
+    from cli import logs as command
+
+    finish(command.run(data=data, name=name, follow=follow, lines=lines))
+
+
+@app.command()
+def down(
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for it.")] = 120.0, data: Data = DEFAULT_DATA
+) -> None:
+    """Stop the running `up`, and wait until it is gone."""
+    from cli import down as command
+
+    finish(command.run(data=data, timeout_s=timeout))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def psql(context: typer.Context, data: Data = DEFAULT_DATA) -> None:
+    """Run psql on the database, as its owner; all other arguments are psql's."""
+    from cli import psql as command
+
+    command.run(context.args, data=data)
+
+
+@app.command()
+def completion(shell: Annotated[Shell, typer.Argument(help="Which one.")]) -> None:
+    """Print what makes Tab complete commands: eval "$(./banca completion bash)"."""
+    from cli.completion import script
+
+    print(script(shell), end="")
+
+
+@app.command("help")
+def show_help(
+    context: typer.Context,
+    command: Annotated[list[str] | None, typer.Argument(help="As `job run`; default: all.")] = None,
+) -> None:
+    """Print the help of a command."""
+    assert context.parent is not None, "it is a command of the group"
+    found, place = context.parent.command, context.parent
+    for name in command or ():
+        inner = found.get_command(place, name) if hasattr(found, "get_command") else None
+        if inner is None:
+            raise UsageTrouble(f"there is no command {' '.join(command or ())}; ./banca help lists them")
+        found, place = inner, type(place)(inner, info_name=name, parent=place)
+    print(found.get_help(place))
 
 
 @app.command()
@@ -265,6 +387,10 @@ def main() -> None:
 
 def run_app() -> int:
     """The exit code that Typer ends with, which tells an interrupt of itself, but hides a closed pipe."""
+    if COMPLETION_VARIABLE in os.environ:
+        from typer.completion import completion_init  # type: ignore[attr-defined] # the library does not list it
+
+        completion_init()
     try:
         app(prog_name="banca")
     except SystemExit as end:

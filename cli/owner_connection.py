@@ -28,7 +28,9 @@ def with_database(data: Path, work: Callable[[Any], Awaitable[Answer]]) -> Answe
     url = load_owner_settings().owner_url or Stack.load(data).owner_url
 
     async def run() -> Answer:
-        connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, command_timeout=CONNECT_TIMEOUT_S)
+        connection = await asyncpg.connect(
+            url, timeout=CONNECT_TIMEOUT_S, command_timeout=CONNECT_TIMEOUT_S, statement_cache_size=0
+        )
         try:
             return await work(connection)
         finally:

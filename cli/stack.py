@@ -97,6 +97,8 @@ class Stack:
     pid: int
     started_at: datetime
     secrets: Secrets
+    # Of a pooler before the database, for the processes; None: they go to the database itself.
+    pooled_url: str | None = None
     # What the processes log in as.
     api_role: str = API_ROLE
     worker_role: str = WORKER_ROLE
@@ -119,6 +121,7 @@ class Stack:
             amqp_url=found["amqpUrl"],
             pid=found["pid"],
             started_at=datetime.fromisoformat(found["startedAt"]),
+            pooled_url=found.get("pooledUrl"),
             secrets=Secrets(**{field.name: found["secrets"][camel(field.name)] for field in fields(Secrets)}),
             api_role=found.get("apiRole", API_ROLE),
             worker_role=found.get("workerRole", WORKER_ROLE),
@@ -130,6 +133,7 @@ class Stack:
             {
                 "apiUrl": self.api_url,
                 "ownerUrl": self.owner_url,
+                "pooledUrl": self.pooled_url,
                 "apiDatabaseUrl": self.api_database_url,
                 "workerDatabaseUrl": self.worker_database_url,
                 "apiRole": self.api_role,
@@ -145,17 +149,29 @@ class Stack:
 
     @property
     def api_database_url(self) -> str:
-        return with_login(self.owner_url, user=self.api_role, password=self.secrets.api_database_password)
+        return with_login(
+            self.pooled_url or self.owner_url, user=self.api_role, password=self.secrets.api_database_password
+        )
 
     @property
     def worker_database_url(self) -> str:
-        return with_login(self.owner_url, user=self.worker_role, password=self.secrets.worker_database_password)
+        return with_login(
+            self.pooled_url or self.owner_url, user=self.worker_role, password=self.secrets.worker_database_password
+        )
+
+    @property
+    def api_session_url(self) -> str:
+        """Past the pooler, for what needs a session of its own."""
+        return with_login(self.owner_url, user=self.api_role, password=self.secrets.api_database_password)
 
     def environment(self, role: Role) -> dict[str, str]:
         """The settings that this stack decides, for a process of that role. Only the owner may migrate."""
         urls = {
             "owner": {"DATABASE_URL": self.owner_url, "MIGRATION_DATABASE_URL": self.owner_url},
-            "api": {"DATABASE_URL": self.api_database_url},
+            "api": {
+                "DATABASE_URL": self.api_database_url,
+                **({"DATABASE_DIRECT_URL": self.api_session_url} if self.pooled_url else {}),
+            },
             "worker": {"DATABASE_URL": self.worker_database_url},
         }
         api = urlsplit(self.api_url)
@@ -172,7 +188,8 @@ class Stack:
 
     def process_environment(self, role: Role) -> dict[str, str]:
         """Our own environment with the stack's on top, and without what the role must not have."""
-        inherited = {name: value for name, value in os.environ.items() if name != "MIGRATION_DATABASE_URL"}
+        owners = ("MIGRATION_DATABASE_URL", "DATABASE_DIRECT_URL")
+        inherited = {name: value for name, value in os.environ.items() if name not in owners}
         return inherited | self.environment(role)
 
 

@@ -53,8 +53,11 @@ PROGRAMS: Mapping[str, Program] = {
 }
 
 
-def run(*, data: Path, port: int, fresh: bool, api: int, only: str | None) -> int:
-    """Run the stack until a signal asks to stop. Returns the exit code."""
+def run(*, data: Path, port: int, fresh: bool, api: int, only: str | None, demo: bool | None = None) -> int:
+    """Run the stack until a signal asks to stop. Returns the exit code.
+
+    demo: whether a demo banca is loaded; None: into an embedded database only, one's own is nothing to play with.
+    """
     counts = chosen_programs(only, api=api)
     require_right_settings()
     warn_of_misspelt()
@@ -63,7 +66,7 @@ def run(*, data: Path, port: int, fresh: bool, api: int, only: str | None) -> in
         with Signals() as signals, lock(data, fresh=fresh), ExitStack() as closing:
             if fresh:
                 begin_anew(data)
-            run_locked(data, port, counts, signals, closing)
+            run_locked(data, port, counts, signals, closing, demo=demo)
             say("stopping; once more to hasten")
     except KeyboardInterrupt:
         say("stopped while starting")
@@ -72,7 +75,9 @@ def run(*, data: Path, port: int, fresh: bool, api: int, only: str | None) -> in
     return 0
 
 
-def run_locked(data: Path, port: int, counts: Mapping[str, int], signals: Signals, closing: ExitStack) -> None:
+def run_locked(
+    data: Path, port: int, counts: Mapping[str, int], signals: Signals, closing: ExitStack, *, demo: bool | None
+) -> None:
     started_s = time.monotonic()
     # A file of an earlier run must not be taken for this one's.
     (data / STACK_FILE).unlink(missing_ok=True)
@@ -85,7 +90,8 @@ def run_locked(data: Path, port: int, counts: Mapping[str, int], signals: Signal
     with step("migrated", "the database"):
         migrate(stack.owner_url, stack.secrets, api_role=stack.api_role, worker_role=stack.worker_role)
         bind_secrets(stack.owner_url, stack.secrets)
-    credentials = load_demo(stack)
+    wants_demo = settings.owner_url is None if demo is None else demo
+    credentials = load_demo(stack) if wants_demo else {}
     listeners = listen(host, port) if counts.get("api") else []
     supervisor = Supervisor(children(stack, counts, listeners), servers=servers, report=say)
     closing.callback(supervisor.stop, hurry=signals.hurried)
@@ -97,8 +103,9 @@ def run_locked(data: Path, port: int, counts: Mapping[str, int], signals: Signal
         with step("answers", stack.api_url):
             await_ready(stack, supervisor)
     stack.save()
-    show(stack, credentials, counts, seconds=time.monotonic() - started_s)
+    # Before anybody is told how to stop it.
     signals.patient()
+    show(stack, credentials, counts, seconds=time.monotonic() - started_s)
     while not signals.requests:
         signals.wait(supervisor.tick())
 
@@ -183,6 +190,7 @@ def start_servers(
         owner_url=owner_url,
         redis_url=redis_url,
         amqp_url=settings.amqp_url,
+        pooled_url=settings.pooled_url,
         pid=os.getpid(),
         started_at=datetime.now(UTC),
         secrets=fitting_secrets(data, owner_url),
@@ -281,6 +289,7 @@ def show(stack: Stack, credentials: Mapping[str, str], counts: Mapping[str, int]
         f"Banca runs ({', '.join(f'{count} {name}' for name, count in counts.items())}; {seconds:.1f} s).",
         *section("", places),
         *section("Demo banca", list(credentials.items())),
+        *([] if credentials else ["", "There is no demo banca. Who administers is made with ./banca admin create."]),
         "",
         f"Stop with Ctrl-C, or kill {stack.pid}.",
     ]

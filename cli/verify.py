@@ -1,4 +1,4 @@
-"""`./banca verify`: are the books right? A table, or JSON; exit code 1 on any finding."""
+"""`./banca verify`: are the books right? A line, a table, or JSON; exit code 1 on any finding."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ from cli.database_check import talking_to
 from cli.printing import plain, print_json
 from cli.stack import Stack
 from core.books import CHECKS, BooksReport, check_books
+from core.domain.text import shown
 from core.settings import load_owner_settings
 
 FINDINGS_SHOWN_MAX = 20
 
 
-def run(*, json: bool, data: Path) -> int:
+def run(*, json: bool, data: Path, verbose: bool = False) -> int:
     owner_url = load_owner_settings().owner_url or Stack.load(data).owner_url
     with talking_to(owner_url):
         report = asyncio.run(check_books(owner_url))
     if json:
         print_json(document(report), indent=False)
-    else:
+    elif verbose:
         show(report)
+    else:
+        show_briefly(report)
     return 1 if report.findings else 0
 
 
@@ -39,6 +42,22 @@ def document(report: BooksReport) -> dict[str, object]:
             for finding in report.findings
         ],
     }
+
+
+def show_briefly(report: BooksReport) -> None:
+    """One line when the books are right; else a line for each finding."""
+    cut = (
+        "" if report.audit_begins is None else f"; retention cut the audit trail before {report.audit_begins:%Y-%m-%d}"
+    )
+    if not report.findings:
+        print(f"The books are right: {len(CHECKS)} checks, nothing to find{cut}.")
+        return
+    for finding in report.findings[:FINDINGS_SHOWN_MAX]:
+        print(shown(f"{finding.check}: {finding.text} (banca {finding.banca_id})"))
+    if len(report.findings) > FINDINGS_SHOWN_MAX:
+        print(f"… and {len(report.findings) - FINDINGS_SHOWN_MAX} more; --json prints them all")
+    failed = len({finding.check for finding in report.findings})
+    print(f"The books are wrong: {len(report.findings)} findings of {failed} of {len(CHECKS)} checks{cut}.")
 
 
 def show(report: BooksReport) -> None:

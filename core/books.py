@@ -89,7 +89,9 @@ async def check_books(owner_url: str, *, pipeline_grace: timedelta | None = None
     pipeline_grace: how young an event may still be on its way; None: PIPELINE_GRACE.
     """
     grace = PIPELINE_GRACE if pipeline_grace is None else pipeline_grace
-    connection = await asyncpg.connect(owner_url, timeout=CONNECT_TIMEOUT_S, command_timeout=CHECK_TIMEOUT_S)
+    connection = await asyncpg.connect(
+        owner_url, timeout=CONNECT_TIMEOUT_S, command_timeout=CHECK_TIMEOUT_S, statement_cache_size=0
+    )
     try:
         await prepare_connection(connection)
         async with connection.transaction(isolation="repeatable_read", readonly=True):

@@ -13,6 +13,7 @@ import asyncpg
 import orjson
 
 from core.metrics import DATABASE_TROUBLES
+from core.settings import STATEMENT_CACHE_SIZE
 
 if TYPE_CHECKING:
     Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
@@ -126,10 +127,13 @@ async def create_pool(
     size: int,
     timeout_s: float,
     application_name: str,
+    statement_cache_size: int = STATEMENT_CACHE_SIZE,
     prepare: Callable[[Any], Coroutine[Any, Any, None]] | None = None,
 ) -> Pool:
     """A pool that connects lazily, so that a process starts, and recovers, without PostgreSQL.
 
+    statement_cache_size: how many statements a connection keeps prepared; 0 where a pooler may give each transaction
+        another session.
     prepare: of each new connection, before its first use; prepare_connection unless told.
     """
     return await asyncpg.create_pool(
@@ -138,6 +142,7 @@ async def create_pool(
         max_size=size,
         timeout=CONNECT_TIMEOUT_S,
         command_timeout=timeout_s,
+        statement_cache_size=statement_cache_size,
         max_inactive_connection_lifetime=CONNECTION_IDLE_S,
         max_queries=CONNECTION_QUERIES_MAX,
         init=prepare or prepare_connection,

@@ -173,15 +173,21 @@ async def migrate(
 @asynccontextmanager
 async def _runner(owner_url: str, patience: Patience, tell: Callable[[str], None]) -> AsyncIterator[_Runner]:
     """The only one on the database while the context lasts."""
-    connection, watcher = await _connect(owner_url), await _connect(owner_url)
-    try:
-        await connection.execute(sql("migrations/timeouts"), f"{patience.lock_timeout_s}s", f"{STATEMENT_TIMEOUT_S}s")
+    async with _connected(owner_url) as connection, _connected(owner_url) as watcher, _connected(owner_url) as turn:
         runner = _Runner(connection, watcher, patience, tell)
-        await runner.wait_for_turn()
-        yield runner
+        # The lock is a transaction's, in which nothing else is done: behind a pooler a session's would outlive us.
+        async with turn.transaction():
+            await runner.wait_for_turn(turn)
+            yield runner
+
+
+@asynccontextmanager
+async def _connected(owner_url: str) -> AsyncIterator[Connection]:
+    connection = await _connect(owner_url)
+    try:
+        yield connection
     finally:
         await connection.close()
-        await watcher.close()
 
 
 async def _connect(owner_url: str) -> Connection:
@@ -190,6 +196,8 @@ async def _connect(owner_url: str) -> Connection:
         timeout=CONNECT_TIMEOUT_S,
         # The server ends a statement that takes too long; this is for a server that went away.
         command_timeout=STATEMENT_TIMEOUT_S + CONNECT_TIMEOUT_S,
+        # A pooler may give each transaction another session.
+        statement_cache_size=0,
         server_settings={"application_name": APPLICATION_NAME},
     )
 
@@ -207,11 +215,15 @@ class _Runner:
         self._pid = connection.get_server_pid()
         self._blockers: list[str] = []
 
-    async def wait_for_turn(self) -> None:
-        """Take the lock that one runner holds at a time. It is asked for again and again: nothing waits behind that."""
+    async def wait_for_turn(self, turn: Connection) -> None:
+        """Take the lock that one runner holds at a time, until turn's transaction ends.
+
+        It is asked for again and again: nothing waits behind that.
+        """
+        await turn.execute(sql("migrations/no_idle_timeout"))
         deadline_s = time.monotonic() + self._patience.total_s
         is_told = False
-        while not await self._connection.fetchval("SELECT pg_try_advisory_lock($1)", MIGRATION_LOCK):
+        while not await turn.fetchval("SELECT pg_try_advisory_xact_lock($1)", MIGRATION_LOCK):
             others = [_described(row) for row in await self._watcher.fetch(sql("migrations/runners"), MIGRATION_LOCK)]
             if time.monotonic() > deadline_s:
                 raise MigrationBlockedError(
@@ -221,6 +233,8 @@ class _Runner:
                 self._tell(f"another migration runs: {_listed(others)}")
                 is_told = True
             await asyncio.sleep(WATCH_S)
+        # Otherwise its snapshot would keep old rows from being cleaned up.
+        await turn.execute(sql("scheduler/keep_no_snapshot"))
 
     async def require_known(self, root: Path) -> None:
         """Raises DatabaseNewerError."""
@@ -263,7 +277,7 @@ class _Runner:
             # Of a database from before the column, whose migrations run before the one that could add it.
             await self._patiently(
                 "the ledger",
-                lambda: self._connection.execute("ALTER TABLE schema_migrations ADD COLUMN programs_from integer"),
+                lambda: self._in_transaction("ALTER TABLE schema_migrations ADD COLUMN programs_from integer"),
             )
 
     async def migrate_tables(self, root: Path) -> list[str]:
@@ -288,7 +302,7 @@ class _Runner:
         await self._patiently(f"the login of {login.role}", lambda: self._allow_login_once(login))
 
     async def _allow_login_once(self, login: Login) -> None:
-        async with self._connection.transaction():
+        async with self._transaction():
             # No such statement takes parameters; the server puts them together.
             rows = await self._connection.fetch(sql("migrations/login"), login.base, login.role, login.password)
             first, *others = [row["statement"] for row in rows]
@@ -303,7 +317,7 @@ class _Runner:
         await self._patiently(script.name, lambda: self._apply_once(script))
 
     async def _apply_once(self, script: Script) -> None:
-        async with self._connection.transaction():
+        async with self._transaction():
             await self._connection.execute(script.text)
             await self._connection.execute(
                 "INSERT INTO schema_migrations (name, checksum, programs_from) VALUES ($1, $2, $3)"
@@ -312,6 +326,19 @@ class _Runner:
                 script.checksum,
                 script.programs_from,
             )
+
+    async def _in_transaction(self, statement: str) -> None:
+        async with self._transaction():
+            await self._connection.execute(statement)
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[None]:
+        """One with timeouts of its own: a session's would stay with a pooler's connection."""
+        async with self._connection.transaction():
+            await self._connection.execute(
+                sql("migrations/timeouts"), f"{self._patience.lock_timeout_s}s", f"{STATEMENT_TIMEOUT_S}s"
+            )
+            yield
 
     async def _patiently(self, name: str, work: Callable[[], Awaitable[object]]) -> None:
         """Try until it is done. Each try lets go of all that it holds when it has waited too long for a lock."""
@@ -375,6 +402,11 @@ def _described(row: asyncpg.Record) -> str:
 
 def _listed(blockers: Sequence[str]) -> str:
     return "; ".join(blockers) or "by now they have let go"
+
+
+def known_migrations() -> dict[str, str]:
+    """Name and checksum of every migration that this program has."""
+    return {script.name: script.checksum for script in _scripts(SQL_ROOT, "migrations")}
 
 
 def _some(names: Sequence[str]) -> str:

@@ -24,6 +24,7 @@ from core.database import LOST, Database, DatabaseUnavailableError, create_pool,
 from core.logging import Log
 from core.metrics import REPLICA_LAG_SECONDS
 from core.queries import sql
+from core.settings import STATEMENT_CACHE_SIZE
 
 LOOK_TIMEOUT_S = 1.0
 LOOK_INTERVAL_MAX_S = 0.5
@@ -51,9 +52,10 @@ class ReplicaState(StrEnum):
 class Line:
     """A connection for one asker, who has bounds of its own and waits for nobody else; made anew when it is lost."""
 
-    def __init__(self, url: str, *, application_name: str) -> None:
+    def __init__(self, url: str, *, application_name: str, statement_cache_size: int) -> None:
         self._url = url
         self._application_name = application_name
+        self._statement_cache_size = statement_cache_size
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
 
     async def ask(self, query: str) -> asyncpg.Record:
@@ -64,6 +66,7 @@ class Line:
                     self._url,
                     timeout=LOOK_TIMEOUT_S,
                     command_timeout=LOOK_TIMEOUT_S,
+                    statement_cache_size=self._statement_cache_size,
                     server_settings={"application_name": self._application_name},
                 )
             row = await self._connection.fetchrow(query)
@@ -82,14 +85,26 @@ class Line:
 class Replica:
     """lag_max_s: how old its answers may be. pool_size and timeout_s: of the readings, in one process."""
 
-    def __init__(self, url: str, *, primary_url: str, lag_max_s: float, pool_size: int, timeout_s: float) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        primary_url: str,
+        lag_max_s: float,
+        pool_size: int,
+        timeout_s: float,
+        statement_cache_size: int = STATEMENT_CACHE_SIZE,
+    ) -> None:
         self.state: ReplicaState | None = None
         self._url = url
         self._lag_max_s = lag_max_s
         self._pool_size = pool_size
         self._timeout_s = timeout_s
-        self._primary_line = Line(primary_url, application_name="banca api replica watch")
-        self._line = Line(url, application_name="banca api replica watch")
+        self._statement_cache_size = statement_cache_size
+        self._primary_line, self._line = (
+            Line(each, application_name="banca api replica watch", statement_cache_size=statement_cache_size)
+            for each in (primary_url, url)
+        )
         # Held while the replica answers.
         self._database: Database | None = None
         self._history: str | None = None
@@ -181,7 +196,11 @@ class Replica:
             self._reached_at = self._positions.popleft()[0]
         if self._database is None:
             pool = await create_pool(
-                self._url, size=self._pool_size, timeout_s=self._timeout_s, application_name="banca api replica"
+                self._url,
+                size=self._pool_size,
+                timeout_s=self._timeout_s,
+                application_name="banca api replica",
+                statement_cache_size=self._statement_cache_size,
             )
             self._database = Database(pool, acquire_timeout_s=ACQUIRE_TIMEOUT_S)
         is_fresh = self.lag_s <= self._lag_max_s

@@ -52,6 +52,8 @@ class RulebookNotices:
             self._database_url,
             timeout=CONNECT_TIMEOUT_S,
             command_timeout=CONNECT_TIMEOUT_S,
+            # It asks one question now and then: nothing is worth being kept.
+            statement_cache_size=0,
             server_settings={"application_name": self._application_name},
         )
         try:

@@ -54,6 +54,8 @@ SECRET_BYTES_MIN = 32
 SETTINGS_EXIT_CODE = 78
 
 SECRETS_DIRECTORY = Path("/run/secrets")
+# Statements that a connection keeps prepared where no pooler is in the way: the driver's own default.
+STATEMENT_CACHE_SIZE = 100
 
 
 def given(environment: Mapping[str, str], name: str) -> str | None:
@@ -101,7 +103,11 @@ RulesMax = Annotated[int, Field(ge=1, le=10_000_000)]
 class Settings(GivenSettings):
     # Where things are. An absent AMQP_URL means Dramatiq's Redis broker.
     database_url: DatabaseUrl
+    # The same database past a pooler, for what needs a session of its own (LISTEN). None: DATABASE_URL is no pooler's.
+    database_direct_url: DatabaseUrl | None = None
     migration_database_url: DatabaseUrl | None = None
+    # Statements that a connection keeps prepared; 0 behind a pooler that gives each transaction another session.
+    database_statement_cache_size: Annotated[int, Field(ge=0, le=10_000)] = STATEMENT_CACHE_SIZE
     database_url_replica: DatabaseUrl | None = None
     # How far the replica may be behind before readings do not even wait for it.
     replica_lag_max_ms: Milliseconds = 2_000
@@ -191,6 +197,11 @@ class Settings(GivenSettings):
     log_level: Level = "info"
 
     @property
+    def session_url(self) -> str:
+        """Of the database, where a connection is a session and stays one."""
+        return self.database_direct_url or self.database_url
+
+    @property
     def sale_caps(self) -> SaleCaps:
         return SaleCaps(self.jugada_amount_max, self.ticket_amount_max, self.multiplier_max)
 
@@ -205,6 +216,7 @@ class OwnerSettings(GivenSettings):
     """Where commands that work as the database's owner find it."""
 
     database_url: DatabaseUrl | None = None
+    database_direct_url: DatabaseUrl | None = None
     migration_database_url: DatabaseUrl | None = None
     # What the processes log in as. Roles belong to the whole server: a second database in it needs others.
     api_database_role: RoleName = API_ROLE
@@ -212,7 +224,12 @@ class OwnerSettings(GivenSettings):
 
     @property
     def owner_url(self) -> str | None:
-        return self.migration_database_url or self.database_url
+        return self.migration_database_url or self.database_direct_url or self.database_url
+
+    @property
+    def pooled_url(self) -> str | None:
+        """Of a pooler before the database that owner_url names; None: there is none."""
+        return self.database_url if self.database_direct_url is not None else None
 
 
 class MigrationSettings(OwnerSettings):
@@ -223,6 +240,18 @@ class MigrationSettings(OwnerSettings):
     # Whatever sells waits behind a migration that waits for a lock, so long at most.
     migration_lock_timeout_ms: Annotated[int, Field(ge=10, le=3_600_000)] = 800
     migration_wait_max_s: Annotated[float, Field(ge=0, le=86_400)] = 120.0
+
+
+class SecretSettings(GivenSettings):
+    """What a database is worth little without: a backup keeps it."""
+
+    jwt_access_secret: Password | None = None
+    jwt_refresh_secret: Password | None = None
+    terminal_master_key: Password | None = None
+    api_database_password: Password | None = None
+    worker_database_password: Password | None = None
+    terminal_master_key_id: Password | None = None
+    terminal_master_keys_retired: Password | None = None
 
 
 class StackSettings(OwnerSettings):
@@ -396,6 +425,11 @@ def _unless_told(told: Sequence[WrongSetting], found: Sequence[WrongSetting]) ->
     """Those that nothing was said of yet."""
     names = {each.name for each in told}
     return [each for each in found if each.name not in names]
+
+
+def load_secret_settings(secrets: Path = SECRETS_DIRECTORY) -> SecretSettings:
+    """Raises SettingsError."""
+    return _loaded(SecretSettings, secrets)
 
 
 def existing(directory: Path) -> Path | None:

@@ -54,9 +54,9 @@ async def allow_logins(owner_url: str) -> None:
         await in_server(owner_url, f"ALTER ROLE {role} LOGIN PASSWORD '{password}'")
 
 
-async def ask(url: str, query: str) -> object:
+async def ask(url: str, query: str, *, statement_cache_size: int = 100) -> object:
     """The one value that the query gives."""
-    connection = await asyncpg.connect(url, timeout=5)
+    connection = await asyncpg.connect(url, timeout=5, statement_cache_size=statement_cache_size)
     try:
         return await connection.fetchval(query, timeout=5)
     finally:

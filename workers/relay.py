@@ -167,7 +167,11 @@ async def relay_events(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     pool = await create_pool(
-        settings.database_url, size=POOL_SIZE, timeout_s=settings.db_timeout_s, application_name="banca-relay"
+        settings.database_url,
+        size=POOL_SIZE,
+        timeout_s=settings.db_timeout_s,
+        application_name="banca-relay",
+        statement_cache_size=settings.database_statement_cache_size,
     )
     try:
         with served(settings):

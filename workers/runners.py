@@ -71,6 +71,7 @@ class RunnerKeeper:
             size=1,
             timeout_s=settings.db_timeout_s,
             application_name=f"banca-worker {self.consumer}",
+            statement_cache_size=settings.database_statement_cache_size,
         )
         opened = AsyncExitStack()
         opened.push_async_callback(close_pool, pool)

@@ -251,7 +251,11 @@ async def schedule(settings: Settings) -> None:
 
 async def schedule_until(stop: asyncio.Event, settings: Settings) -> None:
     pool = await create_pool(
-        settings.database_url, size=POOL_SIZE, timeout_s=settings.db_timeout_s, application_name="banca-scheduler"
+        settings.database_url,
+        size=POOL_SIZE,
+        timeout_s=settings.db_timeout_s,
+        application_name="banca-scheduler",
+        statement_cache_size=settings.database_statement_cache_size,
     )
     async with AsyncExitStack() as closing:
         closing.push_async_callback(close_pool, pool)

@@ -105,6 +105,7 @@ class WorkerConnections(Middleware):
             size=self.settings.worker_threads,
             timeout_s=self.settings.db_timeout_s,
             application_name="banca-worker",
+            statement_cache_size=self.settings.database_statement_cache_size,
         )
         self._auditor = Auditor(Database(self._pool, acquire_timeout_s=self.settings.db_timeout_s))
 
@@ -156,7 +157,11 @@ def await_instance_id(settings: Settings, stopping: threading.Event) -> str | No
 
 async def read_instance_id_once(settings: Settings) -> str:
     pool = await create_pool(
-        settings.database_url, size=1, timeout_s=settings.db_timeout_s, application_name="banca-worker"
+        settings.database_url,
+        size=1,
+        timeout_s=settings.db_timeout_s,
+        application_name="banca-worker",
+        statement_cache_size=settings.database_statement_cache_size,
     )
     try:
         return await read_instance_id(Database(pool, acquire_timeout_s=settings.db_timeout_s))
