@@ -24,7 +24,12 @@ FAILED_EXIT_CODE = 1
 
 
 class ProcessError(Exception):
-    """What keeps a process from its work, and a person can mend: its text is one line."""
+    """What keeps a process from its work, and a person can mend: its text is one line.
+
+    exit_code: SETTINGS_EXIT_CODE of what starting again does not mend.
+    """
+
+    exit_code = FAILED_EXIT_CODE
 
 
 def run_process(program: Program, work: Callable[[Settings], int]) -> int:
@@ -55,6 +60,7 @@ def run_process(program: Program, work: Callable[[Settings], int]) -> int:
     except (ProcessError, MisfitError) as error:
         log.error("PROCESS_FAILED", error=str(error))
         tell(program, str(error))
+        return error.exit_code
     except Exception as error:
         log.error("PROCESS_FAILED", error=error)
         tell(program, f"{type(error).__name__}: {error}; its stack is in the log, at PROCESS_FAILED")

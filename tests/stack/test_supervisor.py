@@ -184,7 +184,8 @@ def test_a_child_that_was_well_and_then_has_wrong_settings_is_started_again(
 
 
 def test_a_command_that_dies_takes_its_descendants_with_it(spawn: Spawn, tmp_path: Path) -> None:
-    process = spawn("import os, time; print(os.getpid() if os.fork() else os.getpid()); time.sleep(99)")
+    # Each its line in one write: two that print at once may mix what they print.
+    process = spawn("import os, time; os.fork(); os.write(1, b'%d\\n' % os.getpid()); time.sleep(99)")
     wait_until(lambda: len((tmp_path / "log").read_text().split()) == 2)
     pids = set(map(int, (tmp_path / "log").read_text().split()))
     os.kill(process.pid, signal.SIGKILL)

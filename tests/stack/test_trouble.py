@@ -123,7 +123,8 @@ async def asked(url: str, query: str) -> object:
 
 
 async def test_a_postgresql_that_is_too_old_is_told_in_a_line_and_left_as_it_is(tmp_path: Path) -> None:
-    url = os.environ.get("BANCA_TEST_OLD_DATABASE_URL") or "postgresql://postgres@127.0.0.1:5432/test"
+    # Where a distribution's own usually is.
+    url = "postgresql://postgres@127.0.0.1:5432/test"
     try:
         connection = await asyncpg.connect(url, timeout=5)
     except (OSError, TimeoutError, asyncpg.PostgresError) as error:
