@@ -173,7 +173,7 @@ async def test_two_stacks_on_two_databases_of_one_server_both_sell(
     server: EmbeddedPostgres, first: str, second: str, tmp_path: Path
 ) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
-    options = ("--api", "1", "--port", "0")
+    options = ("--api", "1", "--port", "0", "--demo")
     refused = await asyncio.to_thread(cli, two, "up", *options, settings={"DATABASE_URL": second})
     assert refused.returncode == 1
     assert "banca: the role banca_api of this server is the login of database" in refused.stderr
