@@ -10,8 +10,10 @@ from core.database import Database
 from core.fresh import Fresh
 from core.logging import Log
 from core.migrations import newest_migration
+from core.processes import ProcessError
 from core.queries import sql
 from core.security.terminal_secrets import MasterKeys
+from core.settings import SETTINGS_EXIT_CODE
 
 if TYPE_CHECKING:
     Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]
@@ -23,8 +25,10 @@ HISTORY_AGE_MAX_S = 5.0
 log = Log("installation")
 
 
-class MisfitError(Exception):
+class MisfitError(ProcessError):
     """A program, or a secret that it was given, does not belong to the database: it must not begin."""
+
+    exit_code = SETTINGS_EXIT_CODE
 
 
 class ProgramOutdatedError(MisfitError):

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable
 
 from core.domain.text import shown
-from core.installation import MisfitError
 from core.logging import Log, configure_logging
 from core.settings import (
     SETTINGS_EXIT_CODE,
@@ -57,7 +56,7 @@ def run_process(program: Program, work: Callable[[Settings], int]) -> int:
     except SettingsError as error:
         tell(program, *str(error).split("\n"))
         return SETTINGS_EXIT_CODE
-    except (ProcessError, MisfitError) as error:
+    except ProcessError as error:
         log.error("PROCESS_FAILED", error=str(error))
         tell(program, str(error))
         return error.exit_code
