@@ -35,7 +35,8 @@ BLANKS = ("", " ", "\t\r\n")
 VALUES = {bool: "false", int: "70", float: "70"}
 TEXTS = {
     **dict.fromkeys(
-        ("database_url", "migration_database_url", "database_url_replica"), "postgresql://user@there/banca"
+        ("database_url", "database_direct_url", "migration_database_url", "database_url_replica"),
+        "postgresql://user@there/banca",
     ),
     "redis_url": "redis://there:6379/0",
     "amqp_url": "amqp://there/",
