@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import signal
 from collections.abc import AsyncIterator, Iterator
 
 import asyncpg
@@ -22,6 +23,10 @@ from tests.running_api import RunningApi, api_settings
 # A deadline would say how busy the machine is, and nothing about the code.
 hypothesis.settings.register_profile("banca", deadline=None)
 hypothesis.settings.load_profile("banca")
+
+# A shell that starts us in the background has interrupts ignored, and processes that tests interrupt would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TEMPLATE = f"banca_template_{secrets.token_hex(4)}"
 # Roles belong to the cluster: another run on the same server may be giving them passwords at the same moment.

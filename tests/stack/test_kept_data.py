@@ -291,6 +291,15 @@ COMMANDS = (
         "dead drop x",
         "job list",
         "job run x",
+        "status",
+        "psql",
+        "logs",
+        "down",
+        "backup there",
+        "restore there",
+        "admin create --username somebody",
+        "admin list",
+        "admin reset-password somebody",
     ),
 )
 
