@@ -120,7 +120,7 @@ def _read(value: object, *, prefix: str, maximum: int) -> int:
             return _read_refused(value, prefix)
         whole, fraction = plain.groups()
         # The length is judged first: Python refuses to convert texts of thousands of digits.
-        if len(whole) <= 13:
+        if len(whole) <= _DIGITS_MAX:
             hundredths = int(whole) * 100 + (_HUNDREDTHS_OF[fraction] if fraction else 0)
             if hundredths <= maximum:
                 return hundredths

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.calendar import format_instant
+from core.domain.commission_policy import read_commission_policy
 from core.domain.commissions import commission_of, policy_in_force, rate_of, rates_of, seller_chain
 from core.domain.money import Cents
 from core.domain.rulebook import CommissionPolicy, CommissionRule, JugadaType, Rulebook
@@ -17,6 +18,7 @@ from tests.domain.domain_samples import (
     L1,
     L2,
     SELLER,
+    UNKNOWN,
     X80,
     X85,
     X90,
@@ -270,3 +272,39 @@ def test_the_last_created_multiplier_changes_nothing_for_the_others() -> None:
     more = (multiplier(X90, 90, name="Base"), multiplier(X85, 85))
     book = rulebook(multipliers=more, user=P_USER)
     assert line(book, numero("07", "1000", multiplier_id=X90))[3] == "A"
+
+
+@pytest.mark.parametrize(
+    ("members", "low", "high"),
+    [
+        ({}, None, None),
+        ({"multiplierRange": {"min": "0", "max": "9999.00"}}, 0, 999_900),
+        ({"multiplierRange": {"min": "85.00", "max": "85.00"}}, 8_500, 8_500),
+        # The range counts, not the multiplier beside it.
+        ({"multiplierRange": {"min": 1, "max": 2}, "multiplierId": str(X80)}, 100, 200),
+        ({"multiplierId": str(X80)}, 8_000, 8_000),
+        # No multiplier has this value.
+        ({"multiplierId": str(UNKNOWN)}, -1, -1),
+    ],
+)
+def test_the_multipliers_that_a_rule_is_for(members: dict[str, Any], low: int | None, high: int | None) -> None:
+    found, violations = read_commission_policy(policy("5", {"percent": "0", **members}), x_of_multiplier={X80: 8_000})
+    assert violations == []
+    assert found.rules == (CommissionRule("rules[0]", None, None, low, high, 0),)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "field"),
+    [
+        ({"min": "2", "max": "1.99"}, "rules[0].multiplierRange.max"),
+        ({"min": "2"}, "rules[0].multiplierRange.max"),
+        ({"max": "2"}, "rules[0].multiplierRange.min"),
+        ({"min": "2", "max": "9999.01"}, "rules[0].multiplierRange.max"),
+        ({"min": -1, "max": "2"}, "rules[0].multiplierRange.min"),
+        ({"min": "1", "max": "2", "step": 1}, "rules[0].multiplierRange.step"),
+    ],
+)
+def test_a_range_that_is_none_is_refused_where_it_is_wrong(bounds: object, field: str) -> None:
+    document = policy("5", {"percent": "1", "multiplierRange": bounds})
+    _, violations = read_commission_policy(document, x_of_multiplier={})
+    assert [violation.field for violation in violations] == [field]

@@ -23,7 +23,7 @@ from core.domain.money import format_cents
 from core.domain.permissions import Role
 from core.domain.pricing import DROPS_USER_RULES, price
 from core.domain.restrictions import restrictions_in_force
-from core.domain.rulebook import Rulebook
+from core.domain.rulebook import Rulebook, Seller
 from core.domain.ticket import ALL_JUGADAS, WHOLE_SALES, Draw, PricedTicket
 from tests.domain.domain_samples import (
     AT,
@@ -212,3 +212,15 @@ def fits(book: Rulebook, of: Draw, number: int, cents: int, counters: dict[Count
     priced = price(asked, rulebook=book, draw=of, seller=book.sellers[SELLER], at=AT)
     assert isinstance(priced, PricedTicket), priced
     return all(verdict.fits for verdict in judge_limits(priced.limits, counters) if verdict.fact.accumulates)
+
+
+def test_the_limits_of_a_ventana_are_those_of_the_hour() -> None:
+    book = rulebook(restrictions=[restriction("r", **OF_VENTANA, maxTotalCents=500, appliesToHour=13)])
+    of: dict[str, Any] = {"draw": draw(), "loteria": book.loterias[L1], "ventana_id": VENTANA}
+    # AT is noon in Costa Rica.
+    assert ventana_facts(book, **of, at=AT + timedelta(minutes=59)) == []
+    assert {fact.rule_id for fact in ventana_facts(book, **of, at=AT + timedelta(hours=1))} == {"r"}
+
+
+def test_nobody_is_a_seller_of_the_ventana_without_anything_of_its_own() -> None:
+    assert nobody_of(VENTANA) == Seller(UUID(int=0), VENTANA)

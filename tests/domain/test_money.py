@@ -143,6 +143,8 @@ def test_no_text_is_read_as_another_amount_than_it_says(text: str) -> None:
         (JsonNumber("7.25"), 10_000, 725),
         ("100.00", 10_000, 10_000),
         (90, 999_900, 9_000),
+        ("10000000000000.00", 10**15, 10**15),
+        (10_000_000_000_000, 10**15, 10**15),
     ],
 )
 def test_percents_and_multipliers_may_be_zero(written: object, maximum: int, hundredths: int) -> None:
@@ -154,6 +156,8 @@ def test_percents_and_multipliers_may_be_zero(written: object, maximum: int, hun
     [
         ("100.01", "DECIMAL_TOO_LARGE"),
         (101, "DECIMAL_TOO_LARGE"),
+        ("9" * 40, "DECIMAL_TOO_LARGE"),
+        ("9" * 5_000, "DECIMAL_TOO_LARGE"),
         ("-1", "DECIMAL_NEGATIVE"),
         (-1, "DECIMAL_NEGATIVE"),
         ("1.005", "DECIMAL_TOO_PRECISE"),

@@ -1,15 +1,16 @@
 """§2.11.7: what may be written as a restriction rule, by whom, and what storage may hold all the same."""
 
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from core.domain.impersonation import ActingUser
-from core.domain.money import JsonNumber
+from core.domain.money import Cents, JsonNumber
 from core.domain.permissions import Role
 from core.domain.restriction_documents import author_violations, identity_of, read_restriction, validate_restriction
-from core.domain.rulebook import Rulebook
+from core.domain.rulebook import AutoDateOf, Restriction, Rulebook
 from tests.domain.domain_samples import (
     BANCA,
     INACTIVE,
@@ -254,3 +255,76 @@ def test_what_storage_keeps_of_an_auto_date_rules_number_is_passed_over() -> Non
 def test_an_empty_message_in_storage_does_not_lift_the_limit() -> None:
     book = rulebook(restrictions=[restriction("R", **B, maxAmountCents=1, message="")])
     assert (book.defects, book.restrictions[BANCA][0].message) == ((), None)
+
+
+def test_every_member_of_a_document_becomes_a_member_of_the_rule() -> None:
+    limit = V | {
+        "number": "07",
+        "maxAmount": "500.01",
+        "maxTotal": 600,
+        "baseAmount": "100",
+        "salesPercentage": JsonNumber("12.5"),
+        "appliesToVendedor": True,
+        "appliesToDate": "2026-01-15",
+        "appliesToHour": 23,
+        "message": "poco",
+        "isActive": True,
+    }
+    written = Restriction(
+        id="",
+        ventana_id=VENTANA,
+        number=7,
+        max_amount_cents=Cents(50_001),
+        max_total_cents=Cents(60_000),
+        base_amount_cents=Cents(10_000),
+        sales_basis_points=1_250,
+        applies_to_vendedor=True,
+        applies_to_date=date(2026, 1, 15),
+        applies_to_hour=23,
+        message="poco",
+    )
+    assert read_restriction(limit, rulebook=BOOK) == ((written,), [])
+    auto_date = U | {"isAutoDate": True, "autoDateOf": "SORTEO", "maxTotal": 1}
+    of_day = Restriction(
+        id="", user_id=SELLER, is_auto_date=True, auto_date_of=AutoDateOf.SORTEO, max_total_cents=Cents(100)
+    )
+    assert read_restriction(auto_date, rulebook=BOOK) == ((of_day,), [])
+    cutoff = Restriction(id="", banca_id=BANCA, sales_cutoff_minutes=30)
+    assert read_restriction(B | {"salesCutoffMinutes": 30}, rulebook=BOOK) == ((cutoff,), [])
+    block = Restriction(id="", loteria_id=L1, multiplier_id=X85)
+    assert read_restriction(PAIR, rulebook=BOOK) == ((block,), [])
+
+
+@pytest.mark.parametrize("members", [{"salesPercentage": 0}, {"baseAmount": 0}, {"appliesToVendedor": False}])
+def test_a_zero_or_a_false_is_the_same_as_nothing(members: dict[str, Any]) -> None:
+    [rule], violations = read_restriction(B | {"maxTotal": 1} | members, rulebook=BOOK)
+    assert (rule, violations) == (Restriction(id="", banca_id=BANCA, max_total_cents=Cents(100)), [])
+
+
+HOMELESS = ActingUser(UUID(int=55), Role.VENTANA)
+
+
+@pytest.mark.parametrize(
+    ("acting", "members", "field"),
+    [
+        # A rule without a scope binds every seller of the banca.
+        (ADMIN, {}, None),
+        (OWNER, {}, None),
+        (OTHER_OWNER, {}, "bancaId"),
+        (LISTERO, {}, "bancaId"),
+        (HOMELESS, {}, "bancaId"),
+        (HERSELF, {}, "bancaId"),
+        (HOMELESS, {"ventana_id": VENTANA}, "ventanaId"),
+        (LISTERO, {"user_id": UNKNOWN}, "userId"),
+        (HOMELESS, {"user_id": UNKNOWN}, "userId"),
+        (ADMIN, {"user_id": UNKNOWN}, None),
+    ],
+)
+def test_a_rule_that_is_nobodys_is_touched_by_administrators_only(
+    acting: ActingUser, members: dict[str, Any], field: str | None
+) -> None:
+    rule = Restriction("R", loteria_id=L1, multiplier_id=X85, **members)
+    violations = author_violations(rule, rulebook=BOOK, acting=acting)
+    assert [(violation.code, violation.field) for violation in violations] == (
+        [] if field is None else [("RESTRICTION_SCOPE_FORBIDDEN", field)]
+    )

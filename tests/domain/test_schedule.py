@@ -1,7 +1,8 @@
 """The examples SCH, and schedules that go by another country's clock."""
 
 import zoneinfo
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -156,3 +157,27 @@ def test_costa_rica_of_the_database_is_the_calendars() -> None:
     for days in range(0, 365 * 20, 7):
         at = START + timedelta(days=days)
         assert at.astimezone(of_database).utcoffset() == at.astimezone(COSTA_RICA).utcoffset()
+
+
+@pytest.mark.parametrize(
+    ("block", "days"),
+    [
+        ({"frequency": "diario"}, range(15, 22)),
+        # "diario" is every day, whatever weekdays stand beside it.
+        ({"frequency": "diario", "daysOfWeek": [1]}, range(15, 22)),
+        ({"frequency": "semanal"}, range(15, 22)),
+        ({"daysOfWeek": []}, range(15, 22)),
+        ({}, range(15, 22)),
+        ({"frequency": "semanal", "daysOfWeek": [0]}, [18]),
+        ({"frequency": "personalizado", "daysOfWeek": [6]}, [17]),
+        ({"daysOfWeek": [4, 3]}, [15, 21]),
+    ],
+)
+def test_the_weekdays_of_a_week_that_begins_on_a_thursday(block: dict[str, Any], days: Sequence[int]) -> None:
+    expected = [f"2026-01-{day}T18:00 12:00" for day in days]
+    assert found({"drawSchedule": {**block, "times": ["12:00"]}}, days=7) == expected
+
+
+def test_an_instant_is_in_utc() -> None:
+    at = time_zones.instant_of(date(2026, 1, 15), time(8, 30), time_zones.time_zone("Asia/Tokyo"))
+    assert (at, at.tzinfo) == (datetime(2026, 1, 14, 23, 30, tzinfo=UTC), UTC)

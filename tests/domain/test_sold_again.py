@@ -166,3 +166,9 @@ def test_the_answer_holds_as_long_as_the_rules_and_the_cutoff() -> None:
     ]
     noon = AT
     assert terms(rulebook(restrictions=hours)).span == Span(noon, noon + timedelta(hours=1))
+
+
+@pytest.mark.parametrize(("day", "codes"), [("2026-01-15", []), ("2026-01-14", ["INACTIVE_MULTIPLIER"])])
+def test_a_multiplier_of_one_day_is_chosen_on_that_day(day: str, codes: list[str]) -> None:
+    book = rulebook(multipliers=tuple(m | {"appliesToDate": day} if m["id"] == str(X85) else m for m in MULTIPLIERS))
+    assert [code for code, _ in told(terms(book))] == codes

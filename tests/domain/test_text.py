@@ -90,3 +90,19 @@ def test_escaped_json_says_the_same_in_one_line(text: str) -> None:
     assert json.loads(line) == {"a": text}
     assert len(line.splitlines()) == 1
     assert not any(is_unseen(character) for character in line)
+
+
+@pytest.mark.parametrize(
+    ("document", "line"),
+    [
+        ('{"a":"\u202e"}', r'{"a":"\u202e"}'),
+        ('"\x7f\u200b"', r'"\u007f\u200b"'),
+        # A pair of halves, as JSON writes what is beyond U+FFFF.
+        ('"\U000e0041"', r'"\udb40\udc41"'),
+        ('"\ud800"', r'"\ud800"'),
+        ('{\n\t"a": 1\r}', '{\n\t"a": 1\r}'),
+        ('"é"', '"é"'),
+    ],
+)
+def test_what_is_not_seen_is_escaped_as_json_does(document: str, line: str) -> None:
+    assert escaped_json(document) == line
