@@ -292,7 +292,7 @@ OWN: Mapping[str, tuple[Refusal, ...]] = MappingProxyType(
         "get_restriction": ("RESTRICTION_NOT_FOUND",),
         "create_restrictions": RESTRICTION,
         "change_restriction": (*RESTRICTION, "RESTRICTION_NOT_FOUND", "RULE_OF_THE_BANCA"),
-        "deactivate_restriction": ("RESTRICTION_NOT_FOUND", "RULE_OF_THE_BANCA"),
+        "deactivate_restriction": ("RESTRICTION_NOT_FOUND", "RESTRICTION_SCOPE_FORBIDDEN", "RULE_OF_THE_BANCA"),
         "restore_restriction": (*RESTRICTION, "RESTRICTION_NOT_FOUND", "RULE_OF_THE_BANCA"),
         "get_override": ("OVERRIDE_NOT_FOUND",),
         "create_override": (*OVERRIDE, "OVERRIDE_EXISTS", "SELLER_NOT_FOUND", "VENTANA_NOT_FOUND", "LOTERIA_NOT_FOUND"),

@@ -251,18 +251,19 @@ def test_by_hand_no_month_is_closed_that_goes_on() -> None:
         period_by_hand(OPENING, "2026-01", at("2026-03-01T05:59"))
 
 
+SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 ROW = {
     "is_enabled": True,
     "schedule": "5 4 * * *",
     "settlement_age_days": 9,
     "batch_size": 12,
     "retention_days": 77,
-    "since": datetime(2026, 1, 1, tzinfo=UTC),
+    "since": SINCE,
 }
 
 
 def test_what_is_stored_of_a_job_holds_and_else_its_default() -> None:
-    assert settings_of(OPENING, ROW) == JobSettings(True, Schedule(5, 4), 9, 12, 77, ROW["since"])
+    assert settings_of(OPENING, ROW) == JobSettings(True, Schedule(5, 4), 9, 12, 77, SINCE)
     cleanup = JOBS[JobName.ACTIVITY_LOG_CLEANUP]
     default = JobSettings(True, cleanup.schedule, 7, 1_000, 45, None)
     assert settings_of(cleanup, None) == settings_of(cleanup, {}) == default

@@ -42,7 +42,7 @@ async def first(server: EmbeddedPostgres) -> AsyncIterator[str]:
     yield database_of(server.owner_url, "first")
     for name in ("first", "second", "first_renamed"):
         await in_server(server.owner_url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-    for role in ("second_api", "second_worker", "banca_api", "banca_worker", "person"):
+    for role in ("second_api", "second_worker", "banca_api", "banca_worker", "banca_definer", "person"):
         await in_server(server.owner_url, f"DROP ROLE IF EXISTS {role}")
 
 
