@@ -123,6 +123,29 @@ async def test_a_multipliers_own_limit_counts_its_jugadas_only(owner: Owner, are
     assert await findings(owner, arena.banca_id) == []
 
 
+async def test_a_limit_of_reventado_counts_reventado_only(owner: Owner, arena: Arena, shop: Shop):
+    extra = await arena.add_multiplier("Extra", 20_000, kind="REVENTADO")
+    await restrict(
+        owner, arena, whole_banca=True, loteria_id=arena.loteria_id, multiplier_id=extra, max_total_cents=10_000
+    )
+    judged = [
+        code_of(await shop.sell(sale(arena.seller, ticket(arena.sorteo_id, ("15", 20_000), ("R15", cents)))))
+        for cents in (6_000, 4_001, 4_000, 1)
+    ]
+    assert judged == ["SOLD", "NUMBER_MAXTOTAL_EXCEEDED", "SOLD", "NUMBER_MAXTOTAL_EXCEEDED"]
+    assert await findings(owner, arena.banca_id) == []
+
+
+async def test_of_a_limit_that_was_lowered_below_what_is_sold_nothing_is_left(owner: Owner, arena: Arena, shop: Shop):
+    assert code_of(await sell(shop, arena, 10_000)) == "SOLD"
+    await restrict(owner, arena, whole_banca=True, number=15, max_total_cents=4_000)
+    refused = await sell(shop, arena, 1)
+    assert isinstance(refused, Refused)
+    assert refused.violations[0].to_json()["available"] == "0.00"
+    outcomes = await shop.record([sale(arena.seller, ticket(arena.sorteo_id, ("15", cents))) for cents in (1, 2)])
+    assert [facts["availableCents"] for outcome in outcomes for facts in outcome.violations] == [0, 0]
+
+
 async def test_a_draws_number_limit_replaces_its_limit_for_all(owner: Owner, arena: Arena, shop: Shop):
     await owner.execute("UPDATE sorteos SET global_limit_cents = 1000 WHERE id = $1", arena.sorteo_id)
     await owner.executemany(
