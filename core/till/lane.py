@@ -85,13 +85,14 @@ class Lane:
         or terminal the answer could differ: what speaks against the first may not speak against the second.
         """
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        twin = self._by_name.get(order.name)
+        name = order.name
+        twin = self._by_name.get(name)
         if twin is not None and twin.order.fingerprint == order.fingerprint and twin.order.actor == order.actor:
             twin.echoes.append(answer)
             return answer
         waiting = Waiting(order, answer)
         self._queue.append(waiting)
-        self._by_name.setdefault(order.name, waiting)
+        self._by_name.setdefault(name, waiting)
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run(), name=f"lane-{self._banca_id}")
         return answer

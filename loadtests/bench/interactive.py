@@ -59,7 +59,9 @@ async def _record(connection: Connection, order: SaleOrder) -> Outcome:
     banca, seller, sorteo = actor.banca_id, priced.vendedor_id, priced.draw.id
     draw = await _row(connection, "lock_draw", banca, sorteo)
     account = await _row(connection, "lock_account", banca, seller)
-    known = await connection.fetchrow(bench_sql("interactive/known_key"), banca, actor.user_id, order.key)
+    known = await connection.fetchrow(
+        bench_sql("interactive/known_key"), banca, actor.user_id, actor.terminal_id, order.key
+    )
     who = await _row(connection, "actor", banca, actor.user_id, actor.session_id, actor.terminal_id)
     net = priced.total_cents - priced.seller_credit_cents
     limit = account["credit_limit_cents"]
@@ -77,7 +79,7 @@ async def _record(connection: Connection, order: SaleOrder) -> Outcome:
     )
     await connection.execute(
         bench_sql("interactive/insert_key"),
-        *(banca, actor.user_id, order.key, order.fingerprint),
+        *(banca, actor.user_id, actor.terminal_id, order.key, order.fingerprint),
         *(place.business_date, sorteo, place.sequence, draw["now"]),
     )
     balances = (balance["balance_cents"], balance["balance_version"])
@@ -138,6 +140,7 @@ async def _write_counters(connection: Connection, order: SaleOrder, place: Ticke
         [jugada.type.value == "REVENTADO" for jugada in jugadas],
         [jugada.multiplier_id for jugada in jugadas],
         [jugada.amount_cents for jugada in jugadas],
+        [jugada.multiplier_x_hundredths for jugada in jugadas],
     )
     await connection.execute(bench_sql("interactive/move_sequence"), banca, place.sorteo_id, place.sequence)
 

@@ -1,4 +1,4 @@
-"""One tiny row of the benchmark, end to end, on a real stack."""
+"""Two tiny rows of the benchmark, end to end, on a real stack."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ BENCH_SQL = ROOT / "sql" / "bench"
 
 
 @pytest.mark.timeout(300)
-def test_a_row_is_measured_against_its_yardstick_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_rows_are_measured_against_their_yardsticks_and_leave_nothing_behind(tmp_path: Path) -> None:
     figures = tmp_path / "figures.json"
-    options = ("--quick", "--rows", "P1", "--seconds", "0.5", "--scale", "1", "--json", str(figures))
+    options = ("--quick", "--rows", "P1,P5", "--seconds", "0.5", "--scale", "1", "--json", str(figures))
     environment = {name: value for name, value in os.environ.items() if name != "AMQP_URL"}
     run = subprocess.run(
         [sys.executable, "-P", "-m", "cli", "bench", *options, "--data", str(tmp_path / "data")],
@@ -29,15 +29,17 @@ def test_a_row_is_measured_against_its_yardstick_and_leaves_nothing_behind(tmp_p
     )  # fmt: skip
     assert run.returncode == 0, run.stdout + run.stderr
     told = json.loads(figures.read_text())
-    [row] = told["rows"]
-    assert row["id"] == "P1"
-    assert row["value"] > 0
-    assert row["yardstick"] > 0
-    assert row["ratio"] == pytest.approx(row["value"] / row["yardstick"], rel=0.01)
-    assert [each["value"] for each in row["rounds"]] == [row["value"]]
-    assert row["failures"] == {}
-    assert row["costs"]["api µs"] > 0
-    assert row["costs"]["tickets a batch"] > 1
+    # W comes with P5; both have an API of their own, which sells past the functions.
+    assert [row["id"] for row in told["rows"]] == ["P1", "P5", "W"]
+    for row in told["rows"]:
+        assert row["value"] > 0
+        assert row["yardstick"] > 0, row
+        assert row["ratio"] == pytest.approx(row["value"] / row["yardstick"], rel=0.01)
+        assert [each["value"] for each in row["rounds"]] == [row["value"]]
+        assert row["failures"] == {}
+    costs = told["rows"][0]["costs"]
+    assert costs["api µs"] > 0
+    assert costs["tickets a batch"] > 1
     assert told["machine"]["cores"] >= 1
     assert told["findings"] == []
     assert "The books are right." in run.stdout

@@ -1,4 +1,4 @@
--- $1 banca, $2 actor, $3 key, $4 fingerprint, $5 business date, $6 sorteo, $7 sequence, $8 time.
+-- $1 banca, $2 actor, $3 terminal, $4 key, $5 fingerprint, $6 business date, $7 sorteo, $8 sequence, $9 time.
 INSERT INTO idempotency (
-    banca_id, actor_id, key, fingerprint, outcome, business_date, sorteo_id, sequence, created_at)
-VALUES ($1, $2, $3, $4, 'SOLD', $5, $6, $7, $8)
+    banca_id, actor_id, terminal_id, key, fingerprint, outcome, business_date, sorteo_id, sequence, created_at)
+VALUES ($1, $2, $3, $4, $5, 'SOLD', $6, $7, $8, $9)
