@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 
+from core.till.listas import ListaRefused
 from tests.after_sale.desk import Desk, code, draw, moved
 from tests.databases import TestDatabase
 from tests.evaluating import Evaluator, draw_now, request, request_revert
@@ -98,5 +99,16 @@ async def test_an_exclusion_waits_for_the_sales_under_way(desk: Desk, owner: Own
             excluding = asyncio.create_task(desk.exclude())
             await waiting(owner)
         assert moved(await excluding).facts["tickets"] == 1
+        # And it sees what became of the draw meanwhile.
+        async with holder.transaction():
+            await holder.execute("SELECT 1 FROM sorteos WHERE id = $1 FOR NO KEY UPDATE", arena.sorteo_id)
+            including = asyncio.create_task(desk.include())
+            await waiting(owner)
+            await holder.execute(
+                "UPDATE sorteos SET is_active = false, status = 'SCHEDULED' WHERE id = $1", arena.sorteo_id
+            )
+        refused = await including
+        assert isinstance(refused, ListaRefused)
+        assert refused.code == "SORTEO_NOT_OPEN"
     finally:
         await holder.close()
