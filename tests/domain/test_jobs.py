@@ -117,6 +117,8 @@ def test_nothing_is_due_of_before_there_was_a_banca_or_before_it_was_switched_on
     born = at("2026-01-25T07:01")
     assert periods(OPENING, since=born, now="2026-01-26T06:59") == []
     assert periods(OPENING, since=born, now="2026-01-26T07:00") == ["2026-01-26"]
+    # Of just then it is due.
+    assert periods(OPENING, since=at("2026-01-26T07:00"), now="2026-01-26T07:00") == ["2026-01-26"]
     row = {"schedule": "0 5 * * *", "since": at("2026-01-25T06:00")}
     assert periods(OPENING, now="2026-01-25T23:00", row=row) == []
     assert periods(OPENING, now="2026-01-26T05:00", row=row) == ["2026-01-26"]

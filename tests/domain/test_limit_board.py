@@ -224,3 +224,12 @@ def test_the_limits_of_a_ventana_are_those_of_the_hour() -> None:
 
 def test_nobody_is_a_seller_of_the_ventana_without_anything_of_its_own() -> None:
     assert nobody_of(VENTANA) == Seller(UUID(int=0), VENTANA)
+
+
+def test_of_a_seller_who_is_nobody_no_counters_are_read() -> None:
+    book = rulebook(restrictions=[restriction("R", **OF_BANCA, maxTotalCents=1, appliesToVendedor=True)])
+    nobody = nobody_of(VENTANA)
+    restrictions = restrictions_in_force(
+        book, seller=nobody, loteria=book.loterias[L1], drawn_on=draw().business_date, at=AT, with_user_rules=True
+    )
+    assert set(counted_scopes(restrictions, banca_id=BANCA, seller=nobody)) == {B}

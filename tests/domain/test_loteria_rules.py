@@ -63,6 +63,10 @@ def test_midnight_is_a_minute_like_any_other(day: dict[str, str], minutes: tuple
     assert (rules.sales_hours, violations) == ({1: minutes}, [])
 
 
+def test_as_many_colors_as_there_may_be_and_as_long_as_they_may_be() -> None:
+    assert validate_loteria_rules({"reventadoConfig": {"colors": [f"{n:020d}" for n in range(10)]}}) == []
+
+
 def test_nothing_is_required_and_null_means_absent() -> None:
     assert read_loteria_rules({}) == (LoteriaRules(), [])
     assert read_loteria_rules(dict.fromkeys(WHOLE)) == (LoteriaRules(), [])
@@ -101,7 +105,8 @@ def test_rules_that_are_no_object_are_refused(document: object) -> None:
         ("drawSchedule", {"daysOfWeek": [7]}, "drawSchedule.daysOfWeek"),
         ("drawSchedules", [{"daysOfWeek": [True]}], "drawSchedules[0].daysOfWeek"),
         ("drawSchedules", ["12:55"], "drawSchedules[0]"),
-        ("autoCreateSorteos", "true", "autoCreateSorteos"),
+        *((flag, "true", flag) for flag in ("autoCreateSorteos", "autoCreateEnabled", "autoOpenEnabled")),
+        *(("reventadoConfig", {"colors": bad}, "reventadoConfig.colors") for bad in (["R"] * 11, ["R" * 21], [""])),
         *(("baseMultiplierX", bad, "baseMultiplierX") for bad in (0, -5, 10_000, "x", 92.5)),
         ("closingTimeBeforeDraw", -1, "closingTimeBeforeDraw"),
         ("display", {"featured": 1}, "display.featured"),

@@ -180,6 +180,13 @@ def test_a_percent_is_rounded_half_up_and_never_exceeds_the_amount(amount: int, 
     assert 0 <= share <= amount
 
 
+@pytest.mark.parametrize("text", ["5.0", "5.00", "-5.00", "50e-1"])
+def test_a_whole_number_is_an_int_however_it_is_written(text: str) -> None:
+    read = read_json_number(text)
+    assert type(read) is int
+    assert read == Decimal(text)
+
+
 def test_exact_halves_go_up() -> None:
     assert percent_of(Cents(33_300), 750) == 2_498  # 24.975
     assert percent_of(Cents(1), 5_000) == 1

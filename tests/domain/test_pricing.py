@@ -1,5 +1,6 @@
 """What a priced ticket carries, and why one is refused: its lottery and draw, its numbers, its bets."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -8,8 +9,8 @@ import pytest
 from core.domain import price_list
 from core.domain.money import Cents
 from core.domain.pricing import Refusal, price
-from core.domain.rulebook import JugadaType
-from core.domain.ticket import ALL_JUGADAS, LimitFact, PricedTicket
+from core.domain.rulebook import JugadaType, SaleCaps
+from core.domain.ticket import ALL_JUGADAS, CLIENTE_DEFAULT, LimitFact, PricedTicket, TicketRequest
 from tests.domain.domain_samples import (
     AT,
     BANCA,
@@ -163,6 +164,64 @@ def test_a_bet_stays_within_the_maximum_line_by_line() -> None:
             "maxBetAmount": "500.00",
         }
     ]
+
+
+CAPPED = replace(PLAIN, caps=SaleCaps(jugada_cents=100_000, ticket_cents=150_000, multiplier_x=8_500))
+
+
+def test_a_sale_stays_within_what_the_installation_lets_any_sale_be() -> None:
+    """To the cent, and a refusal tells the cap."""
+    assert priced(CAPPED, numero("07", "1000", multiplier_id=X85), numero("08", "500", multiplier_id=X85))
+    result = judged(CAPPED, numero("07", "1000.01"), numero("08", "499.99", multiplier_id=X85), numero("09", "0.01"))
+    assert isinstance(result, Refusal)
+    told = [(one.code, one.field, one.message, one.data) for one in result.violations]
+    assert told == [
+        ("TICKET_AMOUNT_EXCEEDED", "jugadas", "a ticket must be at most 1500.00", {"maxTicketAmount": "1500.00"}),
+        (
+            "JUGADA_AMOUNT_EXCEEDED",
+            "jugadas[0].amount",
+            "a jugada must be at most 1000.00",
+            {"maxJugadaAmount": "1000.00"},
+        ),
+        *(
+            (
+                "MULTIPLIER_EXCEEDED",
+                f"jugadas[{line}].multiplierId",
+                "no multiplier may be above 85.00",
+                {"maxMultiplier": "85.00"},
+            )
+            for line in (0, 2)
+        ),
+    ]
+
+
+def test_what_is_refused_is_told_with_its_figures() -> None:
+    book = rulebook(rules={"maxNumbersPerTicket": 2, "salesHours": {"thursday": {"start": "13:00"}}})
+    result = judged(book, numero("01"), reventado("01", "1000.01"), numero("02"))
+    assert isinstance(result, Refusal)
+    # AT is noon of a Thursday in Costa Rica.
+    assert [(one.code, one.field, one.data) for one in result.violations] == [
+        ("OUT_OF_SALES_HOURS", "sorteoId", {"opensAt": "2026-01-15T19:00:00.000Z"}),
+        ("MAX_NUMBERS_PER_TICKET", "jugadas", {"maxNumbersPerTicket": 2}),
+        ("REVENTADO_EXCEEDS_NUMERO", "jugadas[1].amount", {"numeroAmount": "1000.00"}),
+    ]
+
+
+def test_a_ticket_that_names_a_ventana_names_the_sellers() -> None:
+    def judged_of(ventana_id: UUID) -> PricedTicket | Refusal:
+        request = TicketRequest(draw().id, L1, None, CLIENTE_DEFAULT, (numero("07"),), ventana_id)
+        return price(request, rulebook=PLAIN, draw=draw(), seller=PLAIN.sellers[SELLER], at=AT)
+
+    assert isinstance(judged_of(VENTANA), PricedTicket)
+    result = judged_of(UNKNOWN)
+    assert isinstance(result, Refusal)
+    assert [(one.code, one.field) for one in result.violations] == [("SELLER_VENTANA_MISMATCH", "ventanaId")]
+
+
+def test_a_lottery_without_any_multiplier_sells_nothing() -> None:
+    book = rulebook(multipliers=())
+    assert refused(book, numero("07")) == [("MISSING_MULTIPLIER_ID", "jugadas[0].multiplierId")]
+    assert refused(book, reventado("07")) == [("REVENTADO_MATCH_REQUIRED", "jugadas[0].number")]
 
 
 def test_a_type_that_the_lottery_does_not_list_is_refused() -> None:

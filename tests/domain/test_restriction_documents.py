@@ -55,6 +55,14 @@ def test_a_good_rule_has_nothing_wrong(document: object) -> None:
     assert found(document) == []
 
 
+def test_a_rule_may_name_every_number() -> None:
+    assert found(B | {"maxTotal": "1", "number": [str(number) for number in range(1000)]}) == []
+    # A number twice besides is one too many.
+    assert found(B | {"maxTotal": "1", "number": [str(number) for number in range(1000)] + ["7"]}) == [
+        ("INVALID_FIELD", "number")
+    ]
+
+
 BAD_AMOUNTS: list[Any] = [0, -1, "x", 1.5, True, "0.001", 10**10]
 CUTOFF_COMPANY: list[dict[str, Any]] = [{"maxAmount": 1}, {"number": "7"}, PAIR, {"isAutoDate": True}]
 BAD_NUMBERS: list[Any] = [

@@ -328,3 +328,31 @@ def judged_violations(book: Rulebook, *jugadas: JugadaRequest) -> tuple[Violatio
     result = price(ticket(*jugadas), rulebook=book, draw=draw(), seller=book.sellers[SELLER], at=AT)
     assert isinstance(result, Refusal)
     return result.violations
+
+
+def test_an_unscoped_rule_counts_in_the_ventana_of_each_ticket() -> None:
+    """Also where another ventana's ticket was priced right before."""
+    other, colleague = UUID(int=22), UUID(int=32)
+    book = rulebook(
+        restrictions=[restriction("R", maxAmountCents=10**9, baseAmountCents=500, salesBasisPoints=300)],
+        ventanas=[{"id": str(one), "policy": None, "listeroPolicy": None} for one in (VENTANA, other)],
+        sellers=[
+            {"id": str(seller), "ventanaId": str(one), "policy": None}
+            for seller, one in ((SELLER, VENTANA), (colleague, other))
+        ],
+    )
+    for _ in range(2):
+        for seller, ventana in ((SELLER, VENTANA), (colleague, other)):
+            sold = price(ticket(numero("07")), rulebook=book, draw=draw(), seller=book.sellers[seller], at=AT)
+            assert isinstance(sold, PricedTicket)
+            assert [(fact.scope, fact.scope_id) for fact in sold.limits] == [("VENTANA", ventana)]
+
+
+@pytest.mark.parametrize(
+    ("dynamic", "is_dynamic"),
+    [({}, False), ({"baseAmountCents": 5}, True), ({"baseAmountCents": 5, "salesBasisPoints": 1}, True)],
+)
+def test_a_limit_says_whether_it_is_dynamic(dynamic: dict[str, int], is_dynamic: object) -> None:
+    fact = only_fact(restriction("R", bancaId=str(BANCA), maxTotalCents=10, **dynamic))
+    assert fact.label is not None
+    assert json.loads(fact.label)["isDynamic"] is is_dynamic
