@@ -1179,7 +1179,7 @@ DRAWS = [
         "a draw is closed while its prizes are paid",
         "r.state IN ('RUNNING', 'REVERTING') AND r.settled_at IS NULL) THEN 'EVALUATION_RUNNING'",
         "false) THEN 'EVALUATION_RUNNING'",
-        "results/test_requests.py results/test_evaluations.py",
+        "results/test_evaluation_routes.py results/test_requests.py",
     ),
     _patch(
         "sorteo_changes",
@@ -1414,7 +1414,7 @@ STATEMENTS = [
         "the cut is added",
         "coalesce(s.sales, 0) - coalesce(c.sales, 0), coalesce(s.payouts, 0)",
         "coalesce(s.sales, 0) + coalesce(c.sales, 0), coalesce(s.payouts, 0)",
-        "statements/test_statement_changes.py statements/test_interleavings.py",
+        "statements/test_bounds.py statements/test_statement_changes.py",
     ),
     _patch(
         "register_movement",
