@@ -29,10 +29,13 @@ def is_free(port: int, host: str = LOOPBACK) -> bool:
     return True
 
 
-def free_port() -> int:
-    """A port that was free a moment ago: whoever uses it must be ready to ask again."""
+def free_port(host: str = LOOPBACK) -> int:
+    """A port of the host that was free a moment ago: another program may take it before the caller does.
+
+    Raises OSError when we may not listen there, or the host is not of this machine.
+    """
     for _ in range(TRIES):
         port = random.choice(PORTS)  # noqa: S311 - spread, not secrecy
-        if is_free(port):
+        if is_free(port, host):
             return port
     raise OSError(f"no free port between {PORTS.start} and {PORTS.stop - 1}")

@@ -130,9 +130,9 @@ def chosen_programs(only: str | None, *, api: int) -> dict[str, int]:
 
 
 def choose_port(host: str, port: int) -> int:
-    if port == 0:
-        return free_port()
     try:
+        if port == 0:
+            return free_port(host)
         is_taken = not is_free(port, host)
     except OSError as error:
         raise cannot_listen(host, port, error) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import repeat
@@ -128,10 +129,14 @@ def test_time_counts_from_when_a_request_was_due_and_not_from_when_it_could_be_s
 
 def test_a_window_begins_after_the_lead_in() -> None:
     flow = Flow(repeat(REQUEST), connections=1)
+    lead_in_s = 0.3
     with serving(Answers(repeat((answer(201),)))) as address:
-        run_load(address, [flow], seconds=0.1, lead_in_s=0.3)
-    assert 0 < flow.report.answers < len(flow.report.seconds) / 2
-    assert flow.report.window_s == pytest.approx(0.1, abs=0.09)
+        began_s = time.monotonic()
+        run_load(address, [flow], seconds=0.1, lead_in_s=lead_in_s)
+        took_s = time.monotonic() - began_s
+    assert 0 < flow.report.answers < len(flow.report.seconds)
+    # However long it took: a busy machine ends late.
+    assert 0 < flow.report.window_s <= took_s - lead_in_s
 
 
 def test_a_load_that_is_told_to_stop_ends() -> None:

@@ -16,7 +16,7 @@ from cli.postgres import EmbeddedPostgres
 from cli.stack import ROOT, Secrets
 from core.settings import API_ROLE
 from tests.databases import ask, in_server, with_login
-from tests.stack.up import own_environment, says_ready, start_up
+from tests.stack.up import on_any_port, own_environment, says_ready, start_up
 
 
 def cli(
@@ -27,7 +27,7 @@ def cli(
 ) -> subprocess.CompletedProcess[str]:
     """launcher: a command that runs this one, as setpriv does."""
     return subprocess.run(
-        [*launcher, sys.executable, "-P", "-m", "cli", *arguments, "--data", str(data)],
+        [*launcher, sys.executable, "-P", "-m", "cli", *on_any_port([*arguments, "--data", str(data)])],
         cwd=ROOT, env={**own_environment(), **settings}, capture_output=True, text=True, timeout=180, check=False,
     )  # fmt: skip
 

@@ -25,6 +25,7 @@ from core.settings import SETTING_NAMES, SETTINGS_EXIT_CODE
 from tests.databases import in_server
 from tests.rabbitmq import reachable_rabbitmq
 from tests.stack.processes import wait_until
+from tests.stack.up import on_any_port
 
 ROOT = Path(__file__).resolve().parents[2]
 # On a machine that has much else to do.
@@ -51,7 +52,7 @@ def environment(**settings: str) -> dict[str, str]:
 def banca(*arguments: str | Path, data: Path | None = None, **settings: str) -> subprocess.CompletedProcess[str]:
     place = ["--data", str(data)] if data else []
     return subprocess.run(
-        [sys.executable, "-P", "-m", "cli", *arguments, *place],
+        [sys.executable, "-P", "-m", "cli", *on_any_port([*map(str, arguments), *place])],
         cwd=ROOT, env=environment(**settings), capture_output=True, text=True, timeout=END_TIMEOUT_S, check=False,
     )  # fmt: skip
 
@@ -214,9 +215,10 @@ def test_a_port_that_only_root_may_take_is_told_in_a_line(tmp_path: Path) -> Non
     )
 
 
-def test_a_host_of_another_machine_is_told_in_a_line(tmp_path: Path) -> None:
-    line = only_line(banca("up", data=tmp_path, HOST="192.0.2.1"))
-    assert line.startswith("cannot listen on 192.0.2.1, port 8080: ")
+@pytest.mark.parametrize("port", ["0", "8080"])
+def test_a_host_of_another_machine_is_told_in_a_line(tmp_path: Path, port: str) -> None:
+    line = only_line(banca("up", "--port", port, data=tmp_path, HOST="192.0.2.1"))
+    assert line.startswith(f"cannot listen on 192.0.2.1, port {port}: ")
 
 
 def test_a_port_that_is_taken_is_told_in_a_line(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -22,13 +22,18 @@ def own_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in REPLACED}
 
 
+def on_any_port(arguments: Sequence[str]) -> list[str]:
+    """A command's arguments; `up` takes a free port unless they name one: a banca of this machine may have the usual one."""
+    return [*arguments, *(("--port", "0") if arguments[0] == "up" and "--port" not in arguments else ())]
+
+
 def start_up(
     data: Path,
     *options: str,
     stderr: int | TextIO = subprocess.DEVNULL,
     settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Run:
-    command = [sys.executable, "-P", "-m", "cli", "up", "--data", str(data), *options]
+    command = [sys.executable, "-P", "-m", "cli", *on_any_port(["up", "--data", str(data), *options])]
     environment = {**own_environment(), **settings}
     return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True)
 
