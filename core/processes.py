@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from core.domain.text import shown
 from core.logging import Log, configure_logging
@@ -44,6 +46,7 @@ def run_process(program: Program, work: Callable[[Settings], int]) -> int:
         return SETTINGS_EXIT_CODE
     for line in misspelt_settings():
         tell(program, f"warning: {line}")
+    allow_many_connections()
     configure_logging(settings.log_level)
     log = Log(program)
     threading.excepthook = lambda failed: log.error(
@@ -64,6 +67,14 @@ def run_process(program: Program, work: Callable[[Settings], int]) -> int:
         log.error("PROCESS_FAILED", error=error)
         tell(program, f"{type(error).__name__}: {error}; its stack is in the log, at PROCESS_FAILED")
     return FAILED_EXIT_CODE
+
+
+def allow_many_connections() -> None:
+    """Take as many open files as the process may have: each connection is one, and shells and systemd begin with 1,024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # A kernel that has a limit of its own refuses an unlimited one.
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def tell(program: Program, *lines: str) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.books import PIPELINE_CHECKS, Finding, check_books
+from core.processes import allow_many_connections
 from loadtests.bench.bench import Bench
 from loadtests.bench.machine import Machine, describe_machine
 from loadtests.bench.plan import Plan
@@ -91,9 +91,3 @@ def books_findings(owner_url: str, stage: Stage, say: Say) -> list[Finding]:
     say(f"checked the books ({time.monotonic() - began_s:.0f} s)")
     passed_over = PIPELINE_CHECKS if stage == "api" else frozenset()
     return [finding for finding in report.findings if finding.check not in passed_over]
-
-
-def allow_many_connections() -> None:
-    """For us and for the servers, which inherit it: overload takes thousands."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

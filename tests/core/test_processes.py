@@ -74,6 +74,21 @@ def test_a_port_that_is_taken_is_told_in_a_line(program: str, name: str) -> None
     assert (entry["action"], entry["payload"]) == ("PROCESS_FAILED", {"error": line})
 
 
+def test_a_process_takes_as_many_open_files_as_it_may_have() -> None:
+    """A thousand terminals are more connections than a shell lets a process have at first."""
+    program = (
+        "import resource; from core.processes import run_process\n"
+        "_, most = resource.getrlimit(resource.RLIMIT_NOFILE)\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (100, most))\n"
+        "run_process('api', lambda _: print(resource.getrlimit(resource.RLIMIT_NOFILE) == (most, most)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program],
+        env={**os.environ, **RIGHT, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True, timeout=END_TIMEOUT_S,
+    )  # fmt: skip
+    assert done.stdout == "True\n"
+
+
 def test_a_defect_has_its_stack_in_the_log_and_a_line_for_the_person() -> None:
     program = (
         "import sys; from core.processes import run_process\n"

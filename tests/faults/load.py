@@ -21,6 +21,8 @@ ANSWER_TIMEOUT_S = 8.0
 CANCEL_EVERY = 8
 PAUSE_AFTER_TROUBLE_S = 0.05
 REPLAYED_AT_ONCE = 200
+# Each has a connection: an ordinary user's process may have 1,024 open files, and an outage leaves thousands of keys.
+SETTLED_AT_ONCE = 200
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ class Load:
         while self.ledger.unknown:
             assert time.monotonic() < deadline_s, f"{len(self.ledger.unknown)} keys without an answer"
             again, self.ledger.unknown = self.ledger.unknown, []
-            await asyncio.gather(*(self._attempt(attempt) for attempt in again))
+            for some in batched_of(again, SETTLED_AT_ONCE):
+                await asyncio.gather(*(self._attempt(attempt) for attempt in some))
 
     async def replay(self) -> list[dict[str, Any]]:
         """Every sale once more, in batches: the results."""
