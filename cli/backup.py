@@ -19,6 +19,7 @@ from typing import Any
 import asyncpg
 
 from cli.backups import DUMP_FILE, Belonging, Grantee, Manifest, finish, part_of, size_text
+from cli.bound_secrets import is_master_key_of
 from cli.data_directory import DEMO_FILE, MEND_DEMO
 from cli.postgres import EmbeddedPostgres
 from cli.postgres_places import MEND_STATE
@@ -33,6 +34,8 @@ from core.settings import SecretSettings, load_owner_settings, load_secret_setti
 from core.version import version_text
 
 POSTGRES_FILE = "postgres.json"
+# As secrets.json names it.
+MASTER_KEY = "terminalMasterKey"
 CONNECT_TIMEOUT_S = 10.0
 # A migration that changes a table now holds it; a dump waits for it so long.
 LOCK_WAIT = "60s"
@@ -48,9 +51,11 @@ def run(directory: Path, *, data: Path) -> int:
     except OSError as error:
         raise Trouble(f"{target.parent} takes no backup: {error.strerror or error}") from error
     try:
-        with database_of(data) as owner_url, step("dumped", shown_url(owner_url)):
-            manifest = asyncio.run(dump(owner_url, draft))
-        manifest = manifest.model_copy(update={"files": {**manifest.files, **keep_files(data, draft)}})
+        with database_of(data) as owner_url:
+            documents = documents_of(data, owner_url)
+            with step("dumped", shown_url(owner_url)):
+                manifest = asyncio.run(dump(owner_url, draft))
+        manifest = manifest.model_copy(update={"files": {**manifest.files, **keep_files(documents, data, draft)}})
         finish(draft, target, manifest)
     except OSError as error:
         raise Trouble(f"the backup cannot be written: {error}") from error
@@ -136,17 +141,41 @@ async def snapshot_of(owner_url: str) -> AsyncIterator[tuple[Any, Any]]:
         await connection.close()
 
 
-def keep_files(data: Path, draft: Path) -> dict[str, Any]:
-    """Copy what stands beside the database; says so when the terminals' key is not among it."""
+def documents_of(data: Path, owner_url: str) -> dict[str, dict[str, Any]]:
+    """What is kept beside the dump, by file name; of a data directory that is another database's, nothing.
+
+    Raises Trouble when the environment has no master key and the directory's is another database's.
+    """
+    secrets = secrets_in_use(data)
     documents = {
-        SECRETS_FILE: secrets_in_use(data),
+        SECRETS_FILE: secrets,
         POSTGRES_FILE: read_json_object(data / POSTGRES_FILE, mend=MEND_STATE),
         DEMO_FILE: read_json_object(data / DEMO_FILE, mend=MEND_DEMO),
     }
+    if load_owner_settings().owner_url is None:
+        return documents
+    # The database is not this directory's server, and perhaps not this directory's at all.
+    del documents[POSTGRES_FILE]
+    if MASTER_KEY in secrets and not is_master_key_of(owner_url, secrets[MASTER_KEY]):
+        raise Trouble(
+            f"the terminals' master key of {data / SECRETS_FILE}, or of the environment, is not that of"
+            f" {shown_url(owner_url)}: give its key as TERMINAL_MASTER_KEY, and its data directory, or an empty one, as"
+            " --data"
+        )
+    kept = read_json_object(data / SECRETS_FILE, mend=RESTORE_SECRETS)
+    if MASTER_KEY in kept and not is_master_key_of(owner_url, kept[MASTER_KEY]):
+        say(f"{data} is another database's: of it nothing is kept")
+        given = load_secret_settings().model_dump()
+        return {SECRETS_FILE: {camel(name): value for name, value in given.items() if value is not None}}
+    return documents
+
+
+def keep_files(documents: dict[str, dict[str, Any]], data: Path, draft: Path) -> dict[str, Any]:
+    """Write what stands beside the database; says so when the terminals' key is not among it."""
     kept = {name: document for name, document in documents.items() if document}
     for name, document in kept.items():
         write_private_json(draft / name, document)
-    if "terminalMasterKey" not in kept.get(SECRETS_FILE, {}):
+    if MASTER_KEY not in kept.get(SECRETS_FILE, {}):
         say(
             f"the terminals' master key is not in this backup: neither {data / SECRETS_FILE} nor the environment has it."
             " Keep it yourself: without it every terminal needs a new secret"

@@ -51,6 +51,34 @@ def bind_secrets(owner_url: str, secrets: Secrets) -> None:
     as_owner(owner_url, bind(owner_url, secrets))
 
 
+def is_master_key_of(owner_url: str, master_key: str) -> bool:
+    """Whether the database's terminals were made with it; also when the database cannot tell. Changes nothing there."""
+    return as_owner(owner_url, _is_master_key_of(owner_url, master_key))
+
+
+async def _is_master_key_of(owner_url: str, master_key: str) -> bool:
+    from core.installation import MasterKeyMisfitError, require_fit
+
+    known = await read_known(owner_url)
+    if not known.is_bound:
+        return True
+    keys = master_keys(owner_url, master_key)
+    connection = await connect(owner_url)
+    try:
+        # A key that is new to the database would be bound to it.
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            await require_fit(connection, keys)
+        except MasterKeyMisfitError:
+            return False
+        finally:
+            await transaction.rollback()
+    finally:
+        await connection.close()
+    return True
+
+
 async def read_known(owner_url: str) -> Known:
     from core.queries import sql
 
@@ -67,24 +95,27 @@ async def read_known(owner_url: str) -> Known:
 
 
 async def bind(owner_url: str, secrets: Secrets) -> None:
-    from pydantic import SecretStr
-
     from core.installation import require_fit
-    from core.security.terminal_secrets import load_master_keys
-    from core.settings import Settings
 
-    try:
-        # With the key's id and the retired ones of the environment, which the processes are given, too.
-        keys = load_master_keys(
-            Settings(database_url=owner_url, terminal_master_key=SecretStr(secrets.terminal_master_key))
-        )
-    except ValueError as error:
-        raise Trouble(str(error)) from error
+    keys = master_keys(owner_url, secrets.terminal_master_key)
     connection = await connect(owner_url)
     try:
         await require_fit(connection, keys)
     finally:
         await connection.close()
+
+
+def master_keys(owner_url: str, master_key: str) -> Any:
+    """With the key's id and the retired ones of the environment, which the processes are given, too. Raises Trouble."""
+    from pydantic import SecretStr
+
+    from core.security.terminal_secrets import load_master_keys
+    from core.settings import Settings
+
+    try:
+        return load_master_keys(Settings(database_url=owner_url, terminal_master_key=SecretStr(master_key)))
+    except ValueError as error:
+        raise Trouble(str(error)) from error
 
 
 async def connect(owner_url: str) -> Any:

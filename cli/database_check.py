@@ -58,6 +58,18 @@ def require_migratable(owner_url: str, *, sets_passwords: bool) -> None:
         )
 
 
+async def require_owner(connection: Any, url: str) -> None:
+    """Raises Trouble when the login sees one banca at a time: to it the others' rows are missing."""
+    from core.queries import sql
+
+    found = await connection.fetchrow(sql("installation/sees_all"))
+    if found is not None and found["sees_all"] is False:
+        raise Trouble(
+            f"{shown_url(url)}: this needs the login of the database's owner, as MIGRATION_DATABASE_URL;"
+            f" {found['login']} sees the rows of one banca at a time"
+        )
+
+
 async def abilities(url: str) -> dict[str, Any]:
     import asyncpg
 

@@ -49,7 +49,10 @@ def run(
 def read_demo(data: Path) -> Mapping[str, str]:
     demo: dict[str, str] = read_json_object(data / DEMO_FILE, mend=MEND_DEMO)
     if not demo:
-        raise Trouble(f"{data / DEMO_FILE} is missing: `./banca up` writes it when it loads the demo banca")
+        raise Trouble(
+            f"there is no demo terminal here ({data / DEMO_FILE}): `./banca up` makes one with the demo banca; of a"
+            " database that DATABASE_URL names only `./banca up --demo` does"
+        )
     return demo
 
 

@@ -6,17 +6,16 @@ import asyncio
 from pathlib import Path
 
 from cli.database_check import talking_to
+from cli.owner_connection import owner_url_of
 from cli.printing import plain, print_json
-from cli.stack import Stack
 from core.books import CHECKS, BooksReport, check_books
 from core.domain.text import shown
-from core.settings import load_owner_settings
 
 FINDINGS_SHOWN_MAX = 20
 
 
 def run(*, json: bool, data: Path, verbose: bool = False) -> int:
-    owner_url = load_owner_settings().owner_url or Stack.load(data).owner_url
+    owner_url = owner_url_of(data)
     with talking_to(owner_url):
         report = asyncio.run(check_books(owner_url))
     if json:

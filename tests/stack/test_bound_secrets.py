@@ -129,6 +129,32 @@ def test_migrating_another_database_with_this_stacks_secrets_is_refused(stack: P
     assert "k1 is another one" in run.stderr
 
 
+def test_a_backup_keeps_no_secrets_of_another_stack(stack: Path, tmp_path: Path) -> None:
+    """The environment names the database, and the data directory is another one's."""
+    other, target = tmp_path / "other", tmp_path / "backup"
+    other.mkdir()
+    Secrets.load_or_create(other, {})
+    for name in ("demo.json", "postgres.json"):
+        (other / name).write_text("{}")
+    key = json.loads((stack / SECRETS_FILE).read_text())["terminalMasterKey"]
+    with EmbeddedPostgres(stack) as server:
+        settings = {"DATABASE_URL": server.owner_url}
+        run = cli(other, "backup", str(target), settings=settings)
+        assert run.returncode == 1
+        assert "is not that of" in run.stderr
+        assert not target.exists()
+        run = cli(other, "backup", str(target), settings={**settings, "TERMINAL_MASTER_KEY": key})
+        assert run.returncode == 0, run.stderr
+        # Its own directory does as well.
+        run = cli(stack, "backup", str(tmp_path / "own"), settings=settings)
+        assert run.returncode == 0, run.stderr
+    kept = {path.name for path in target.iterdir() if path.suffix == ".json"}
+    assert kept == {"manifest.json", "secrets.json"}
+    assert json.loads((target / SECRETS_FILE).read_text())["terminalMasterKey"] == key
+    assert "jwtAccessSecret" not in json.loads((target / SECRETS_FILE).read_text())
+    assert json.loads((tmp_path / "own" / SECRETS_FILE).read_text())["terminalMasterKey"] == key
+
+
 @pytest.mark.parametrize("text", [None, "{", '{"port": 1}'], ids=["missing", "damaged", "without its password"])
 def test_a_lost_password_of_the_cluster_is_made_anew_without_loss(stack: Path, text: str | None) -> None:
     path = stack / "postgres.json"

@@ -22,7 +22,7 @@ from cli.postgres import EmbeddedPostgres
 from cli.stack import with_login
 from cli.valkey import EmbeddedValkey
 from core.settings import SETTING_NAMES, SETTINGS_EXIT_CODE
-from tests.databases import in_server
+from tests.databases import TestDatabase, in_server
 from tests.rabbitmq import reachable_rabbitmq
 from tests.stack.processes import wait_until
 from tests.stack.up import on_any_port
@@ -95,6 +95,18 @@ def only_line_of_up(done: subprocess.CompletedProcess[str]) -> str:
     assert "Traceback" not in done.stderr
     assert "s3cret" not in done.stderr
     return done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "command", [command for command in COMMANDS if command[0] != "migrate"] + [("admin", "list")], ids=" ".join
+)
+async def test_a_login_that_does_not_see_everything_is_refused(
+    command: tuple[str, ...], database: TestDatabase, tmp_path: Path
+) -> None:
+    """The books would seem wrong to it, and jobs and letters not to be there."""
+    for url in (database.worker_url, database.api_url):
+        line = only_line(banca(*command, data=tmp_path, DATABASE_URL=url))
+        assert "this needs the login of the database's owner" in line
 
 
 async def test_a_role_that_may_not_make_roles_is_told_how_it_may(server_url: str, tmp_path: Path) -> None:
