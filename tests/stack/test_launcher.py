@@ -136,6 +136,34 @@ def test_what_neither_can_install_is_told_and_is_not_taken_for_ready(place: Path
         assert "Traceback" not in done.stderr
 
 
+def test_the_python_that_is_named_is_taken_or_refused(place: Path, index: str, tmp_path: Path) -> None:
+    """Also where .venv was made with another one."""
+    configured(tmp_path, index)
+    refused = launch(place, BANCA_PYTHON="/nosuch/python")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == "banca: BANCA_PYTHON=/nosuch/python is no python >= 3.11\n"
+    first = launch(place)
+    assert first.stdout == "found\n", first.stderr
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "python3").symlink_to(sys.base_prefix + "/bin/python3")
+    made = launch(place, BANCA_PYTHON=str(other / "python3"))
+    assert f"banca: making .venv with {other / 'python3'}\n" in made.stderr
+    assert made.stdout == "found\n"
+    assert launch(place, BANCA_PYTHON=str(other / "python3")).stderr == ""
+    # Nothing is named: what is there will do.
+    assert launch(place, BANCA_PYTHON="").stderr == ""
+
+
+def test_a_folder_that_may_not_be_written_is_told_in_a_line(place: Path) -> None:
+    # Also root cannot make a folder where a file is.
+    (place / ".boot").write_text("")
+    refused = launch(place)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    [line] = refused.stderr.splitlines()
+    assert line.startswith(f"banca: cannot set up in {place}, where we may not write: ")
+
+
 def test_uv_itself_says_where_it_finds_packages_when_it_is_told_so(place: Path, tmp_path: Path) -> None:
     configured(tmp_path, "https://of-pip.example/simple")
     said = tmp_path / "said"
