@@ -70,6 +70,21 @@ async def require_owner(connection: Any, url: str) -> None:
         )
 
 
+def require_login(url: str) -> None:
+    """Raises Trouble when the database, or the pooler before it, does not let us in."""
+    with talking_to(url):
+        asyncio.run(_log_in(url))
+
+
+async def _log_in(url: str) -> None:
+    import asyncpg
+
+    connection = await asyncpg.connect(
+        url, timeout=CONNECT_TIMEOUT_S, command_timeout=CONNECT_TIMEOUT_S, statement_cache_size=0
+    )
+    await connection.close(timeout=CONNECT_TIMEOUT_S)
+
+
 async def abilities(url: str) -> dict[str, Any]:
     import asyncpg
 

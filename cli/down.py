@@ -7,7 +7,8 @@ import signal
 import time
 from pathlib import Path
 
-from cli.private_files import is_locked
+from cli.data_directory import RESTORING_FILE
+from cli.private_files import holder_of, is_locked
 from cli.progress import say, step
 from cli.stack import LOCK_FILE, Stack
 from cli.trouble import Trouble
@@ -21,7 +22,10 @@ def run(*, data: Path, timeout_s: float) -> int:
     if not is_locked(data / LOCK_FILE):
         say(f"no stack runs in {data}")
         return 0
-    pid = Stack.load(data).pid
+    if (data / RESTORING_FILE).exists():
+        raise Trouble(f"a restore into {data} is under way: it ends by itself")
+    # Also of one that is still starting, which has no stack.json yet.
+    pid = holder_of(data / LOCK_FILE) or Stack.load(data).pid
     with step("stopped", f"the stack in {data}, process {pid}"):
         os.kill(pid, signal.SIGTERM)
         deadline_s = time.monotonic() + timeout_s

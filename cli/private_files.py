@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -64,6 +65,10 @@ class DirectoryLock:
             os.close(handle)
             raise Trouble(self._taken) from error
         self._handle = handle
+        # For those who want to know who holds it; a full disk is no reason not to hold it.
+        with suppress(OSError):
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
         if self._handle is not None:
@@ -93,3 +98,13 @@ def is_locked(path: Path) -> bool:
     finally:
         os.close(handle)
     return False
+
+
+def holder_of(path: Path) -> int | None:
+    """The process that holds the lock; None: nobody does, or it did not say."""
+    if not is_locked(path):
+        return None
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):
+        return None

@@ -17,6 +17,7 @@ from types import MappingProxyType
 
 from cli.bound_secrets import bind_secrets, fitting_secrets
 from cli.data_directory import DEMO_FILE, MEND_DEMO, METRICS_DIRECTORY, lock, set_aside
+from cli.database_check import require_login
 from cli.migrate import migrate
 from cli.ports import LOOPBACK, free_port, is_free
 from cli.postgres import EmbeddedPostgres
@@ -90,6 +91,9 @@ def run_locked(
     with step("migrated", "the database"):
         migrate(stack.owner_url, stack.secrets, api_role=stack.api_role, worker_role=stack.worker_role)
         bind_secrets(stack.owner_url, stack.secrets)
+    if stack.pooled_url is not None:
+        # As the processes do; they would try for ever.
+        require_login(stack.api_database_url)
     wants_demo = settings.owner_url is None if demo is None else demo
     credentials = load_demo(stack) if wants_demo else {}
     listeners = listen(host, port) if counts.get("api") else []

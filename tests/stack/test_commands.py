@@ -17,10 +17,11 @@ from cli.data_directory import DEMO_FILE
 from cli.down import run as down
 from cli.logs import LogTail, chosen
 from cli.postgres import EmbeddedPostgres
+from cli.private_files import holder_of
 from cli.process_log import LogFile
-from cli.stack import ROOT, Stack
+from cli.stack import LOCK_FILE, ROOT, STACK_FILE, Stack
 from cli.trouble import UsageTrouble
-from tests.stack.processes import descendants
+from tests.stack.processes import descendants, wait_until
 from tests.stack.up import Run, own_environment, says_ready, start_up
 
 
@@ -130,6 +131,22 @@ def test_down_waits_until_everything_is_gone(data: Path, tmp_path: Path) -> None
     assert down(data=tmp_path, timeout_s=1) == 0
     stopped = banca("status", "--data", str(tmp_path))
     assert (stopped.returncode, stopped.stdout.partition(":")[0]) == (1, "Banca is stopped")
+    EmbeddedPostgres(tmp_path).remove()
+
+
+def test_down_stops_a_stack_that_is_still_starting(tmp_path: Path) -> None:
+    with start_up(tmp_path, "--only", "relay", stderr=subprocess.PIPE) as process:
+        try:
+            wait_until(lambda: holder_of(tmp_path / LOCK_FILE) == process.pid)
+            assert not (tmp_path / STACK_FILE).exists()
+            done = banca("down", "--data", str(tmp_path))
+            assert done.returncode == 0, done.stderr
+            process.communicate(timeout=60)
+            # As an interrupt ends it.
+            assert process.returncode == 130
+        finally:
+            process.kill()
+    assert holder_of(tmp_path / LOCK_FILE) is None
     EmbeddedPostgres(tmp_path).remove()
 
 

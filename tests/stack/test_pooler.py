@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -28,6 +29,7 @@ from tests.databases import API_PASSWORD, WORKER_PASSWORD, TestDatabase, ask
 from tests.pgbouncer import running_pgbouncer
 from tests.pos import Pos, new_key
 from tests.running_api import RunningApi
+from tests.stack.running import cli
 from tests.stack.up import own_environment, says_ready, start_up
 from tests.workers.pipeline import eventually
 
@@ -209,3 +211,21 @@ def test_every_connection_says_how_many_statements_it_keeps() -> None:
 
 def called(node: ast.Call) -> str:
     return ast.unparse(node.func)
+
+
+async def test_a_pooler_that_is_away_is_told_in_a_line_before_anything_waits_for_it(
+    own_pair: Pooled, valkey_url: str, tmp_path: Path
+) -> None:
+    direct = own_pair.direct.owner_url
+    environment = {
+        "DATABASE_URL": urlsplit(direct)._replace(netloc="banca@127.0.0.1:1").geturl(),
+        "DATABASE_DIRECT_URL": direct,
+        "REDIS_URL": valkey_url,
+        "API_DATABASE_PASSWORD": API_PASSWORD,
+        "WORKER_DATABASE_PASSWORD": WORKER_PASSWORD,
+    }
+    run = await asyncio.to_thread(cli, tmp_path, "up", settings=environment)
+    assert run.returncode == 1
+    last = run.stderr.splitlines()[-1]
+    assert last.endswith("connection refused: nothing listens there"), run.stderr
+    assert "127.0.0.1:1/" in last
