@@ -248,6 +248,10 @@ def show_help(
     """Print the help of a command."""
     assert context.parent is not None, "it is a command of the group"
     found, place = context.parent.command, context.parent
+    if command == ["test"]:
+        # The launcher's own: this program is not asked for it.
+        print("Usage: banca test [PYTEST'S ARGUMENTS]\n\n  Run every test, two at a time; README.md, The tests.")
+        return
     for name in command or ():
         inner = found.get_command(place, name) if hasattr(found, "get_command") else None
         if inner is None:

@@ -197,8 +197,16 @@ def test_the_version_is_the_packages(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_help_is_that_of_the_command() -> None:
     for names in ((), ("job", "run"), ("verify",)):
         assert banca("help", *names).stdout.rstrip() == banca(*names, "--help").stdout.rstrip()
+    assert "Run every test" in banca("help", "test").stdout
     wrong = banca("help", "nix")
     assert (wrong.returncode, wrong.stderr) == (2, "banca: there is no command nix; ./banca help lists them\n")
+
+
+def test_a_stack_of_nothing_is_refused(tmp_path: Path) -> None:
+    wrong = banca("up", "--only", "", "--data", str(tmp_path / "none"))
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert wrong.stderr.startswith("banca: --only names at least one of ")
+    assert not (tmp_path / "none").exists()
 
 
 COMPLETING = {

@@ -186,9 +186,11 @@ def test_a_cluster_elsewhere_is_found_again_when_its_file_is_lost(unreachable: P
 
 
 def test_clusters_of_data_directories_that_are_gone_stay(
-    unreachable: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    unreachable: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [place] = postgres_places.places_of(unreachable)
+    # Others of this machine are not looked at: one of them may be named first.
+    monkeypatch.setattr(postgres_places, "our_places", lambda: [place])
     moved = unreachable.rename(unreachable.with_name("unmounted"))
     postgres_places.remove_abandoned_places()
     assert (place / "postgres" / "PG_VERSION").exists()
@@ -455,3 +457,9 @@ def test_a_new_cluster_needs_more_room_than_a_start(
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage._replace(free=1_000_000))
     with pytest.raises(Trouble, match="1 MB are free, and a start needs 48 MB"):
         EmbeddedPostgres(data).start()
+
+
+def test_a_folder_of_somebody_elses_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("mine")
+    refused(cli(tmp_path, "up"), "is not empty and no stack's")
+    assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
