@@ -49,7 +49,7 @@ def run(directory: Path, *, data: Path) -> int:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f"{target.name}.draft-", dir=target.parent))
     except OSError as error:
-        raise Trouble(f"{target.parent} takes no backup: {error.strerror or error}") from error
+        raise Trouble(f"{target.parent} cannot take a backup: {error.strerror or error}") from error
     try:
         with database_of(data) as owner_url:
             documents = documents_of(data, owner_url)
@@ -114,7 +114,7 @@ async def dump(owner_url: str, draft: Path) -> Manifest:
     except asyncpg.UndefinedTableError as error:
         raise Trouble(f"{shown_url(owner_url)} is no database of banca: {error}") from error
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise Trouble(f"the database does not do it: {error}") from error
+        raise Trouble(f"the database refused: {error}") from error
     assert facts is not None, "there is one installation"
     return Manifest(
         version=version_text(),

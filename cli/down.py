@@ -31,6 +31,8 @@ def run(*, data: Path, timeout_s: float) -> int:
         deadline_s = time.monotonic() + timeout_s
         while is_locked(data / LOCK_FILE):
             if time.monotonic() > deadline_s:
-                raise Trouble(f"process {pid} is still stopping after {timeout_s:g} s; kill -TERM {pid} hastens it")
+                raise Trouble(
+                    f"process {pid} is still stopping after {timeout_s:g} s; kill -TERM {pid} again stops it at once"
+                )
             time.sleep(LOOK_EVERY_S)
     return 0

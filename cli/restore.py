@@ -161,7 +161,7 @@ def restore_database(directory: Path, manifest: Manifest, owner_url: str, data: 
             waited = datetime.now(UTC) - manifest.taken_at
             return asyncio.run(check_books(owner_url, pipeline_grace=waited + PIPELINE_GRACE))
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise Trouble(f"the database does not do it: {error}") from error
+        raise Trouble(f"the database refused: {error}") from error
 
 
 async def load(directory: Path, manifest: Manifest, owner_url: str) -> None:
@@ -197,7 +197,7 @@ async def require_empty(owner_url: str) -> None:
         async with connected(owner_url) as connection:
             is_empty = await connection.fetchval(sql("backups/is_empty"))
     except (OSError, asyncpg.PostgresError) as error:
-        raise Trouble(f"the database does not do it: {error}") from error
+        raise Trouble(f"the database refused: {error}") from error
     if not is_empty:
         raise Trouble(f"{shown_url(owner_url)} is not empty: nothing is overwritten, make a new database")
 

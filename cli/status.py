@@ -163,7 +163,7 @@ def health_words(health: Mapping[str, Any] | None) -> str:
         return "no API here, so nobody is asked how it is"
     if not health["ready"]:
         return f"it cannot sell ({shown(str(health.get('reason') or health['status']))})"
-    return "all is well" if health["status"] == "up" else "it sells, and not all is well"
+    return "all is well" if health["status"] == "up" else "it sells, but a part is down or late"
 
 
 def troubles(health: Mapping[str, Any] | None) -> list[str]:

@@ -91,7 +91,7 @@ def database_words(error: BaseException) -> str | None:
         case asyncpg.PostgresConnectionError() | asyncpg.CannotConnectNowError() | asyncpg.AdminShutdownError():
             return f"the database went away, or does not take connections: {error}"
         case asyncpg.PostgresError():
-            return f"the database does not do it: {error}"
+            return f"the database refuses: {error}"
         case asyncpg.InterfaceError() | asyncpg.InternalClientError():
             return f"the connection to the database: {error}"
         case _:

@@ -68,7 +68,7 @@ def run(*, data: Path, port: int, fresh: bool, api: int, only: str | None, demo:
             if fresh:
                 begin_anew(data)
             run_locked(data, port, counts, signals, closing, demo=demo)
-            say("stopping; once more to hasten")
+            say("stopping; press Ctrl-C again to stop at once")
     except KeyboardInterrupt:
         say("stopped while starting")
         return 130

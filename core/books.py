@@ -26,7 +26,7 @@ CHECK_TIMEOUT_S = 900.0
 # Name of the check (and of its file under sql/queries/books) → what it proves.
 CHECKS: Mapping[str, str] = MappingProxyType(
     {
-        "account_balances": "each stored balance is the sum of its transfers; no account may be overdrawn for no debt",
+        "account_balances": "each stored balance is the sum of its transfers; the overdraft that each account is allowed is what it owes beyond its limit",
         "transfer_accounts": "every transfer moves between two accounts of its banca",
         "ticket_transfers": "every ticket has the transfers of its sale and of what moved it later, once",
         "ticket_jugadas": "a ticket's totals are those of its lines",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -160,7 +162,8 @@ async def test_a_signed_sale_goes_through_unchanged(proxied: Proxied, arena: Are
 
 
 INSIDE = (
-    *("/metrics", "/health", "//metrics", "/%6detrics", "/api/v1/../../metrics", "/api/v1/%2e%2e/%2e%2e/metrics"),
+    *("/api/v1", "/metrics", "/health", "//metrics"),
+    *("/%6detrics", "/api/v1/../../metrics", "/api/v1/%2e%2e/%2e%2e/metrics"),
     *("/health/live/../../metrics", "/api-docs/..//metrics", "/health/", "/METRICS", "/metrics?x=/api/v1/"),
 )
 
@@ -170,6 +173,20 @@ async def test_what_is_inside_stays_inside(proxied: Proxied) -> None:
         status, answer = await asyncio.to_thread(ask_raw, proxied.port, target)
         assert (status, b"http_requests_total" in answer) == (404, False), target
         assert b'"ROUTE_NOT_FOUND"' in answer, target
+
+
+@pytest.mark.parametrize(
+    "path",
+    [DEPLOY / "nginx" / "banca.conf", *sorted((DEPLOY / "proxy" / "answers").iterdir())],
+    ids=lambda path: path.name,
+)
+def test_what_a_proxy_answers_by_itself_has_the_type_of_its_code(path: Path) -> None:
+    """As the API's problems have: it is the address that explains the code."""
+    problems = [json.loads(found) for found in re.findall(r'\{"type".*?\}', path.read_text())]
+    assert problems
+    assert [problem["type"] for problem in problems] == [
+        f"/problems/{problem['code'].lower().replace('_', '-')}" for problem in problems
+    ]
 
 
 async def test_what_is_public_is_passed_on(proxied: Proxied) -> None:

@@ -212,7 +212,7 @@ def period_by_hand(job: Job, month: str | None, now: datetime) -> str:
     """
     if not job.is_monthly:
         if month is not None:
-            raise ValueError(f"{job.name} closes no month")
+            raise ValueError(f"{job.name} has no month to close")
         return now.astimezone(UTC).date().isoformat()
     last = month_before(costa_rica_date(now))
     if month is None:

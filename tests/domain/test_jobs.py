@@ -249,7 +249,7 @@ def test_by_hand_no_month_is_closed_that_goes_on() -> None:
     for month in ("2026-02", "2099-01"):
         with pytest.raises(MonthNotOverError, match="2026-01 is the last"):
             period_by_hand(CLOSING, month, at("2026-03-01T05:59"))
-    with pytest.raises(ValueError, match="closes no month"):
+    with pytest.raises(ValueError, match="has no month to close"):
         period_by_hand(OPENING, "2026-01", at("2026-03-01T05:59"))
 
 

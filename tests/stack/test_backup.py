@@ -268,7 +268,7 @@ def test_nothing_is_overwritten(made: Path, data: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UsageTrouble, match="is there already"):
         backup.run(tmp_path / "file", data=data)
-    with pytest.raises(Trouble, match="takes no backup"):
+    with pytest.raises(Trouble, match="cannot take a backup"):
         backup.run(tmp_path / "file" / "backup", data=data)
     assert sorted(tmp_path.rglob("*")) == [*before, tmp_path / "file"]
 

@@ -76,7 +76,7 @@ async def test_a_job_that_nobody_works_at_is_no_success(arena: Arena, database: 
     ("arguments", "complaint"),
     [
         (["run", "nothing"], "there is no such job"),
-        (["run", "settlement", "--month", "2024-11"], "closes no month"),
+        (["run", "settlement", "--month", "2024-11"], "has no month to close"),
         (["run", "monthly-closing", "--month", "2024-13"], "expected a month"),
         (["run", "monthly-closing", "--month", "2099-01"], "is not over"),
         (["run", "settlement", "--banca", "nobody"], "there is no such banca"),
