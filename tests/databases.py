@@ -63,6 +63,11 @@ async def ask(url: str, query: str, *, statement_cache_size: int = 100) -> objec
         await connection.close()
 
 
+async def in_server_aside(server_url: str, statement: str) -> None:
+    """The same in a thread: tests that are not asynchronous hold up the loop for longer than a login may take."""
+    await asyncio.to_thread(lambda: asyncio.run(in_server(server_url, statement)))
+
+
 class DatabaseStock:
     """Fresh copies of the template, made ahead and dropped behind the tests' backs."""
 
@@ -79,7 +84,7 @@ class DatabaseStock:
         return await self._making.popleft()
 
     def give_back(self, name: str) -> None:
-        drop = asyncio.create_task(in_server(self._server_url, f"DROP DATABASE {name} WITH (FORCE)"))
+        drop = asyncio.create_task(in_server_aside(self._server_url, f"DROP DATABASE {name} WITH (FORCE)"))
         self._dropping.add(drop)
         drop.add_done_callback(self._dropping.discard)
 
@@ -90,5 +95,5 @@ class DatabaseStock:
 
     async def _make(self) -> str:
         name = f"banca_test_{secrets.token_hex(6)}"
-        await in_server(self._server_url, f"CREATE DATABASE {name} TEMPLATE {self._template}")
+        await in_server_aside(self._server_url, f"CREATE DATABASE {name} TEMPLATE {self._template}")
         return name
