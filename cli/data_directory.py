@@ -55,12 +55,10 @@ class Aside:
 def lock(data: Path, *, fresh: bool) -> DirectoryLock:
     """For the one `up` of a data directory, made when it is missing; to be used as a context.
 
-    Raises Trouble when the directory has files and is not a stack's, and before anything is written where nothing can be.
+    Raises Trouble when fresh and the directory is not a stack's, and before anything is written where nothing can be.
     """
     if fresh and data.exists() and any(data.iterdir()) and not (data / LOCK_FILE).exists():
         raise Trouble(f"{data} is not empty and no stack's: --fresh will not touch it")
-    if not fresh and is_somebody_elses(data):
-        raise Trouble(f"{data} is not empty and no stack's: take another --data, which may be a new folder")
     if not fresh and (data / RESTORING_FILE).exists():
         raise Trouble(f"a restore into {data} is under way, or was cut off: then delete the folder and restore again")
     require_usable(data)
@@ -68,17 +66,6 @@ def lock(data: Path, *, fresh: bool) -> DirectoryLock:
     return DirectoryLock(
         data / LOCK_FILE, taken=f"a stack already runs in {data}: stop it first, or take another --data"
     )
-
-
-def is_somebody_elses(data: Path) -> bool:
-    """Whether the folder has files, and none of them is a stack's."""
-    own = {LOCK_FILE, THROWAWAY_FILE, *CONTENTS, *CLUSTER, *LOCKS}
-    try:
-        names = {path.name for path in data.iterdir()}
-    except OSError:
-        # What is wrong with it is found where it is used.
-        return False
-    return bool(names) and names.isdisjoint(own)
 
 
 @contextmanager

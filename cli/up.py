@@ -130,8 +130,6 @@ def chosen_programs(only: str | None, *, api: int) -> dict[str, int]:
     names = [name.strip() for name in only.split(",") if name.strip()] if only is not None else list(PROGRAMS)
     if unknown := [name for name in names if name not in PROGRAMS]:
         raise UsageTrouble(f"--only knows {', '.join(PROGRAMS)}; not {', '.join(unknown)}")
-    if not names:
-        raise UsageTrouble(f"--only names at least one of {', '.join(PROGRAMS)}")
     return {name: api if name == "api" else 1 for name in PROGRAMS if name in names}
 
 

@@ -141,9 +141,10 @@ def test_down_stops_a_stack_that_is_still_starting(tmp_path: Path) -> None:
             assert not (tmp_path / STACK_FILE).exists()
             done = banca("down", "--data", str(tmp_path))
             assert done.returncode == 0, done.stderr
-            process.communicate(timeout=60)
-            # As an interrupt ends it.
-            assert process.returncode == 130
+            _, complained = process.communicate(timeout=60)
+            # As an interrupt ends it, or the server that was just being started.
+            assert process.returncode in (1, 130)
+            assert "Traceback" not in complained
         finally:
             process.kill()
     assert holder_of(tmp_path / LOCK_FILE) is None
@@ -200,13 +201,6 @@ def test_help_is_that_of_the_command() -> None:
     assert "Run every test" in banca("help", "test").stdout
     wrong = banca("help", "nix")
     assert (wrong.returncode, wrong.stderr) == (2, "banca: there is no command nix; ./banca help lists them\n")
-
-
-def test_a_stack_of_nothing_is_refused(tmp_path: Path) -> None:
-    wrong = banca("up", "--only", "", "--data", str(tmp_path / "none"))
-    assert (wrong.returncode, wrong.stdout) == (2, "")
-    assert wrong.stderr.startswith("banca: --only names at least one of ")
-    assert not (tmp_path / "none").exists()
 
 
 COMPLETING = {

@@ -457,9 +457,3 @@ def test_a_new_cluster_needs_more_room_than_a_start(
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage._replace(free=1_000_000))
     with pytest.raises(Trouble, match="1 MB are free, and a start needs 48 MB"):
         EmbeddedPostgres(data).start()
-
-
-def test_a_folder_of_somebody_elses_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
-    (tmp_path / "README.md").write_text("mine")
-    refused(cli(tmp_path, "up"), "is not empty and no stack's")
-    assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
